@@ -1,0 +1,103 @@
+//! The counters page: a small shared-memory file of 64-bit counters that any tool may read without
+//! asking the engine. A counter's number is stable: a retired one keeps its place.
+//!
+//! The page is a [`CountersHeader`] followed by one little-endian `u64` per [`Counter`]. Each
+//! counter has one writing thread; readers see each value whole but not all of one moment.
+
+use crate::layout::{wire_code, wire_struct};
+
+/// First eight bytes of a counters page: `CLCNTRS1`.
+pub const COUNTERS_MAGIC: u64 = u64::from_le_bytes(*b"CLCNTRS1");
+
+wire_struct! {
+    /// Head of the counters page.
+    CountersHeader, size = 64 {
+        /// `CLCNTRS1`.
+        magic: u64,
+        /// Process id of the engine.
+        pid: u64,
+        /// Start of the session, wall clock, nanoseconds since the UNIX epoch.
+        start_ns: u64,
+        /// Counters that follow.
+        count: u32,
+        /// Wire version.
+        wire_version: u32,
+        /// Zero.
+        reserved: [u8; 32],
+    }
+}
+
+wire_code! {
+    /// Every counter of the station. Written by the thread its name begins with.
+    Counter: u16 {
+        /// Inputs the loop took.
+        LoopInputs = 0, "loop.inputs";
+        /// Turns of the loop, idle ones included.
+        LoopTurns = 1, "loop.turns";
+        /// Longest turn, cycles of the loop's counter.
+        LoopTurnCyclesMax = 2, "loop.turn_cycles_max";
+        /// Turns longer than the stall threshold.
+        LoopStalls = 3, "loop.stalls";
+        /// Market events among the inputs.
+        LoopMarketEvents = 4, "loop.market_events";
+        /// New orders approved.
+        LoopOrders = 5, "loop.orders";
+        /// Orders denied by the gate.
+        LoopDenied = 6, "loop.denied";
+        /// Fills.
+        LoopFills = 7, "loop.fills";
+        /// Cancels sent.
+        LoopCancels = 8, "loop.cancels";
+        /// Rejects of the venue.
+        LoopRejects = 9, "loop.rejects";
+        /// Signal requests made.
+        LoopSignalRequests = 10, "loop.signal_requests";
+        /// Signal answers taken.
+        LoopSignalAnswers = 11, "loop.signal_answers";
+        /// Signal answers too old when they came.
+        LoopSignalStale = 12, "loop.signal_stale";
+        /// Turns that could not run because an output ring lacked room.
+        LoopBackPressure = 13, "loop.back_pressure";
+        /// Mode, its wire code.
+        LoopMode = 14, "loop.mode";
+        /// Engine time of the last input, nanoseconds since the UNIX epoch.
+        LoopEngineTime = 15, "loop.engine_time_ns";
+        /// Market events the edge pushed.
+        EdgeEvents = 20, "edge.events";
+        /// Orders the edge sent to the venue.
+        EdgeOrders = 21, "edge.orders";
+        /// Times the market ring was full.
+        EdgeRingFull = 22, "edge.ring_full";
+        /// Market events in the recording.
+        EdgeEventsTotal = 23, "edge.events_total";
+        /// Order frames refused because their approval was not the next.
+        EdgeUnapproved = 24, "edge.unapproved";
+        /// Execution reports delivered.
+        EdgeReports = 25, "edge.reports";
+        /// Signal requests overwritten before the bridge took them.
+        BridgeSignalOverwritten = 30, "bridge.signal_overwritten";
+        /// Signal requests sent.
+        BridgeSignalSent = 31, "bridge.signal_sent";
+        /// Signal requests dropped: socket full or no sidecar.
+        BridgeSignalDropped = 32, "bridge.signal_dropped";
+        /// Frames of sidecars refused by the bridge.
+        BridgeRefused = 33, "bridge.refused";
+        /// Connections made to the signal sidecar.
+        BridgeSignalConnects = 34, "bridge.signal_connects";
+        /// 1 while the signal sidecar is connected.
+        BridgeSignalUp = 35, "bridge.signal_up";
+        /// Control commands taken.
+        BridgeCommands = 36, "bridge.commands";
+        /// Signal answers received.
+        BridgeSignalReceived = 37, "bridge.signal_received";
+        /// Frames written to the record.
+        RecorderFrames = 40, "recorder.frames";
+        /// Bytes written to the record.
+        RecorderBytes = 41, "recorder.bytes";
+        /// 1 when the session ended.
+        Done = 48, "done";
+    }
+}
+
+/// Slots in the page; free numbers stay zero.
+pub const COUNTER_SLOTS: usize = 64;
