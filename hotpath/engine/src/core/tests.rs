@@ -1,0 +1,762 @@
+//! The engine driven frame by frame: lives of orders, modes, timers, signals, determinism.
+
+use super::*;
+use crate::setup::{Limits, SignalSetup, StrategySetup};
+use crate::strategy::{momentum, signal_taker};
+use wire::control::{Command, Control};
+use wire::frame::WireFrame;
+use wire::instrument::{Instrument, InstrumentType, padded};
+use wire::market::{BookSnapshot, DepthDelta, FLAG_FIRST, Level, Trade};
+use wire::order::{
+    CancelOrder, CancelReject, Denied, ExecType, ExecutionReport, NewOrder, OrdStatus,
+    RejectReason, Side,
+};
+use wire::signal::{SignalResponse, SignalStatus};
+use wire::station::ModeChange;
+use wire::{ClOrdId, MoneyE9, QtyLots, VenueId};
+
+const SECOND: u64 = 1_000_000_000;
+const T0: u64 = 1_000 * SECOND;
+const INTERVAL: u64 = SECOND / 10;
+
+fn instrument() -> Instrument {
+    let mut header = FrameHeader::new::<Instrument>();
+    header.instrument_id = InstrumentId(0);
+    header.venue_id = VenueId(1);
+    Instrument {
+        header,
+        symbol: padded("TESTUSDT").expect("short"),
+        tick_size_e9: 10_000_000,
+        lot_size_e9: 1_000_000,
+        min_qty_lots: QtyLots(1),
+        max_qty_lots: QtyLots(100_000),
+        min_notional_e9: 0,
+        instrument_type: InstrumentType::Spot.code(),
+        reserved: [0; 23],
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        epoch: 7,
+        instruments: vec![instrument()],
+        limits: vec![Some(Limits {
+            max_order_qty_lots: QtyLots(1_000),
+            max_order_notional_e9: i64::MAX,
+            max_long_lots: 1_000,
+            max_short_lots: 1_000,
+            max_open_orders: 10,
+            price_collar_bp: 1_000,
+            order_rate_per_s: 1_000,
+            order_burst: 100,
+            max_market_age_ns: SECOND,
+        })],
+        strategies: vec![
+            StrategySetup {
+                name: "taker".into(),
+                instrument: InstrumentId(0),
+                params: StrategyParams::SignalTaker(signal_taker::Params {
+                    qty_lots: QtyLots(10),
+                    entry_score_e6: 500_000,
+                    exit_score_e6: 100_000,
+                    max_spread_ticks: 10,
+                    slip_ticks: 0,
+                    hold_ns: 5 * SECOND,
+                    cooldown_ns: 0,
+                }),
+            },
+            StrategySetup {
+                name: "momentum".into(),
+                instrument: InstrumentId(0),
+                params: StrategyParams::Momentum(momentum::Params {
+                    qty_lots: QtyLots(20),
+                    fast_bars: 1,
+                    slow_bars: 3,
+                    threshold_e6: 100,
+                    order_ttl_ns: 2 * SECOND,
+                }),
+            },
+        ],
+        signal: Some(SignalSetup {
+            sample_interval_ns: INTERVAL,
+            ttl_ns: SECOND / 2,
+        }),
+        order_capacity: 64,
+    }
+}
+
+#[derive(Default)]
+struct Record {
+    inputs: Vec<Vec<u64>>,
+    outputs: Vec<Vec<u64>>,
+    marks: Vec<Stage>,
+}
+
+fn words(frame: &[u8]) -> Vec<u64> {
+    let word = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("whole words"));
+    frame.chunks_exact(8).map(word).collect()
+}
+
+impl Sink for Record {
+    fn input(&mut self, frame: &[u8]) {
+        self.inputs.push(words(frame));
+    }
+    fn output(&mut self, frame: &[u8]) {
+        self.outputs.push(words(frame));
+    }
+    fn mark(&mut self, stage: Stage) {
+        self.marks.push(stage);
+    }
+}
+
+struct Rig {
+    engine: Engine,
+    record: Record,
+    read: usize,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self {
+            engine: Engine::new(setup()).expect("sound"),
+            record: Record::default(),
+            read: 0,
+        }
+    }
+
+    /// A rig in LIVE with a book of 12 levels a side round 10,000 ticks.
+    fn live() -> Self {
+        let mut rig = Self::new();
+        rig.snapshot(0);
+        rig.command(Command::Mode, u64::from(Mode::Live.code()), "");
+        assert_eq!(rig.engine.mode(), Mode::Live);
+        rig.read = rig.record.outputs.len();
+        rig
+    }
+
+    fn feed(&mut self, frame: &[u8]) {
+        let mut frame = words(frame);
+        self.engine
+            .input(bytemuck::cast_slice_mut(&mut frame), &mut self.record)
+            .expect("sound frame");
+    }
+
+    fn send<T: WireFrame>(&mut self, mut frame: T, at: u64) {
+        let bytes = bytemuck::bytes_of_mut(&mut frame);
+        let (head, _) = bytes.split_at_mut(size_of::<FrameHeader>());
+        let header: &mut FrameHeader = bytemuck::from_bytes_mut(head);
+        header.instrument_id = InstrumentId(0);
+        header.ts_recv_ns = TsNs(T0 + at);
+        self.feed(bytemuck::bytes_of(&frame));
+    }
+
+    fn depth<T: WireFrame>(&mut self, mut head: T, levels: &[Level], at: u64) {
+        {
+            let bytes = bytemuck::bytes_of_mut(&mut head);
+            let (head, _) = bytes.split_at_mut(size_of::<FrameHeader>());
+            let header: &mut FrameHeader = bytemuck::from_bytes_mut(head);
+            *header = FrameHeader::with_len(T::KIND, size_of::<T>() + size_of_val(levels));
+            header.flags = FLAG_FIRST | FLAG_LAST;
+            header.instrument_id = InstrumentId(0);
+            header.ts_recv_ns = TsNs(T0 + at);
+        }
+        let mut frame = bytemuck::bytes_of(&head).to_vec();
+        frame.extend_from_slice(bytemuck::cast_slice(levels));
+        self.feed(&frame);
+    }
+
+    fn snapshot(&mut self, at: u64) {
+        let level = |price, qty| Level {
+            price_ticks: PriceTicks(price),
+            qty_lots: QtyLots(qty),
+        };
+        let mut levels: Vec<Level> = (0..12).map(|n| level(9_999 - n, 50)).collect();
+        levels.extend((0..12).map(|n| level(10_001 + n, 50)));
+        let mut head = BookSnapshot::zeroed();
+        head.last_update_id = 1;
+        (head.bid_count, head.ask_count) = (12, 12);
+        self.depth(head, &levels, at);
+    }
+
+    fn delta(&mut self, at: u64) {
+        let level = Level {
+            price_ticks: PriceTicks(9_990),
+            qty_lots: QtyLots(51),
+        };
+        let mut head = DepthDelta::zeroed();
+        (head.first_update_id, head.last_update_id) = (2, 2);
+        head.bid_count = 1;
+        self.depth(head, &[level], at);
+    }
+
+    fn trade(&mut self, price: i64, at: u64) {
+        let mut trade = Trade::zeroed();
+        trade.header = FrameHeader::new::<Trade>();
+        trade.price_ticks = PriceTicks(price);
+        trade.qty_lots = QtyLots(1);
+        trade.aggressor = b'B';
+        self.send(trade, at);
+    }
+
+    fn command(&mut self, command: Command, argument: u64, reason: &str) {
+        let mut control = Control::zeroed();
+        control.header = FrameHeader::new::<Control>();
+        control.command = command.code();
+        control.argument = argument;
+        control.reason = padded(reason).expect("short");
+        self.send(control, 0);
+    }
+
+    /// Deltas until a signal request is out; gives its id and time.
+    fn request(&mut self) -> (u64, u64) {
+        let before = self.engine.counters().signal_requests;
+        let start = self.engine.now().get() - T0;
+        for n in 1..=20 {
+            self.delta(start + n * INTERVAL);
+            if self.engine.counters().signal_requests > before {
+                return (self.engine.request_ids, start + n * INTERVAL);
+            }
+        }
+        panic!("no signal request after twenty samples");
+    }
+
+    fn answer(&mut self, id: u64, score_e6: i32, at: u64) {
+        let mut response = SignalResponse::zeroed();
+        response.header = FrameHeader::new::<SignalResponse>();
+        response.request_id = id;
+        response.score_e6 = score_e6;
+        response.status = SignalStatus::Ok.code();
+        self.send(response, at);
+    }
+
+    /// The outputs since the last call, decoded for `f`.
+    fn drain(&mut self, mut f: impl FnMut(Frame<'_>)) {
+        for frame in &self.record.outputs[self.read..] {
+            f(decode(bytemuck::cast_slice(frame)).expect("outputs decode"));
+        }
+        self.read = self.record.outputs.len();
+    }
+
+    fn new_orders(&mut self) -> Vec<NewOrder> {
+        let mut orders = Vec::new();
+        self.drain(|f| {
+            if let Frame::NewOrder(order) = f {
+                orders.push(*order);
+            }
+        });
+        orders
+    }
+
+    fn report(&mut self, order: &NewOrder, exec: ExecType, fill: i64, exec_id: u64, at: u64) {
+        let mut report = ExecutionReport::zeroed();
+        report.header = FrameHeader::new::<ExecutionReport>();
+        report.cl_ord_id = order.cl_ord_id;
+        report.orig_cl_ord_id = ClOrdId::UNDEF;
+        report.order_id = 900;
+        report.exec_id = exec_id;
+        report.last_px_ticks = if fill > 0 {
+            order.price_ticks
+        } else {
+            PriceTicks::UNDEF
+        };
+        report.last_qty_lots = QtyLots(fill);
+        report.fee_e9 = MoneyE9(if fill > 0 { 3 } else { 0 });
+        report.exec_type = exec.code();
+        report.ord_status = OrdStatus::New.code();
+        report.side = order.side;
+        self.send(report, at);
+    }
+
+    /// One long order of the taker, just sent.
+    fn one_order(&mut self) -> (NewOrder, u64) {
+        let (id, at) = self.request();
+        self.answer(id, 900_000, at + 1);
+        let orders = self.new_orders();
+        assert_eq!(orders.len(), 1, "{orders:?}");
+        (orders[0], at + 1)
+    }
+
+    fn reserved(&self) -> (i64, i64, u32) {
+        let r = self.engine.instruments[0].reserved;
+        (r.buy_lots, r.sell_lots, r.orders)
+    }
+
+    fn lots(&self) -> i64 {
+        self.engine.instruments[0].position.lots().get()
+    }
+}
+
+#[test]
+fn a_start_is_never_live() {
+    let mut rig = Rig::new();
+    rig.snapshot(0);
+    assert_eq!(rig.engine.mode(), Mode::Maintenance);
+    let (id, at) = rig.request();
+    rig.answer(id, 900_000, at + 1);
+    let mut denied = Vec::new();
+    let mut modes = Vec::new();
+    rig.drain(|f| match f {
+        Frame::Denied(Denied { primary, .. }) => denied.push(*primary),
+        Frame::ModeChange(ModeChange { to, .. }) => modes.push(*to),
+        Frame::NewOrder(_) => panic!("an order before LIVE"),
+        _ => {}
+    });
+    assert_eq!(denied, [1], "MODE_NOT_LIVE");
+    assert_eq!(modes, [Mode::Reconcile.code(), Mode::Maintenance.code()]);
+}
+
+#[test]
+fn a_signal_becomes_an_order_and_a_fill_a_position() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    assert_eq!(order.side, Side::Buy.code());
+    assert_eq!(
+        (order.price_ticks, order.qty_lots),
+        (PriceTicks(10_001), QtyLots(10))
+    );
+    assert_eq!(
+        (order.approval_seq, order.cl_ord_id),
+        (1, ClOrdId::new(7, 1))
+    );
+    assert_eq!(
+        rig.record.marks,
+        [Stage::Decided, Stage::Gated, Stage::Framed]
+    );
+    assert_eq!(rig.reserved(), (10, 0, 1), "reserved at approval");
+    rig.report(&order, ExecType::New, 0, 1, at + 1);
+    rig.report(&order, ExecType::Trade, 4, 2, at + 2);
+    assert_eq!((rig.lots(), rig.reserved()), (4, (6, 0, 1)));
+    rig.report(&order, ExecType::Expired, 0, 3, at + 3);
+    assert_eq!(
+        (rig.lots(), rig.reserved()),
+        (4, (0, 0, 0)),
+        "the rest is released"
+    );
+    let taker = rig.engine.strategies().next().expect("taker").1;
+    assert_eq!((taker.lots().get(), taker.fees_e9()), (4, MoneyE9(3)));
+}
+
+#[test]
+fn a_repeated_fill_is_booked_once() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::Trade, 4, 2, at + 1);
+    rig.report(&order, ExecType::Trade, 4, 2, at + 2);
+    assert_eq!((rig.lots(), rig.engine.counters().fills), (4, 1));
+    assert_eq!(rig.engine.counters().late_reports, 1);
+}
+
+#[test]
+fn a_fill_after_the_end_is_booked_and_stops_new_exposure() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::Expired, 0, 1, at + 1);
+    rig.report(&order, ExecType::Trade, 10, 2, at + 2);
+    assert_eq!((rig.lots(), rig.reserved()), (10, (0, 0, 0)));
+    assert_eq!(rig.engine.mode(), Mode::Reducing);
+    assert_eq!(rig.engine.counters().anomalies, 1);
+}
+
+#[test]
+fn a_fill_of_a_stranger_is_booked_and_stops_new_exposure() {
+    let mut rig = Rig::live();
+    let (mut order, at) = rig.one_order();
+    order.cl_ord_id = ClOrdId(12_345);
+    rig.report(&order, ExecType::Trade, 5, 2, at + 1);
+    assert_eq!((rig.lots(), rig.engine.mode()), (5, Mode::Reducing));
+    assert_eq!(rig.reserved(), (10, 0, 1), "our own order is untouched");
+}
+
+#[test]
+fn an_overfill_is_booked_in_full() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::Trade, 15, 2, at + 1);
+    assert_eq!((rig.lots(), rig.reserved()), (15, (0, 0, 0)));
+}
+
+#[test]
+fn halt_cancels_everything_and_only_a_reason_leads_out() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.command(Command::Halt, 0, "");
+    let mut cancels = Vec::new();
+    rig.drain(|f| {
+        if let Frame::CancelOrder(CancelOrder { orig_cl_ord_id, .. }) = f {
+            cancels.push(*orig_cl_ord_id);
+        }
+    });
+    assert_eq!(cancels, [order.cl_ord_id]);
+    assert_eq!(
+        (rig.engine.mode(), rig.engine.killed()),
+        (Mode::Halted, true)
+    );
+    assert_eq!(
+        rig.reserved(),
+        (10, 0, 1),
+        "reserved until the venue speaks"
+    );
+    rig.command(Command::Mode, u64::from(Mode::Live.code()), "");
+    rig.command(Command::Resume, 0, "  ");
+    assert_eq!(
+        (rig.engine.mode(), rig.engine.killed()),
+        (Mode::Halted, true)
+    );
+    assert_eq!(rig.engine.counters().refused_commands, 2);
+    rig.report(&order, ExecType::Canceled, 0, 1, at + 1);
+    rig.command(Command::Resume, 0, "checked with the venue");
+    assert_eq!(
+        (rig.engine.mode(), rig.engine.killed()),
+        (Mode::Maintenance, false)
+    );
+}
+
+#[test]
+fn a_refused_cancel_leaves_the_order_working() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::New, 0, 1, at + 1);
+    rig.command(Command::Mode, u64::from(Mode::Draining.code()), "");
+    let mut reject = CancelReject::zeroed();
+    reject.header = FrameHeader::new::<CancelReject>();
+    reject.orig_cl_ord_id = order.cl_ord_id;
+    reject.order_id = 900;
+    reject.ord_status = OrdStatus::New.code();
+    reject.reject_reason = RejectReason::ExceedsLimit.code();
+    rig.send(reject, at + 2);
+    assert_eq!(
+        rig.engine.orders().get(order.cl_ord_id).map(|o| o.status),
+        Some(OrdStatus::New)
+    );
+    assert_eq!(rig.engine.mode(), Mode::Draining);
+    // The venue knows no such order: unknown, reserved, never silently dead.
+    reject.reject_reason = RejectReason::UnknownOrder.code();
+    rig.send(reject, at + 3);
+    let status = rig.engine.orders().get(order.cl_ord_id).map(|o| o.status);
+    assert_eq!(
+        (status, rig.reserved()),
+        (Some(OrdStatus::Unknown), (10, 0, 1))
+    );
+    rig.report(&order, ExecType::Canceled, 0, 9, at + 4);
+    assert_eq!(
+        (rig.reserved(), rig.engine.mode()),
+        ((0, 0, 0), Mode::Maintenance)
+    );
+}
+
+#[test]
+fn timers_are_numbered_inputs_at_their_deadline() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::Trade, 10, 2, at + 1);
+    // The holding ends five seconds after the order; the next event comes later.
+    let due = rig.engine.next_deadline().expect("hold timer").get();
+    assert_eq!(due, T0 + at + 5 * SECOND);
+    rig.record.inputs.clear();
+    rig.delta(at + 6 * SECOND);
+    let frames: Vec<(u16, u64, u64)> = rig
+        .record
+        .inputs
+        .iter()
+        .map(|f| frame::header(bytemuck::cast_slice(f)).expect("header"))
+        .map(|h| (h.kind, h.ts_recv_ns.get(), h.seq))
+        .collect();
+    let timer = FrameKind::Timer.code();
+    assert_eq!(
+        (frames[0].0, frames[0].1),
+        (timer, due),
+        "before the event, at its deadline"
+    );
+    assert!(
+        frames.windows(2).all(|w| w[0].2 < w[1].2),
+        "one rising sequence: {frames:?}"
+    );
+    // Market data is 5 s old at the deadline: the gate says so, the strategy asks again.
+    let last = frames.last().expect("the delta");
+    assert_eq!(last.0, FrameKind::DepthDelta.code());
+    assert!(rig.engine.counters().denied[9] > 0, "STALE_MARKET_DATA");
+    rig.delta(at + 6 * SECOND + 2_000_000);
+    let closing = rig.new_orders();
+    assert_eq!(closing.len(), 1);
+    assert_eq!(
+        (closing[0].side, closing[0].qty_lots),
+        (Side::Sell.code(), QtyLots(10))
+    );
+}
+
+#[test]
+fn stale_and_overtaken_answers_change_nothing() {
+    let mut rig = Rig::live();
+    let (old, _) = rig.request();
+    let (new, at) = rig.request();
+    rig.answer(new, 0, at + 1);
+    rig.answer(old, 900_000, at + 2);
+    assert_eq!(rig.engine.counters().signal_stale, 1, "overtaken");
+    let (id, at) = rig.request();
+    rig.answer(id, 900_000, at + SECOND / 2 + 1);
+    assert_eq!(
+        rig.engine.counters().signal_stale,
+        2,
+        "past its time to live"
+    );
+    rig.answer(id + 1_000, 900_000, at);
+    assert_eq!(rig.engine.counters().signal_unusable, 1, "never asked");
+    assert!(rig.new_orders().is_empty());
+    // Exactly at its time to live it still counts.
+    let (id, at) = rig.request();
+    rig.answer(id, 900_000, at + SECOND / 2);
+    assert_eq!(rig.new_orders().len(), 1);
+}
+
+#[test]
+fn a_request_carries_the_last_ten_books_and_a_gap_empties_the_window() {
+    let mut rig = Rig::live();
+    let (_, at) = rig.request();
+    let mut windows = Vec::new();
+    rig.drain(|f| {
+        if let Frame::SignalRequest(r) = f {
+            windows.push((
+                r.input(),
+                r.window[90].ask_price_ticks,
+                r.window[99].bid_price_ticks,
+            ));
+        }
+    });
+    assert_eq!(windows.len(), 1);
+    let (input, ask, bid) = &windows[0];
+    assert_eq!((*ask, *bid), (PriceTicks(10_001), PriceTicks(9_990)));
+    assert_eq!(
+        input.expect("positive mid")[360],
+        100_000,
+        "one tick of 10,000 above the mid"
+    );
+    let mut gap = wire::market::Gap::zeroed();
+    gap.header = FrameHeader::new::<wire::market::Gap>();
+    gap.reason = b'S';
+    rig.send(gap, at + 1);
+    rig.snapshot(at + 2);
+    let before = rig.engine.counters().signal_requests;
+    for n in 1..=9 {
+        rig.delta(at + n * INTERVAL);
+    }
+    assert_eq!(
+        rig.engine.counters().signal_requests,
+        before,
+        "nine samples are no window"
+    );
+    rig.delta(at + 10 * INTERVAL);
+    assert_eq!(rig.engine.counters().signal_requests, before + 1);
+}
+
+#[test]
+fn momentum_rests_at_the_touch_and_cancels_in_time() {
+    let mut rig = Rig::live();
+    for (n, price) in [10_000, 10_010, 10_020, 10_040].into_iter().enumerate() {
+        let at = n as u64 * SECOND;
+        rig.delta(at + 1);
+        rig.trade(price, at + 2);
+    }
+    rig.delta(4 * SECOND + 1);
+    let orders = rig.new_orders();
+    assert_eq!(orders.len(), 1, "{orders:?}");
+    assert_eq!(
+        (orders[0].price_ticks, orders[0].exec_inst),
+        (PriceTicks(9_999), b'6')
+    );
+    assert_eq!(orders[0].header.strategy_id, StrategyId(1));
+    rig.delta(7 * SECOND);
+    let mut canceled = Vec::new();
+    rig.drain(|f| {
+        if let Frame::CancelOrder(c) = f {
+            canceled.push(c.orig_cl_ord_id);
+        }
+    });
+    assert_eq!(canceled, [orders[0].cl_ord_id]);
+}
+
+/// A busy script touching every kind of input.
+fn script(rig: &mut Rig) {
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::New, 0, 1, at + 1);
+    rig.report(&order, ExecType::Trade, 4, 2, at + 2);
+    for n in 0..6 {
+        rig.delta(at + n * SECOND + 3);
+        rig.trade(
+            10_000 + i64::try_from(n * n).expect("small"),
+            at + n * SECOND + 4,
+        );
+    }
+    rig.report(&order, ExecType::Trade, 6, 3, at + 6 * SECOND);
+    let (id, at) = rig.request();
+    rig.answer(id, -900_000, at + 1);
+}
+
+#[test]
+fn the_same_inputs_give_the_same_outputs_and_state() {
+    let (mut a, mut b) = (Rig::live(), Rig::live());
+    script(&mut a);
+    script(&mut b);
+    assert_eq!(a.record.outputs, b.record.outputs);
+    assert_eq!(a.engine.state_hash(), b.engine.state_hash());
+    // And the record alone rebuilds it: inputs fed again, timers included by the engine itself.
+    let mut c = Engine::new(setup()).expect("sound");
+    let mut record = Record::default();
+    for input in &a.record.inputs {
+        let header = frame::header(bytemuck::cast_slice(input)).expect("header");
+        if header.kind != FrameKind::Timer.code() {
+            let mut frame = input.clone();
+            c.input(bytemuck::cast_slice_mut(&mut frame), &mut record)
+                .expect("sound");
+        }
+    }
+    assert_eq!(record.inputs, a.record.inputs);
+    assert_eq!(record.outputs, a.record.outputs);
+    assert_eq!(c.state_hash(), a.engine.state_hash());
+}
+
+#[test]
+fn the_state_hash_sees_every_part_of_the_state() {
+    type Change = (&'static str, fn(&mut Engine));
+    let changes: [Change; 27] = [
+        ("now", |e| e.now.0 += 1),
+        ("seq", |e| e.seq += 1),
+        ("approvals", |e| e.approvals += 1),
+        ("mode", |e| e.mode = Mode::Reducing),
+        ("killed", |e| e.killed = true),
+        ("book level", |e| {
+            let level = [Level {
+                price_ticks: PriceTicks(5),
+                qty_lots: QtyLots(1),
+            }];
+            e.instruments[0].book.apply_delta(&level, &[]);
+        }),
+        ("book gap", |e| e.instruments[0].book.mark_gapped()),
+        ("quote", |e| {
+            e.instruments[0].quote = Some(wire::market::Quote::zeroed())
+        }),
+        ("last trade", |e| e.instruments[0].last_trade_ticks.0 += 1),
+        ("status", |e| {
+            e.instruments[0].status = TradingStatus::Halted
+        }),
+        ("market age", |e| e.instruments[0].last_market_ns.0 += 1),
+        ("bars", |e| {
+            let later = TsNs(e.now.0 + 1);
+            let side = AggressorSide::Buy;
+            let _ = e.instruments[0]
+                .bars
+                .on_trade(later, PriceTicks(1), QtyLots(1), side);
+        }),
+        ("position", |e| {
+            let fee = MoneyE9(0);
+            e.instruments[0]
+                .position
+                .fill(Side::Buy, PriceTicks(1), QtyLots(1), fee)
+                .expect("ok");
+        }),
+        ("fees", |e| {
+            e.instruments[0]
+                .position
+                .fill(Side::Buy, PriceTicks(1), QtyLots(0), MoneyE9(1))
+                .expect("ok");
+        }),
+        ("reserved buys", |e| e.instruments[0].reserved.buy_lots += 1),
+        ("reserved sells", |e| {
+            e.instruments[0].reserved.sell_lots += 1
+        }),
+        ("reserved orders", |e| e.instruments[0].reserved.orders += 1),
+        ("rate", |e| {
+            let now = e.now;
+            e.instruments[0].rate.take(now, 1);
+        }),
+        ("signal", |e| e.instruments[0].signal = None),
+        ("limits", |e| {
+            if let Some(limits) = &mut e.instruments[0].limits {
+                limits.max_short_lots += 1;
+            }
+        }),
+        ("sampler", |e| {
+            if let Some(sampler) = &mut e.instruments[0].sampler {
+                sampler.reset();
+            }
+        }),
+        ("strategy position", |e| {
+            let fee = MoneyE9(0);
+            e.strategies[1]
+                .position
+                .fill(Side::Buy, PriceTicks(1), QtyLots(1), fee)
+                .expect("ok");
+        }),
+        ("order", |e| {
+            let id = ClOrdId::new(7, 1);
+            e.orders
+                .update(id, |o| o.order_id += 1)
+                .expect("the first order");
+        }),
+        ("order counter", |e| {
+            e.orders.take_request_id();
+        }),
+        ("timer", |e| e.timers.set(3, TsNs(77))),
+        ("requests", |e| e.requests[5].at.0 ^= 1),
+        ("executions", |e| e.executions[900] = 5),
+    ];
+    let base = || {
+        let mut rig = Rig::live();
+        script(&mut rig);
+        rig.engine
+    };
+    let reference = base().state_hash();
+    assert_eq!(base().state_hash(), reference);
+    for (what, change) in changes {
+        let mut engine = base();
+        change(&mut engine);
+        assert_ne!(engine.state_hash(), reference, "{what} is not in the hash");
+    }
+}
+
+#[test]
+fn a_bad_frame_changes_nothing() {
+    let mut rig = Rig::live();
+    let before = (rig.engine.state_hash(), rig.engine.counters().inputs);
+    let mut short = [0_u64; 3];
+    let got = rig
+        .engine
+        .input(bytemuck::cast_slice_mut(&mut short), &mut rig.record);
+    assert_eq!(got, Err(DecodeError::Truncated));
+    let mut trade = Trade::zeroed();
+    trade.header = FrameHeader::new::<Trade>();
+    trade.aggressor = b'?';
+    trade.header.ts_recv_ns = TsNs(u64::MAX - 1);
+    let got = rig
+        .engine
+        .input(bytemuck::bytes_of_mut(&mut trade), &mut rig.record);
+    assert!(matches!(got, Err(DecodeError::BadValue(_))));
+    assert_eq!(
+        (rig.engine.state_hash(), rig.engine.counters().inputs),
+        before
+    );
+}
+
+#[test]
+fn a_setup_names_everything_that_is_wrong() {
+    let mut bad = setup();
+    bad.instruments[0].lot_size_e9 = 1;
+    bad.strategies[0].instrument = InstrumentId(4);
+    bad.signal = None;
+    if let Some(limits) = &mut bad.limits[0] {
+        limits.price_collar_bp = 0;
+        limits.max_open_orders = 0;
+    }
+    let lines: Vec<String> = bad.problems().iter().map(ToString::to_string).collect();
+    let all = lines.join("\n");
+    for part in [
+        "TESTUSDT",
+        "price_collar_bp",
+        "max_open_orders",
+        "taker",
+        "signals",
+    ] {
+        assert!(all.contains(part), "{part} is not named in:\n{all}");
+    }
+    assert_eq!(lines.len(), 5, "{all}");
+    assert!(Engine::new(bad).is_err());
+}

@@ -1,0 +1,209 @@
+//! What a strategy is: it sees events and a read-only context, and says what it wants. It never
+//! writes an order: the engine puts every wish through the gate.
+//!
+//! A strategy must be a pure function of what it sees: no clock, no randomness, no map with
+//! undefined order. Floats are allowed inside with `+ - * /` and `sqrt`; prices and quantities it
+//! asks for are integers. It allocates nothing after construction.
+
+pub mod momentum;
+pub mod signal_taker;
+
+use crate::bars::Bar;
+use crate::hash::StateHasher;
+use crate::instrument::{InstrumentState, Signal, Touch};
+use crate::orders::Order;
+use crate::position::Position;
+use core::fmt::Debug;
+use wire::market::Trade;
+use wire::order::{ExecInst, OrdType, Side, TimeInForce};
+use wire::{ClOrdId, PriceTicks, QtyLots, TsNs};
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The book changed.
+    Book,
+    /// The venue's best quote changed.
+    Quote,
+    /// A trade.
+    Trade(&'a Trade),
+    /// A usable model score came.
+    Signal(&'a Signal),
+    /// A bar closed.
+    Bar(&'a Bar),
+    /// One of the strategy's timers came due, by its own number.
+    Timer(usize),
+}
+
+/// What became of the strategy's orders. Told, not asked: a strategy acts on its next event.
+#[derive(Clone, Copy, Debug)]
+pub enum OrderUpdate<'a> {
+    /// Approved and sent.
+    Sent(&'a Order),
+    /// The gate denied it: the mask of failed checks.
+    Denied(u64),
+    /// The venue or a request changed it.
+    Changed(&'a Order),
+}
+
+/// What a strategy may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Engine time.
+    pub now: TsNs,
+    /// Its instrument.
+    pub instrument: &'a InstrumentState,
+    /// Its own position; the instrument's is the station's.
+    pub position: &'a Position,
+}
+
+/// One wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Place an order on the strategy's instrument.
+    Place(Placement),
+    /// Cancel one of its orders.
+    Cancel(ClOrdId),
+    /// Set one of its timers to a moment of engine time; undefined clears it.
+    Timer(usize, TsNs),
+}
+
+/// An order as a strategy words it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Side.
+    pub side: Side,
+    /// Type.
+    pub ord_type: OrdType,
+    /// Time in force.
+    pub time_in_force: TimeInForce,
+    /// Instruction.
+    pub exec_inst: ExecInst,
+    /// Limit price, ticks.
+    pub price_ticks: PriceTicks,
+    /// Quantity, lots.
+    pub qty_lots: QtyLots,
+}
+
+impl Placement {
+    /// An immediate-or-cancel limit order.
+    #[must_use]
+    pub const fn ioc(side: Side, price_ticks: PriceTicks, qty_lots: QtyLots) -> Self {
+        Self {
+            side,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::Ioc,
+            exec_inst: ExecInst::None,
+            price_ticks,
+            qty_lots,
+        }
+    }
+
+    /// A resting limit order that may only add liquidity.
+    #[must_use]
+    pub const fn post_only(side: Side, price_ticks: PriceTicks, qty_lots: QtyLots) -> Self {
+        Self {
+            time_in_force: TimeInForce::Gtc,
+            exec_inst: ExecInst::PostOnly,
+            ..Self::ioc(side, price_ticks, qty_lots)
+        }
+    }
+}
+
+/// Wishes one event may lead to.
+pub const MAX_INTENTS: usize = 8;
+
+/// The wishes of one event, in order. A wish beyond [`MAX_INTENTS`] is refused and counted.
+#[derive(Debug)]
+pub struct Intents {
+    items: [Option<Intent>; MAX_INTENTS],
+    len: usize,
+    refused: u64,
+}
+
+impl Default for Intents {
+    fn default() -> Self {
+        Self {
+            items: [None; MAX_INTENTS],
+            len: 0,
+            refused: 0,
+        }
+    }
+}
+
+impl Intents {
+    /// Adds a wish; `false` where there is no room.
+    pub fn push(&mut self, intent: Intent) -> bool {
+        if let Some(slot) = self.items.get_mut(self.len) {
+            *slot = Some(intent);
+            self.len += 1;
+            true
+        } else {
+            self.refused += 1;
+            false
+        }
+    }
+
+    /// The wishes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The n-th wish.
+    #[must_use]
+    pub fn get(&self, n: usize) -> Option<Intent> {
+        self.items
+            .get(n)
+            .copied()
+            .flatten()
+            .filter(|_| n < self.len)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Wishes refused for lack of room since the start.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+/// A trading strategy.
+pub trait Strategy: Debug + Send {
+    /// An event of the strategy's instrument.
+    fn on_event(&mut self, event: &Event<'_>, context: &Context<'_>, wishes: &mut Intents);
+
+    /// News of one of its orders.
+    fn on_order(&mut self, update: &OrderUpdate<'_>);
+
+    /// Folds everything that can influence a later wish into the state hash.
+    fn hash_into(&self, h: &mut StateHasher);
+}
+
+/// A price that crosses the touch by `slip` ticks for the side that takes.
+pub(crate) fn taking_price(touch: &Touch, side: Side, slip: i64) -> Option<PriceTicks> {
+    match side {
+        Side::Buy => touch.ask.price_ticks.get().checked_add(slip),
+        Side::Sell => touch.bid.price_ticks.get().checked_sub(slip),
+    }
+    .map(PriceTicks)
+}
+
+/// The order that moves `from` lots to `to` lots: side and quantity; `None` where nothing is to do.
+pub(crate) fn order_between(from: i64, to: i64) -> Option<(Side, QtyLots)> {
+    let difference = to.checked_sub(from)?;
+    match difference {
+        0 => None,
+        d if d > 0 => Some((Side::Buy, QtyLots(d))),
+        d => d.checked_neg().map(|d| (Side::Sell, QtyLots(d))),
+    }
+}
