@@ -1,5 +1,6 @@
 //! Advice: what an agent may suggest. It can only tighten a limit, is bounded, and expires back to
-//! the operator's value. A bridge checks source, sequence, range and expiry before the loop sees it.
+//! the operator's value. A bridge checks source, sequence, range and expiry before the loop sees
+//! it.
 
 use crate::frame::FrameHeader;
 use crate::layout::{wire_code, wire_struct};

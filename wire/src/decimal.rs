@@ -3,10 +3,22 @@
 //!
 //! Must never: allocate on the parse side. Runs on the edge.
 
+#![deny(
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing
+)]
+
 use core::fmt;
 
 /// Billionths per unit: prices and sizes of an instrument's increments are stated in `e9`.
 pub const E9: i64 = 1_000_000_000;
+/// Decimals of a billionth.
+const DECIMALS: usize = 9;
+/// Powers of ten up to one billion.
+const POW10: [i64; DECIMALS + 1] =
+    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, E9];
 
 /// Why a decimal text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,37 +53,38 @@ pub fn parse_e9(text: &[u8]) -> Result<i64, DecimalError> {
         _ => (false, text),
     };
     let mut value: i64 = 0;
-    let mut decimals: u32 = 0;
+    let mut decimals: usize = 0;
     let mut seen_dot = false;
     let mut seen_digit = false;
     for &byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                seen_digit = true;
-                if seen_dot {
-                    decimals += 1;
-                    if decimals > 9 {
-                        if byte == b'0' {
-                            continue;
-                        }
-                        return Err(DecimalError::OutOfRange);
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            seen_digit = true;
+            if seen_dot {
+                if decimals == DECIMALS {
+                    if digit == 0 {
+                        continue;
                     }
+                    return Err(DecimalError::OutOfRange);
                 }
-                value = value
-                    .checked_mul(10)
-                    .and_then(|v| v.checked_add(i64::from(byte - b'0')))
-                    .ok_or(DecimalError::OutOfRange)?;
+                decimals = decimals.saturating_add(1);
             }
-            b'.' if !seen_dot => seen_dot = true,
-            _ => return Err(DecimalError::Malformed),
+            value = value
+                .checked_mul(10)
+                .and_then(|v| v.checked_add(i64::from(digit)))
+                .ok_or(DecimalError::OutOfRange)?;
+        } else if byte == b'.' && !seen_dot {
+            seen_dot = true;
+        } else {
+            return Err(DecimalError::Malformed);
         }
     }
     if !seen_digit {
         return Err(DecimalError::Malformed);
     }
-    let scale = 10_i64.pow(9 - decimals.min(9));
-    let value = value.checked_mul(scale).ok_or(DecimalError::OutOfRange)?;
-    Ok(if negative { -value } else { value })
+    let scale = POW10.get(DECIMALS.saturating_sub(decimals)).ok_or(DecimalError::OutOfRange)?;
+    let value = value.checked_mul(*scale).ok_or(DecimalError::OutOfRange)?;
+    Ok(if negative { value.wrapping_neg() } else { value })
 }
 
 /// Parses decimal text into a whole number of increments of `increment_e9` billionths.
@@ -80,10 +93,10 @@ pub fn parse_e9(text: &[u8]) -> Result<i64, DecimalError> {
 /// As [`parse_e9`], and [`DecimalError::NotOnIncrement`].
 pub fn parse_increments(text: &[u8], increment_e9: i64) -> Result<i64, DecimalError> {
     let value = parse_e9(text)?;
-    if increment_e9 <= 0 || value % increment_e9 != 0 {
+    if increment_e9 <= 0 || value.checked_rem(increment_e9) != Some(0) {
         return Err(DecimalError::NotOnIncrement);
     }
-    Ok(value / increment_e9)
+    value.checked_div(increment_e9).ok_or(DecimalError::NotOnIncrement)
 }
 
 /// A count of increments as exact decimal text with no trailing zeros beyond the increment's own
@@ -100,28 +113,27 @@ impl Increments {
     /// Decimals needed to write any multiple of the increment exactly (0 to 9).
     #[must_use]
     pub fn decimals(increment_e9: i64) -> usize {
-        let mut rest = increment_e9;
-        let mut decimals = 9;
-        while decimals > 0 && rest % 10 == 0 {
-            rest /= 10;
-            decimals -= 1;
-        }
-        decimals
+        let is_multiple = |scale: &i64| increment_e9.checked_rem(*scale) == Some(0);
+        let trailing_zeros = POW10.iter().skip(1).take_while(|scale| is_multiple(scale)).count();
+        DECIMALS.saturating_sub(trailing_zeros)
     }
 }
 
 impl fmt::Display for Increments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = Self::decimals(self.increment_e9);
-        let value = i128::from(self.count) * i128::from(self.increment_e9);
+        // The product of two 64-bit numbers fits 128 bits.
+        let value = i128::from(self.count).saturating_mul(self.increment_e9.into());
         let sign = if value < 0 { "-" } else { "" };
         let value = value.unsigned_abs();
-        let scale = 10_u128.pow(9);
-        let (whole, fraction) = (value / scale, value % scale);
+        let unit = u128::from(E9.unsigned_abs());
+        let whole = value.checked_div(unit).unwrap_or(0);
         if decimals == 0 {
             return write!(f, "{sign}{whole}");
         }
-        let fraction = fraction / 10_u128.pow(u32::try_from(9 - decimals).unwrap_or(0));
+        let fraction = value.checked_rem(unit).unwrap_or(0);
+        let unused = POW10.get(DECIMALS.saturating_sub(decimals)).map_or(1, |p| p.unsigned_abs());
+        let fraction = fraction.checked_div(unused.into()).unwrap_or(0);
         write!(f, "{sign}{whole}.{fraction:0decimals$}")
     }
 }

@@ -1,6 +1,13 @@
 //! The instrument table row: what one tradable is, in integers. It travels as a frame, so a
 //! recording carries the table it was made with.
 
+#![deny(
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing
+)]
+
 use crate::decimal::E9;
 use crate::frame::FrameHeader;
 use crate::layout::{wire_code, wire_struct};
@@ -11,7 +18,7 @@ wire_code! {
     InstrumentType: u8 {
         /// Spot pair: quantity in base currency, money in quote currency.
         Spot = b'S', "spot";
-        /// Linear perpetual: quantity in base currency, PnL in quote currency.
+        /// Linear perpetual: quantity in base currency, profit in quote currency.
         LinearPerp = b'L', "linear-perp";
         /// Inverse perpetual: contracts worth a fixed sum of quote currency. Market data only:
         /// orders for it are denied.
@@ -50,11 +57,11 @@ impl Instrument {
     /// instrument cannot be accounted for exactly and is refused when a table is loaded.
     #[must_use]
     pub fn tick_value_e9(&self) -> Option<i64> {
-        let product = i128::from(self.tick_size_e9) * i128::from(self.lot_size_e9);
-        if product <= 0 || product % i128::from(E9) != 0 {
+        let product = i128::from(self.tick_size_e9).checked_mul(self.lot_size_e9.into())?;
+        if product <= 0 || product.checked_rem(E9.into())? != 0 {
             return None;
         }
-        i64::try_from(product / i128::from(E9)).ok()
+        i64::try_from(product.checked_div(E9.into())?).ok()
     }
 
     /// The symbol as text; empty where the bytes are not UTF-8.

@@ -46,6 +46,65 @@ pub struct StructLayout {
     pub fields: &'static [FieldLayout],
 }
 
+/// One legal value of a code.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeValue {
+    /// Name of the variant in Rust.
+    pub name: &'static str,
+    /// The code as it stands on the wire.
+    pub code: u64,
+    /// The stable name that files and reports print.
+    pub text: &'static str,
+    /// Documentation.
+    pub doc: &'static str,
+}
+
+/// A code: every legal value of a field.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeTable {
+    /// Name of the enum in Rust.
+    pub name: &'static str,
+    /// Size on the wire, bytes.
+    pub size: usize,
+    /// Documentation.
+    pub doc: &'static str,
+    /// Values in declaration order.
+    pub values: &'static [CodeValue],
+}
+
+/// What a field may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// One of a code's values.
+    Code(CodeTable),
+    /// A number from the first to the second, both included.
+    Range(i64, i64),
+    /// Zero in every byte.
+    Zero,
+    /// UTF-8, then zeros to the end of the field.
+    Text,
+    /// A rule between fields, in words.
+    Words(&'static str),
+}
+
+/// A rule of one field.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldRule {
+    /// Field name.
+    pub field: &'static str,
+    /// The rule.
+    pub rule: Rule,
+}
+
+/// The rules of one frame; a field without one may hold any value.
+#[derive(Clone, Copy, Debug)]
+pub struct StructRules {
+    /// Struct name.
+    pub name: &'static str,
+    /// Rules in the order in which they are checked.
+    pub rules: &'static [FieldRule],
+}
+
 /// A type that may stand in a wire struct.
 pub trait WireField {
     /// How other languages see it.
@@ -109,7 +168,10 @@ pub(crate) use wire_struct;
 macro_rules! wire_code {
     (
         $(#[doc = $doc:literal])*
-        $name:ident : $repr:ty { $( $(#[doc = $vdoc:literal])* $variant:ident = $value:expr, $text:literal; )* }
+        $name:ident : $repr:ty { $(
+            $(#[doc = $vdoc:literal])*
+            $variant:ident = $value:expr, $text:literal;
+        )* }
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +181,19 @@ macro_rules! wire_code {
         impl $name {
             /// Every value, in declaration order.
             pub const ALL: &'static [$name] = &[ $( $name::$variant, )* ];
+
+            /// The values as data.
+            pub const CODES: $crate::layout::CodeTable = $crate::layout::CodeTable {
+                name: stringify!($name),
+                size: ::core::mem::size_of::<$name>(),
+                doc: concat!($($doc, "\n",)* ""),
+                values: &[ $( $crate::layout::CodeValue {
+                    name: stringify!($variant),
+                    code: $name::$variant as u64,
+                    text: $text,
+                    doc: concat!($($vdoc, "\n",)* ""),
+                }, )* ],
+            };
 
             /// The code as it stands on the wire.
             #[must_use]
@@ -177,4 +252,44 @@ pub fn all() -> Vec<StructLayout> {
         station::SessionEnd::LAYOUT,
         counters::CountersHeader::LAYOUT,
     ]
+}
+
+/// Every code, in the order WIRE.md shows them; process exit codes last.
+#[must_use]
+pub fn codes() -> Vec<CodeTable> {
+    use crate::{
+        advice, control, counters, exit, frame, handshake, instrument, market, order, signal,
+        station,
+    };
+    vec![
+        frame::FrameKind::CODES,
+        instrument::InstrumentType::CODES,
+        market::BookSide::CODES,
+        market::AggressorSide::CODES,
+        market::GapReason::CODES,
+        market::TradingStatus::CODES,
+        order::Side::CODES,
+        order::OrdType::CODES,
+        order::TimeInForce::CODES,
+        order::ExecInst::CODES,
+        order::ExecType::CODES,
+        order::OrdStatus::CODES,
+        order::Liquidity::CODES,
+        order::RejectReason::CODES,
+        signal::SignalStatus::CODES,
+        handshake::Role::CODES,
+        handshake::HelloStatus::CODES,
+        advice::AdviceField::CODES,
+        control::Command::CODES,
+        control::ReplyCode::CODES,
+        station::Mode::CODES,
+        counters::Counter::CODES,
+        exit::Exit::CODES,
+    ]
+}
+
+/// What the decoder demands of the fields of every frame.
+#[must_use]
+pub fn rules() -> Vec<StructRules> {
+    crate::frame::rules::all()
 }

@@ -11,6 +11,8 @@
 //! zero and checked. A change of any layout raises [`frame::WIRE_VERSION`].
 
 pub mod advice;
+#[doc(hidden)]
+pub mod bindings;
 pub mod control;
 pub mod counters;
 pub mod decimal;
@@ -26,7 +28,9 @@ pub mod station;
 pub mod units;
 
 #[cfg(target_endian = "big")]
-compile_error!("Corelane's frames are little-endian memory images; big-endian hosts are not supported");
+compile_error!(
+    "Corelane's frames are little-endian memory images; big-endian hosts are not supported"
+);
 
 pub use frame::{DecodeError, Frame, FrameHeader, FrameKind, FrameSink, decode};
 pub use units::{

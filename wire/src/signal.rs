@@ -4,6 +4,13 @@
 //! sampled as in training. The server turns integers into floats with [`SignalRequest::input`],
 //! the same function `corelane features` uses, so training and serving see the same numbers.
 
+#![deny(
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing
+)]
+
 use crate::frame::FrameHeader;
 use crate::layout::{FieldType, WireField, wire_code, wire_struct};
 use crate::units::{PriceTicks, QtyLots};
@@ -113,8 +120,11 @@ pub type InputWindow = [i64; WINDOW * FEATURES];
 #[must_use]
 pub fn input_window(window: &[SnapshotLevel; WINDOW * DEPTH]) -> Option<InputWindow> {
     let newest = window.get((WINDOW - 1) * DEPTH)?;
-    let mid_x2 =
-        newest.bid_price_ticks.get().checked_add(newest.ask_price_ticks.get()).filter(|m| *m > 0)?;
+    let mid_x2 = newest
+        .bid_price_ticks
+        .get()
+        .checked_add(newest.ask_price_ticks.get())
+        .filter(|m| *m > 0)?;
     let offset = |price: PriceTicks| {
         price
             .get()

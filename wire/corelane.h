@@ -1,0 +1,1214 @@
+/*
+ * The wire format of Corelane for C11 and C++11: frames, codes, constants.
+ * All integers are little-endian; structs have no padding; a frame starts on 8 bytes.
+ * See WIRE.md for what a frame is. Check what you read: length, version, kind, codes.
+ *
+ * Generated from the Rust definitions; do not edit. Regenerate with:
+ *   cargo run -p corelane-wire --example wire-bindings
+ */
+#ifndef CORELANE_H
+#define CORELANE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define CORELANE_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define CORELANE_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+#define CORELANE_SIZE(type, size) CORELANE_ASSERT(sizeof(struct type) == size, #type)
+#define CORELANE_AT(type, field, offset) \
+    CORELANE_ASSERT(offsetof(struct type, field) == offset, #type "." #field)
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "Corelane's frames are little-endian memory images"
+#endif
+
+/* Version of every layout. */
+#define CORELANE_WIRE_VERSION 1
+/* Hash of every layout, compared in the handshake. */
+#define CORELANE_SCHEMA_HASH UINT64_C(0x7400982b02529e08)
+/* Size of the frame header. */
+#define CORELANE_HEADER_BYTES 40
+/* Largest frame. */
+#define CORELANE_MAX_FRAME_BYTES 65536
+/* Header flag: first frame of a depth message. */
+#define CORELANE_FLAG_FIRST 1
+/* Header flag: last frame of a depth message. */
+#define CORELANE_FLAG_LAST 2
+/* Most levels a writer puts in one frame. */
+#define CORELANE_MAX_LEVELS 4000
+/* Snapshots in a signal request. */
+#define CORELANE_SIGNAL_WINDOW 10
+/* Levels a side in each snapshot. */
+#define CORELANE_SIGNAL_DEPTH 10
+/* Numbers a snapshot. */
+#define CORELANE_SIGNAL_FEATURES 40
+/* Parts in which a relative price is counted. */
+#define CORELANE_OFFSET_SCALE INT64_C(1000000000)
+/* Bound of a score, up and down. */
+#define CORELANE_SCORE_LIMIT_E6 INT64_C(1000000)
+/* First eight bytes of a counters page. */
+#define CORELANE_COUNTERS_MAGIC UINT64_C(0x315352544e434c43)
+/* Slots of a counters page. */
+#define CORELANE_COUNTER_SLOTS 64
+/* Billionths in one. */
+#define CORELANE_E9 INT64_C(1000000000)
+/* No price. */
+#define CORELANE_PRICE_TICKS_UNDEF INT64_MIN
+/* No instrument. */
+#define CORELANE_INSTRUMENT_ID_UNDEF UINT32_C(0xffffffff)
+/* No venue. */
+#define CORELANE_VENUE_ID_UNDEF UINT16_C(0xffff)
+/* No strategy. */
+#define CORELANE_STRATEGY_ID_UNDEF UINT16_C(0xffff)
+/* No client order id. */
+#define CORELANE_CL_ORD_ID_UNDEF UINT64_C(0xffffffffffffffff)
+/* Time not known. */
+#define CORELANE_TS_NS_UNDEF UINT64_C(0xffffffffffffffff)
+/* A venue's sequence or order number is not known. */
+#define CORELANE_SEQ_UNDEF UINT64_C(0xffffffffffffffff)
+
+/* What a frame is. Numbers are stable; a retired one keeps its place. */
+enum corelane_frame_kind {
+    /* "depth-delta": corelane_depth_delta. */
+    CORELANE_FRAME_KIND_DEPTH_DELTA = 1,
+    /* "book-snapshot": corelane_book_snapshot. */
+    CORELANE_FRAME_KIND_BOOK_SNAPSHOT = 2,
+    /* "trade": corelane_trade. */
+    CORELANE_FRAME_KIND_TRADE = 3,
+    /* "quote": corelane_quote. */
+    CORELANE_FRAME_KIND_QUOTE = 4,
+    /* "gap": corelane_gap. */
+    CORELANE_FRAME_KIND_GAP = 5,
+    /* "status": corelane_status. */
+    CORELANE_FRAME_KIND_STATUS = 6,
+    /* "instrument": corelane_instrument. */
+    CORELANE_FRAME_KIND_INSTRUMENT = 7,
+    /* "new-order": corelane_new_order. */
+    CORELANE_FRAME_KIND_NEW_ORDER = 16,
+    /* "cancel-order": corelane_cancel_order. */
+    CORELANE_FRAME_KIND_CANCEL_ORDER = 17,
+    /* "replace-order": corelane_replace_order. */
+    CORELANE_FRAME_KIND_REPLACE_ORDER = 18,
+    /* "execution-report": corelane_execution_report. */
+    CORELANE_FRAME_KIND_EXECUTION_REPORT = 24,
+    /* "cancel-reject": corelane_cancel_reject. */
+    CORELANE_FRAME_KIND_CANCEL_REJECT = 25,
+    /* "denied": corelane_denied. */
+    CORELANE_FRAME_KIND_DENIED = 26,
+    /* "signal-request": corelane_signal_request. */
+    CORELANE_FRAME_KIND_SIGNAL_REQUEST = 32,
+    /* "signal-response": corelane_signal_response. */
+    CORELANE_FRAME_KIND_SIGNAL_RESPONSE = 33,
+    /* "hello": corelane_hello. */
+    CORELANE_FRAME_KIND_HELLO = 34,
+    /* "hello-ack": corelane_hello_ack. */
+    CORELANE_FRAME_KIND_HELLO_ACK = 35,
+    /* "advice": corelane_advice. */
+    CORELANE_FRAME_KIND_ADVICE = 40,
+    /* "control": corelane_control. */
+    CORELANE_FRAME_KIND_CONTROL = 48,
+    /* "control-reply": corelane_control_reply. */
+    CORELANE_FRAME_KIND_CONTROL_REPLY = 49,
+    /* "timer": corelane_timer. */
+    CORELANE_FRAME_KIND_TIMER = 56,
+    /* "mode-change": corelane_mode_change. */
+    CORELANE_FRAME_KIND_MODE_CHANGE = 57,
+    /* "session-start": corelane_session_start. */
+    CORELANE_FRAME_KIND_SESSION_START = 58,
+    /* "session-end": corelane_session_end. */
+    CORELANE_FRAME_KIND_SESSION_END = 59,
+};
+
+/* What kind of contract an instrument is. */
+enum corelane_instrument_type {
+    /* "spot": Spot pair: quantity in base currency, money in quote currency. */
+    CORELANE_INSTRUMENT_TYPE_SPOT = 0x53 /* 'S' */,
+    /* "linear-perp": Linear perpetual: quantity in base currency, profit in quote currency. */
+    CORELANE_INSTRUMENT_TYPE_LINEAR_PERP = 0x4c /* 'L' */,
+    /*
+     * "inverse-perp": Inverse perpetual: contracts worth a fixed sum of quote currency. Market data
+     * only: orders for it are denied.
+     */
+    CORELANE_INSTRUMENT_TYPE_INVERSE_PERP = 0x49 /* 'I' */,
+};
+
+/* A side of the book. */
+enum corelane_book_side {
+    /* "bid": Buyers. */
+    CORELANE_BOOK_SIDE_BID = 0x42 /* 'B' */,
+    /* "ask": Sellers. */
+    CORELANE_BOOK_SIDE_ASK = 0x41 /* 'A' */,
+};
+
+/* Who crossed the spread in a trade. */
+enum corelane_aggressor_side {
+    /* "buy": The buyer took liquidity. */
+    CORELANE_AGGRESSOR_SIDE_BUY = 0x42 /* 'B' */,
+    /* "sell": The seller took liquidity. */
+    CORELANE_AGGRESSOR_SIDE_SELL = 0x53 /* 'S' */,
+    /* "unknown": The venue did not say. */
+    CORELANE_AGGRESSOR_SIDE_UNKNOWN = 0x55 /* 'U' */,
+};
+
+/* Why the feed handler lost continuity. */
+enum corelane_gap_reason {
+    /* "sequence": The venue's update numbers skipped. */
+    CORELANE_GAP_REASON_SEQUENCE = 0x53 /* 'S' */,
+    /* "ring-full": The market ring was full and events were merged or dropped. */
+    CORELANE_GAP_REASON_RING_FULL = 0x52 /* 'R' */,
+    /* "disconnected": The session to the venue was lost. */
+    CORELANE_GAP_REASON_DISCONNECTED = 0x44 /* 'D' */,
+    /* "malformed": A message could not be decoded. */
+    CORELANE_GAP_REASON_MALFORMED = 0x4d /* 'M' */,
+};
+
+/* Trading status of an instrument. */
+enum corelane_trading_status {
+    /* "trading": Continuous trading. */
+    CORELANE_TRADING_STATUS_TRADING = 0x54 /* 'T' */,
+    /* "halted": Halted by the venue. */
+    CORELANE_TRADING_STATUS_HALTED = 0x48 /* 'H' */,
+    /* "closed": Outside trading hours. */
+    CORELANE_TRADING_STATUS_CLOSED = 0x43 /* 'C' */,
+    /* "auction": Auction or pre-open: crossed books are genuine. */
+    CORELANE_TRADING_STATUS_AUCTION = 0x41 /* 'A' */,
+    /* "unknown": Not known; to be taken as halted. */
+    CORELANE_TRADING_STATUS_UNKNOWN = 0x55 /* 'U' */,
+};
+
+/* Order side (FIX 54). */
+enum corelane_side {
+    /* "buy": Buy. */
+    CORELANE_SIDE_BUY = 0x31 /* '1' */,
+    /* "sell": Sell. */
+    CORELANE_SIDE_SELL = 0x32 /* '2' */,
+};
+
+/* Order type (FIX 40). */
+enum corelane_ord_type {
+    /* "market": Market. */
+    CORELANE_ORD_TYPE_MARKET = 0x31 /* '1' */,
+    /* "limit": Limit. */
+    CORELANE_ORD_TYPE_LIMIT = 0x32 /* '2' */,
+};
+
+/* Time in force (FIX 59). */
+enum corelane_time_in_force {
+    /* "gtc": Good till cancel. */
+    CORELANE_TIME_IN_FORCE_GTC = 0x31 /* '1' */,
+    /* "ioc": Immediate or cancel. */
+    CORELANE_TIME_IN_FORCE_IOC = 0x33 /* '3' */,
+    /* "fok": Fill or kill. */
+    CORELANE_TIME_IN_FORCE_FOK = 0x34 /* '4' */,
+};
+
+/* Execution instruction (FIX 18). */
+enum corelane_exec_inst {
+    /* "none": None. */
+    CORELANE_EXEC_INST_NONE = 0,
+    /* "post-only": Participate, do not initiate: post-only. */
+    CORELANE_EXEC_INST_POST_ONLY = 0x36 /* '6' */,
+};
+
+/* What an execution report tells (FIX 150). */
+enum corelane_exec_type {
+    /* "new": Accepted by the venue. */
+    CORELANE_EXEC_TYPE_NEW = 0x30 /* '0' */,
+    /* "canceled": Canceled. */
+    CORELANE_EXEC_TYPE_CANCELED = 0x34 /* '4' */,
+    /* "replaced": Replaced. */
+    CORELANE_EXEC_TYPE_REPLACED = 0x35 /* '5' */,
+    /* "pending-cancel": Cancel accepted, not done yet. */
+    CORELANE_EXEC_TYPE_PENDING_CANCEL = 0x36 /* '6' */,
+    /* "rejected": Rejected by the venue. */
+    CORELANE_EXEC_TYPE_REJECTED = 0x38 /* '8' */,
+    /* "pending-new": Received, not accepted yet. */
+    CORELANE_EXEC_TYPE_PENDING_NEW = 0x41 /* 'A' */,
+    /* "expired": Expired (an IOC remainder among others). */
+    CORELANE_EXEC_TYPE_EXPIRED = 0x43 /* 'C' */,
+    /* "pending-replace": Replace accepted, not done yet. */
+    CORELANE_EXEC_TYPE_PENDING_REPLACE = 0x45 /* 'E' */,
+    /* "trade": A fill, partial or full. */
+    CORELANE_EXEC_TYPE_TRADE = 0x46 /* 'F' */,
+    /* "trade-cancel": A fill was taken back. */
+    CORELANE_EXEC_TYPE_TRADE_CANCEL = 0x48 /* 'H' */,
+    /* "order-status": Answer to a status query. */
+    CORELANE_EXEC_TYPE_ORDER_STATUS = 0x49 /* 'I' */,
+};
+
+/* State of an order (FIX 39). */
+enum corelane_ord_status {
+    /* "new": Working, nothing filled. */
+    CORELANE_ORD_STATUS_NEW = 0x30 /* '0' */,
+    /* "partially-filled": Working, part filled. */
+    CORELANE_ORD_STATUS_PARTIALLY_FILLED = 0x31 /* '1' */,
+    /* "filled": Done: all filled. */
+    CORELANE_ORD_STATUS_FILLED = 0x32 /* '2' */,
+    /* "canceled": Done: canceled. */
+    CORELANE_ORD_STATUS_CANCELED = 0x34 /* '4' */,
+    /* "pending-cancel": Cancel asked for. */
+    CORELANE_ORD_STATUS_PENDING_CANCEL = 0x36 /* '6' */,
+    /* "rejected": Done: rejected by the venue. */
+    CORELANE_ORD_STATUS_REJECTED = 0x38 /* '8' */,
+    /* "pending-new": Sent, no word from the venue yet. */
+    CORELANE_ORD_STATUS_PENDING_NEW = 0x41 /* 'A' */,
+    /* "expired": Done: expired. */
+    CORELANE_ORD_STATUS_EXPIRED = 0x43 /* 'C' */,
+    /* "pending-replace": Replace asked for. */
+    CORELANE_ORD_STATUS_PENDING_REPLACE = 0x45 /* 'E' */,
+    /* "unknown": The venue's view is not known; counts at its worst case until evidence comes. */
+    CORELANE_ORD_STATUS_UNKNOWN = 0x55 /* 'U' */,
+};
+
+/* Whether a fill added or removed liquidity (FIX 851). */
+enum corelane_liquidity {
+    /* "none": Not a fill, or not told. */
+    CORELANE_LIQUIDITY_NONE = 0,
+    /* "maker": Added: maker. */
+    CORELANE_LIQUIDITY_MAKER = 0x31 /* '1' */,
+    /* "taker": Removed: taker. */
+    CORELANE_LIQUIDITY_TAKER = 0x32 /* '2' */,
+};
+
+/* Why the venue refused (FIX 103 and 102, and our own for the simulated venue). */
+enum corelane_reject_reason {
+    /* "none": Not a reject. */
+    CORELANE_REJECT_REASON_NONE = 0,
+    /* "unknown-symbol": Unknown symbol. */
+    CORELANE_REJECT_REASON_UNKNOWN_SYMBOL = 1,
+    /* "unknown-order": Unknown order. */
+    CORELANE_REJECT_REASON_UNKNOWN_ORDER = 2,
+    /* "exceeds-limit": Exceeds a venue limit. */
+    CORELANE_REJECT_REASON_EXCEEDS_LIMIT = 3,
+    /* "too-late": Too late: the order is done. */
+    CORELANE_REJECT_REASON_TOO_LATE = 4,
+    /* "would-take": A post-only order would have taken liquidity. */
+    CORELANE_REJECT_REASON_WOULD_TAKE = 5,
+    /* "duplicate-order": Duplicate client order id. */
+    CORELANE_REJECT_REASON_DUPLICATE_ORDER = 6,
+    /* "unsupported": Not supported: type, time in force or instruction. */
+    CORELANE_REJECT_REASON_UNSUPPORTED = 11,
+    /* "bad-quantity": Quantity not acceptable. */
+    CORELANE_REJECT_REASON_BAD_QUANTITY = 13,
+    /* "bad-price": Price not acceptable. */
+    CORELANE_REJECT_REASON_BAD_PRICE = 14,
+    /* "market-closed": The market is not open. */
+    CORELANE_REJECT_REASON_MARKET_CLOSED = 15,
+    /* "no-liquidity": No liquidity for a market or fill-or-kill order. */
+    CORELANE_REJECT_REASON_NO_LIQUIDITY = 16,
+};
+
+/* Outcome of a request. */
+enum corelane_signal_status {
+    /* "ok": A score. */
+    CORELANE_SIGNAL_STATUS_OK = 0x30 /* '0' */,
+    /* "abstain": The model gave no usable number; score_e6 is 0. */
+    CORELANE_SIGNAL_STATUS_ABSTAIN = 0x41 /* 'A' */,
+    /* "refused": The request was refused: malformed, wrong shape or wrong version. */
+    CORELANE_SIGNAL_STATUS_REFUSED = 0x52 /* 'R' */,
+    /* "shed": The server dropped the request because newer ones waited. */
+    CORELANE_SIGNAL_STATUS_SHED = 0x53 /* 'S' */,
+};
+
+/* The part a process plays. */
+enum corelane_role {
+    /* "engine": The engine's bridge. */
+    CORELANE_ROLE_ENGINE = 0x45 /* 'E' */,
+    /* "signal": The signal sidecar. */
+    CORELANE_ROLE_SIGNAL = 0x53 /* 'S' */,
+    /* "agents": The agents sidecar. */
+    CORELANE_ROLE_AGENTS = 0x41 /* 'A' */,
+    /* "ctl": The command line. */
+    CORELANE_ROLE_CTL = 0x43 /* 'C' */,
+};
+
+/* Whether a handshake was accepted. */
+enum corelane_hello_status {
+    /* "accepted": Accepted. */
+    CORELANE_HELLO_STATUS_ACCEPTED = 0x30 /* '0' */,
+    /* "version": Another wire version. */
+    CORELANE_HELLO_STATUS_VERSION = 0x56 /* 'V' */,
+    /* "schema": Another schema hash. */
+    CORELANE_HELLO_STATUS_SCHEMA = 0x48 /* 'H' */,
+    /* "role": This role is not served here. */
+    CORELANE_HELLO_STATUS_ROLE = 0x52 /* 'R' */,
+    /* "busy": Too many peers. */
+    CORELANE_HELLO_STATUS_BUSY = 0x42 /* 'B' */,
+};
+
+/* The limit an advice concerns. The value's unit is the limit's own. */
+enum corelane_advice_field {
+    /* "max-order-qty": Largest order, lots. */
+    CORELANE_ADVICE_FIELD_MAX_ORDER_QTY = 0x51 /* 'Q' */,
+    /* "max-position": Largest position, lots. */
+    CORELANE_ADVICE_FIELD_MAX_POSITION = 0x50 /* 'P' */,
+    /* "order-rate": Orders per second. */
+    CORELANE_ADVICE_FIELD_ORDER_RATE = 0x52 /* 'R' */,
+    /* "price-collar": Price collar, basis points. */
+    CORELANE_ADVICE_FIELD_PRICE_COLLAR = 0x43 /* 'C' */,
+    /* "reduce-only": Reduce only: value 1. */
+    CORELANE_ADVICE_FIELD_REDUCE_ONLY = 0x4f /* 'O' */,
+};
+
+/* What the operator wants. */
+enum corelane_command {
+    /* "status": Tell the state. */
+    CORELANE_COMMAND_STATUS = 0x53 /* 'S' */,
+    /* "halt": Stop all trading: latch the kill switch. */
+    CORELANE_COMMAND_HALT = 0x48 /* 'H' */,
+    /* "resume": Leave HALTED, with a reason. */
+    CORELANE_COMMAND_RESUME = 0x52 /* 'R' */,
+    /* "mode": Change the mode; argument is the mode's code. */
+    CORELANE_COMMAND_MODE = 0x4d /* 'M' */,
+    /* "shutdown": End the session in good order. */
+    CORELANE_COMMAND_SHUTDOWN = 0x58 /* 'X' */,
+};
+
+/* Outcome of a command. */
+enum corelane_reply_code {
+    /* "ok": Done, or taken up. */
+    CORELANE_REPLY_CODE_OK = 0x30 /* '0' */,
+    /* "refused": Refused in the present state. */
+    CORELANE_REPLY_CODE_REFUSED = 0x52 /* 'R' */,
+    /* "malformed": Not understood. */
+    CORELANE_REPLY_CODE_MALFORMED = 0x4d /* 'M' */,
+};
+
+/* Operating mode of the station. Order by restriction is not implied. */
+enum corelane_mode {
+    /* "BOOT": Starting up. */
+    CORELANE_MODE_BOOT = 0x42 /* 'B' */,
+    /* "RECONCILE": Comparing with the venue. */
+    CORELANE_MODE_RECONCILE = 0x52 /* 'R' */,
+    /* "MAINTENANCE": Connected, not trading: model swaps happen here. */
+    CORELANE_MODE_MAINTENANCE = 0x4d /* 'M' */,
+    /* "LIVE": Trading. */
+    CORELANE_MODE_LIVE = 0x4c /* 'L' */,
+    /* "REDUCING": Only orders that reduce exposure. */
+    CORELANE_MODE_REDUCING = 0x44 /* 'D' */,
+    /* "DRAINING": Canceling what works, then MAINTENANCE. */
+    CORELANE_MODE_DRAINING = 0x4e /* 'N' */,
+    /* "HALTED": Stopped; only an operator leads out. */
+    CORELANE_MODE_HALTED = 0x48 /* 'H' */,
+};
+
+/* Every counter of the station. Written by the thread its name begins with. */
+enum corelane_counter {
+    /* "loop.inputs": Inputs the loop took. */
+    CORELANE_COUNTER_LOOP_INPUTS = 0,
+    /* "loop.turns": Turns of the loop, idle ones included. */
+    CORELANE_COUNTER_LOOP_TURNS = 1,
+    /* "loop.turn_cycles_max": Longest turn, cycles of the loop's counter. */
+    CORELANE_COUNTER_LOOP_TURN_CYCLES_MAX = 2,
+    /* "loop.stalls": Turns longer than the stall threshold. */
+    CORELANE_COUNTER_LOOP_STALLS = 3,
+    /* "loop.market_events": Market events among the inputs. */
+    CORELANE_COUNTER_LOOP_MARKET_EVENTS = 4,
+    /* "loop.orders": New orders approved. */
+    CORELANE_COUNTER_LOOP_ORDERS = 5,
+    /* "loop.denied": Orders denied by the gate. */
+    CORELANE_COUNTER_LOOP_DENIED = 6,
+    /* "loop.fills": Fills. */
+    CORELANE_COUNTER_LOOP_FILLS = 7,
+    /* "loop.cancels": Cancels sent. */
+    CORELANE_COUNTER_LOOP_CANCELS = 8,
+    /* "loop.rejects": Rejects of the venue. */
+    CORELANE_COUNTER_LOOP_REJECTS = 9,
+    /* "loop.signal_requests": Signal requests made. */
+    CORELANE_COUNTER_LOOP_SIGNAL_REQUESTS = 10,
+    /* "loop.signal_answers": Signal answers taken. */
+    CORELANE_COUNTER_LOOP_SIGNAL_ANSWERS = 11,
+    /* "loop.signal_stale": Signal answers too old when they came. */
+    CORELANE_COUNTER_LOOP_SIGNAL_STALE = 12,
+    /* "loop.back_pressure": Turns that could not run because an output ring lacked room. */
+    CORELANE_COUNTER_LOOP_BACK_PRESSURE = 13,
+    /* "loop.mode": Mode, its wire code. */
+    CORELANE_COUNTER_LOOP_MODE = 14,
+    /* "loop.engine_time_ns": Engine time of the last input, nanoseconds since the UNIX epoch. */
+    CORELANE_COUNTER_LOOP_ENGINE_TIME = 15,
+    /* "edge.events": Market events the edge pushed. */
+    CORELANE_COUNTER_EDGE_EVENTS = 20,
+    /* "edge.orders": Orders the edge sent to the venue. */
+    CORELANE_COUNTER_EDGE_ORDERS = 21,
+    /* "edge.ring_full": Times the market ring was full. */
+    CORELANE_COUNTER_EDGE_RING_FULL = 22,
+    /* "edge.events_total": Market events in the recording. */
+    CORELANE_COUNTER_EDGE_EVENTS_TOTAL = 23,
+    /* "edge.unapproved": Order frames refused because their approval was not the next. */
+    CORELANE_COUNTER_EDGE_UNAPPROVED = 24,
+    /* "edge.reports": Execution reports delivered. */
+    CORELANE_COUNTER_EDGE_REPORTS = 25,
+    /* "bridge.signal_overwritten": Signal requests overwritten before the bridge took them. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_OVERWRITTEN = 30,
+    /* "bridge.signal_sent": Signal requests sent. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_SENT = 31,
+    /* "bridge.signal_dropped": Signal requests dropped: socket full or no sidecar. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_DROPPED = 32,
+    /* "bridge.refused": Frames of sidecars refused by the bridge. */
+    CORELANE_COUNTER_BRIDGE_REFUSED = 33,
+    /* "bridge.signal_connects": Connections made to the signal sidecar. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_CONNECTS = 34,
+    /* "bridge.signal_up": 1 while the signal sidecar is connected. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_UP = 35,
+    /* "bridge.commands": Control commands taken. */
+    CORELANE_COUNTER_BRIDGE_COMMANDS = 36,
+    /* "bridge.signal_received": Signal answers received. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_RECEIVED = 37,
+    /* "recorder.frames": Frames written to the record. */
+    CORELANE_COUNTER_RECORDER_FRAMES = 40,
+    /* "recorder.bytes": Bytes written to the record. */
+    CORELANE_COUNTER_RECORDER_BYTES = 41,
+    /* "done": 1 when the session ended. */
+    CORELANE_COUNTER_DONE = 48,
+};
+
+/* Why a process ended. */
+enum corelane_exit {
+    /* "OK": Everything asked for was done. */
+    CORELANE_EXIT_CLEAN = 0,
+    /* "BUG": A panic: a bug in Corelane (the value of Rust's own runtime). */
+    CORELANE_EXIT_BUG = 101,
+    /* "ARGUMENTS": Command-line arguments not understood. */
+    CORELANE_EXIT_ARGUMENTS = 10,
+    /* "CONFIGURATION": Configuration refused. */
+    CORELANE_EXIT_CONFIGURATION = 11,
+    /* "HOST": The host is not as the profile demands. */
+    CORELANE_EXIT_HOST = 12,
+    /* "WIRE_VERSION": A peer or a file speaks another wire version. */
+    CORELANE_EXIT_WIRE_VERSION = 13,
+    /* "RESOURCE": A file, model, socket or other resource is missing or damaged. */
+    CORELANE_EXIT_RESOURCE = 14,
+    /* "JOURNAL": The journal or record cannot be written. */
+    CORELANE_EXIT_JOURNAL = 15,
+    /* "KILLED": The kill rule tripped. */
+    CORELANE_EXIT_KILLED = 20,
+    /* "VENUE_LOST": The venue session was lost. */
+    CORELANE_EXIT_VENUE_LOST = 21,
+    /* "CLOCK": The clock cannot be trusted. */
+    CORELANE_EXIT_CLOCK = 23,
+    /* "DIVERGED": A replay diverged from the record. */
+    CORELANE_EXIT_DIVERGED = 30,
+    /* "CHECK_FAILED": A check failed. */
+    CORELANE_EXIT_CHECK_FAILED = 31,
+};
+
+/* The head of every frame. */
+struct corelane_frame_header {
+    /* Whole frame, header and trailing levels or text included; a multiple of 8. */
+    uint32_t len_bytes;
+    /* Frame kind. */
+    uint16_t kind;
+    /* Wire version: 1. */
+    uint8_t version;
+    /* Flags of the kind; else 0. */
+    uint8_t flags;
+    /* Instrument, or undefined (all ones). */
+    uint32_t instrument_id;
+    /* Venue, or undefined (all ones). */
+    uint16_t venue_id;
+    /* Strategy, or undefined (all ones). */
+    uint16_t strategy_id;
+    /*
+     * Position in the stream that carries the frame: stamped by the loop on inputs and outputs; 0
+     * before.
+     */
+    uint64_t seq;
+    /*
+     * When it happened, by the clock of the venue or peer that says so; undefined (all ones) where
+     * it does not say.
+     */
+    uint64_t ts_event_ns;
+    /* When this host took it in, by this host's clock; in a replay the recorded time. */
+    uint64_t ts_recv_ns;
+};
+CORELANE_SIZE(corelane_frame_header, 40);
+CORELANE_AT(corelane_frame_header, len_bytes, 0);
+CORELANE_AT(corelane_frame_header, kind, 4);
+CORELANE_AT(corelane_frame_header, version, 6);
+CORELANE_AT(corelane_frame_header, flags, 7);
+CORELANE_AT(corelane_frame_header, instrument_id, 8);
+CORELANE_AT(corelane_frame_header, venue_id, 12);
+CORELANE_AT(corelane_frame_header, strategy_id, 14);
+CORELANE_AT(corelane_frame_header, seq, 16);
+CORELANE_AT(corelane_frame_header, ts_event_ns, 24);
+CORELANE_AT(corelane_frame_header, ts_recv_ns, 32);
+
+/* One row of the instrument table. */
+struct corelane_instrument {
+    /* Kind 7; instrument_id is the row's index, venue_id the venue. */
+    struct corelane_frame_header header;
+    /* Venue symbol, UTF-8, zero-padded (BTCUSDT). */
+    uint8_t symbol[24];
+    /* Price increment, billionths of the quote currency; positive. */
+    int64_t tick_size_e9;
+    /* Size increment, billionths of the base currency (contracts for inverse); positive. */
+    int64_t lot_size_e9;
+    /* Smallest order, lots; at least 1. */
+    int64_t min_qty_lots;
+    /* Largest order the venue takes, lots. */
+    int64_t max_qty_lots;
+    /* Smallest order value, billionths of the quote currency; 0 where the venue has none. */
+    int64_t min_notional_e9;
+    /* Instrument type: 'S' spot, 'L' linear perpetual, 'I' inverse perpetual. */
+    uint8_t instrument_type;
+    /* Zero. */
+    uint8_t reserved[23];
+};
+CORELANE_SIZE(corelane_instrument, 128);
+CORELANE_AT(corelane_instrument, header, 0);
+CORELANE_AT(corelane_instrument, symbol, 40);
+CORELANE_AT(corelane_instrument, tick_size_e9, 64);
+CORELANE_AT(corelane_instrument, lot_size_e9, 72);
+CORELANE_AT(corelane_instrument, min_qty_lots, 80);
+CORELANE_AT(corelane_instrument, max_qty_lots, 88);
+CORELANE_AT(corelane_instrument, min_notional_e9, 96);
+CORELANE_AT(corelane_instrument, instrument_type, 104);
+CORELANE_AT(corelane_instrument, reserved, 105);
+
+/* One price level: an absolute quantity; 0 removes the level. */
+struct corelane_level {
+    /* Price, ticks. */
+    int64_t price_ticks;
+    /* Quantity at that price, lots; 0 removes. */
+    int64_t qty_lots;
+};
+CORELANE_SIZE(corelane_level, 16);
+CORELANE_AT(corelane_level, price_ticks, 0);
+CORELANE_AT(corelane_level, qty_lots, 8);
+
+/* A change of the book: absolute quantities for the levels it names. */
+struct corelane_depth_delta {
+    /* Kind 1. */
+    struct corelane_frame_header header;
+    /* First venue update number in this message. */
+    uint64_t first_update_id;
+    /* Last venue update number in this message. */
+    uint64_t last_update_id;
+    /* Last update number of the message before, where the venue says so; else undefined. */
+    uint64_t prev_update_id;
+    /* Bid levels that follow. */
+    uint16_t bid_count;
+    /* Ask levels that follow the bids. */
+    uint16_t ask_count;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_depth_delta, 72);
+CORELANE_AT(corelane_depth_delta, header, 0);
+CORELANE_AT(corelane_depth_delta, first_update_id, 40);
+CORELANE_AT(corelane_depth_delta, last_update_id, 48);
+CORELANE_AT(corelane_depth_delta, prev_update_id, 56);
+CORELANE_AT(corelane_depth_delta, bid_count, 64);
+CORELANE_AT(corelane_depth_delta, ask_count, 66);
+CORELANE_AT(corelane_depth_delta, reserved, 68);
+
+/* A whole book: replaces everything known of the instrument. */
+struct corelane_book_snapshot {
+    /* Kind 2. */
+    struct corelane_frame_header header;
+    /* Venue update number the snapshot stands at. */
+    uint64_t last_update_id;
+    /* Bid levels that follow. */
+    uint16_t bid_count;
+    /* Ask levels that follow the bids. */
+    uint16_t ask_count;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_book_snapshot, 56);
+CORELANE_AT(corelane_book_snapshot, header, 0);
+CORELANE_AT(corelane_book_snapshot, last_update_id, 40);
+CORELANE_AT(corelane_book_snapshot, bid_count, 48);
+CORELANE_AT(corelane_book_snapshot, ask_count, 50);
+CORELANE_AT(corelane_book_snapshot, reserved, 52);
+
+/* A trade on the venue. */
+struct corelane_trade {
+    /* Kind 3. */
+    struct corelane_frame_header header;
+    /* Price, ticks. */
+    int64_t price_ticks;
+    /* Quantity, lots; positive. */
+    int64_t qty_lots;
+    /* Venue trade number (of an aggregate: the last one in it). */
+    uint64_t trade_id;
+    /* Aggressor: 'B', 'S' or 'U'. */
+    uint8_t aggressor;
+    /* Zero. */
+    uint8_t reserved[7];
+};
+CORELANE_SIZE(corelane_trade, 72);
+CORELANE_AT(corelane_trade, header, 0);
+CORELANE_AT(corelane_trade, price_ticks, 40);
+CORELANE_AT(corelane_trade, qty_lots, 48);
+CORELANE_AT(corelane_trade, trade_id, 56);
+CORELANE_AT(corelane_trade, aggressor, 64);
+CORELANE_AT(corelane_trade, reserved, 65);
+
+/* The venue's own best bid and offer. */
+struct corelane_quote {
+    /* Kind 4. */
+    struct corelane_frame_header header;
+    /* Best bid, ticks; undefined where there is none. */
+    int64_t bid_price_ticks;
+    /* Quantity at the best bid, lots. */
+    int64_t bid_qty_lots;
+    /* Best ask, ticks; undefined where there is none. */
+    int64_t ask_price_ticks;
+    /* Quantity at the best ask, lots. */
+    int64_t ask_qty_lots;
+    /* Venue update number, in the numbering of the depth messages. */
+    uint64_t update_id;
+};
+CORELANE_SIZE(corelane_quote, 80);
+CORELANE_AT(corelane_quote, header, 0);
+CORELANE_AT(corelane_quote, bid_price_ticks, 40);
+CORELANE_AT(corelane_quote, bid_qty_lots, 48);
+CORELANE_AT(corelane_quote, ask_price_ticks, 56);
+CORELANE_AT(corelane_quote, ask_qty_lots, 64);
+CORELANE_AT(corelane_quote, update_id, 72);
+
+/* Continuity was lost: the book is unusable until the next snapshot. */
+struct corelane_gap {
+    /* Kind 5. */
+    struct corelane_frame_header header;
+    /* Update number that was due. */
+    uint64_t expected_id;
+    /* Update number that came. */
+    uint64_t received_id;
+    /* Reason: 'S' sequence, 'R' ring full, 'D' disconnected, 'M' malformed. */
+    uint8_t reason;
+    /* Zero. */
+    uint8_t reserved[7];
+};
+CORELANE_SIZE(corelane_gap, 64);
+CORELANE_AT(corelane_gap, header, 0);
+CORELANE_AT(corelane_gap, expected_id, 40);
+CORELANE_AT(corelane_gap, received_id, 48);
+CORELANE_AT(corelane_gap, reason, 56);
+CORELANE_AT(corelane_gap, reserved, 57);
+
+/* Trading status of an instrument. */
+struct corelane_status {
+    /* Kind 6. */
+    struct corelane_frame_header header;
+    /* Status: 'T' trading, 'H' halted, 'C' closed, 'A' auction, 'U' unknown. */
+    uint8_t status;
+    /* Zero. */
+    uint8_t reserved[7];
+};
+CORELANE_SIZE(corelane_status, 48);
+CORELANE_AT(corelane_status, header, 0);
+CORELANE_AT(corelane_status, status, 40);
+CORELANE_AT(corelane_status, reserved, 41);
+
+/* Place an order. */
+struct corelane_new_order {
+    /* Kind 16; instrument, venue and strategy are in the header. */
+    struct corelane_frame_header header;
+    /* Client order id (11). */
+    uint64_t cl_ord_id;
+    /* Number of the gate's approval: the next of a sequence without holes. */
+    uint64_t approval_seq;
+    /* Limit price, ticks; undefined for a market order. */
+    int64_t price_ticks;
+    /* Quantity, lots; positive. */
+    int64_t qty_lots;
+    /* Side (54): '1' buy, '2' sell. */
+    uint8_t side;
+    /* Type (40): '1' market, '2' limit. */
+    uint8_t ord_type;
+    /* Time in force (59): '1' GTC, '3' IOC, '4' FOK. */
+    uint8_t time_in_force;
+    /* Instruction (18): 0 none, '6' post-only. */
+    uint8_t exec_inst;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_new_order, 80);
+CORELANE_AT(corelane_new_order, header, 0);
+CORELANE_AT(corelane_new_order, cl_ord_id, 40);
+CORELANE_AT(corelane_new_order, approval_seq, 48);
+CORELANE_AT(corelane_new_order, price_ticks, 56);
+CORELANE_AT(corelane_new_order, qty_lots, 64);
+CORELANE_AT(corelane_new_order, side, 72);
+CORELANE_AT(corelane_new_order, ord_type, 73);
+CORELANE_AT(corelane_new_order, time_in_force, 74);
+CORELANE_AT(corelane_new_order, exec_inst, 75);
+CORELANE_AT(corelane_new_order, reserved, 76);
+
+/* Cancel a working order. */
+struct corelane_cancel_order {
+    /* Kind 17. */
+    struct corelane_frame_header header;
+    /* Id of this request (11). */
+    uint64_t cl_ord_id;
+    /* The order to cancel (41). */
+    uint64_t orig_cl_ord_id;
+    /* The venue's order id (37); undefined before the venue gave one. */
+    uint64_t order_id;
+};
+CORELANE_SIZE(corelane_cancel_order, 64);
+CORELANE_AT(corelane_cancel_order, header, 0);
+CORELANE_AT(corelane_cancel_order, cl_ord_id, 40);
+CORELANE_AT(corelane_cancel_order, orig_cl_ord_id, 48);
+CORELANE_AT(corelane_cancel_order, order_id, 56);
+
+/* Replace price and quantity of a working order. */
+struct corelane_replace_order {
+    /* Kind 18. */
+    struct corelane_frame_header header;
+    /* Id of the order after the replace (11). */
+    uint64_t cl_ord_id;
+    /* The order to replace (41). */
+    uint64_t orig_cl_ord_id;
+    /* The venue's order id (37); undefined before the venue gave one. */
+    uint64_t order_id;
+    /* Number of the gate's approval: the next of a sequence without holes. */
+    uint64_t approval_seq;
+    /* New limit price, ticks. */
+    int64_t price_ticks;
+    /* New total quantity, lots. */
+    int64_t qty_lots;
+};
+CORELANE_SIZE(corelane_replace_order, 88);
+CORELANE_AT(corelane_replace_order, header, 0);
+CORELANE_AT(corelane_replace_order, cl_ord_id, 40);
+CORELANE_AT(corelane_replace_order, orig_cl_ord_id, 48);
+CORELANE_AT(corelane_replace_order, order_id, 56);
+CORELANE_AT(corelane_replace_order, approval_seq, 64);
+CORELANE_AT(corelane_replace_order, price_ticks, 72);
+CORELANE_AT(corelane_replace_order, qty_lots, 80);
+
+/* What the venue says of an order. */
+struct corelane_execution_report {
+    /* Kind 24; ts_event_ns is the venue's transaction time. */
+    struct corelane_frame_header header;
+    /* Client order id (11). */
+    uint64_t cl_ord_id;
+    /* The order a cancel or replace was for (41); undefined otherwise. */
+    uint64_t orig_cl_ord_id;
+    /* The venue's order id (37). */
+    uint64_t order_id;
+    /* The venue's execution id (17); unique. */
+    uint64_t exec_id;
+    /* Price of this fill (31), ticks; undefined where this is no fill. */
+    int64_t last_px_ticks;
+    /* Quantity of this fill (32), lots; 0 where this is no fill. */
+    int64_t last_qty_lots;
+    /* Still working (151), lots. */
+    int64_t leaves_qty_lots;
+    /* Filled so far (14), lots. */
+    int64_t cum_qty_lots;
+    /* Fee of this fill, billionths of the quote currency; negative is a rebate. */
+    int64_t fee_e9;
+    /* Report type (150). */
+    uint8_t exec_type;
+    /* Order state (39). */
+    uint8_t ord_status;
+    /* Side (54). */
+    uint8_t side;
+    /* Liquidity (851): 0 none, '1' maker, '2' taker. */
+    uint8_t liquidity;
+    /* Reject reason. */
+    uint8_t reject_reason;
+    /* Zero. */
+    uint8_t reserved[11];
+};
+CORELANE_SIZE(corelane_execution_report, 128);
+CORELANE_AT(corelane_execution_report, header, 0);
+CORELANE_AT(corelane_execution_report, cl_ord_id, 40);
+CORELANE_AT(corelane_execution_report, orig_cl_ord_id, 48);
+CORELANE_AT(corelane_execution_report, order_id, 56);
+CORELANE_AT(corelane_execution_report, exec_id, 64);
+CORELANE_AT(corelane_execution_report, last_px_ticks, 72);
+CORELANE_AT(corelane_execution_report, last_qty_lots, 80);
+CORELANE_AT(corelane_execution_report, leaves_qty_lots, 88);
+CORELANE_AT(corelane_execution_report, cum_qty_lots, 96);
+CORELANE_AT(corelane_execution_report, fee_e9, 104);
+CORELANE_AT(corelane_execution_report, exec_type, 112);
+CORELANE_AT(corelane_execution_report, ord_status, 113);
+CORELANE_AT(corelane_execution_report, side, 114);
+CORELANE_AT(corelane_execution_report, liquidity, 115);
+CORELANE_AT(corelane_execution_report, reject_reason, 116);
+CORELANE_AT(corelane_execution_report, reserved, 117);
+
+/* The venue refused a cancel or replace. */
+struct corelane_cancel_reject {
+    /* Kind 25. */
+    struct corelane_frame_header header;
+    /* Id of the refused request (11). */
+    uint64_t cl_ord_id;
+    /* The order it was for (41). */
+    uint64_t orig_cl_ord_id;
+    /* The venue's order id (37); undefined where it knows none. */
+    uint64_t order_id;
+    /* State of the order (39); 'U' where the venue knows none. */
+    uint8_t ord_status;
+    /* Reason. */
+    uint8_t reject_reason;
+    /* Zero. */
+    uint8_t reserved[6];
+};
+CORELANE_SIZE(corelane_cancel_reject, 72);
+CORELANE_AT(corelane_cancel_reject, header, 0);
+CORELANE_AT(corelane_cancel_reject, cl_ord_id, 40);
+CORELANE_AT(corelane_cancel_reject, orig_cl_ord_id, 48);
+CORELANE_AT(corelane_cancel_reject, order_id, 56);
+CORELANE_AT(corelane_cancel_reject, ord_status, 64);
+CORELANE_AT(corelane_cancel_reject, reject_reason, 65);
+CORELANE_AT(corelane_cancel_reject, reserved, 66);
+
+/* The gate refused an order: every check that failed, and the first with its numbers. */
+struct corelane_denied {
+    /* Kind 26. */
+    struct corelane_frame_header header;
+    /* Client order id the order would have had. */
+    uint64_t cl_ord_id;
+    /* One bit a failed check; bit n is check n. */
+    uint64_t mask;
+    /* Price asked for, ticks. */
+    int64_t price_ticks;
+    /* Quantity asked for, lots. */
+    int64_t qty_lots;
+    /* The limit of the primary check, in the check's unit. */
+    int64_t limit;
+    /* The value that broke it. */
+    int64_t actual;
+    /* The primary check: the lowest bit set in mask. */
+    uint8_t primary;
+    /* Side (54). */
+    uint8_t side;
+    /* Zero. */
+    uint8_t reserved[14];
+};
+CORELANE_SIZE(corelane_denied, 104);
+CORELANE_AT(corelane_denied, header, 0);
+CORELANE_AT(corelane_denied, cl_ord_id, 40);
+CORELANE_AT(corelane_denied, mask, 48);
+CORELANE_AT(corelane_denied, price_ticks, 56);
+CORELANE_AT(corelane_denied, qty_lots, 64);
+CORELANE_AT(corelane_denied, limit, 72);
+CORELANE_AT(corelane_denied, actual, 80);
+CORELANE_AT(corelane_denied, primary, 88);
+CORELANE_AT(corelane_denied, side, 89);
+CORELANE_AT(corelane_denied, reserved, 90);
+
+/* One level of a sampled book, both sides. */
+struct corelane_snapshot_level {
+    /* Ask price at this level, ticks. */
+    int64_t ask_price_ticks;
+    /* Ask quantity, lots. */
+    int64_t ask_qty_lots;
+    /* Bid price at this level, ticks. */
+    int64_t bid_price_ticks;
+    /* Bid quantity, lots. */
+    int64_t bid_qty_lots;
+};
+CORELANE_SIZE(corelane_snapshot_level, 32);
+CORELANE_AT(corelane_snapshot_level, ask_price_ticks, 0);
+CORELANE_AT(corelane_snapshot_level, ask_qty_lots, 8);
+CORELANE_AT(corelane_snapshot_level, bid_price_ticks, 16);
+CORELANE_AT(corelane_snapshot_level, bid_qty_lots, 24);
+
+/* Ask for a score. */
+struct corelane_signal_request {
+    /* Kind 32; instrument and strategy are in the header, ts_recv_ns is the engine time. */
+    struct corelane_frame_header header;
+    /* Number of the request: rises by one per station, never reused in a session. */
+    uint64_t request_id;
+    /* Engine time between two snapshots, nanoseconds. */
+    uint64_t sample_interval_ns;
+    /* Snapshots that follow: 10. */
+    uint16_t snapshots;
+    /* Levels a side in each: 10. */
+    uint16_t levels;
+    /* Zero. */
+    uint8_t reserved[4];
+    /* Snapshots oldest first, levels best first. */
+    struct corelane_snapshot_level window[100];
+};
+CORELANE_SIZE(corelane_signal_request, 3264);
+CORELANE_AT(corelane_signal_request, header, 0);
+CORELANE_AT(corelane_signal_request, request_id, 40);
+CORELANE_AT(corelane_signal_request, sample_interval_ns, 48);
+CORELANE_AT(corelane_signal_request, snapshots, 56);
+CORELANE_AT(corelane_signal_request, levels, 58);
+CORELANE_AT(corelane_signal_request, reserved, 60);
+CORELANE_AT(corelane_signal_request, window, 64);
+
+/* A score. */
+struct corelane_signal_response {
+    /* Kind 33; ts_recv_ns is stamped by the bridge with the engine time of arrival. */
+    struct corelane_frame_header header;
+    /* The request this answers. */
+    uint64_t request_id;
+    /* First eight bytes of the model file's SHA-256, little-endian. */
+    uint64_t model_hash;
+    /* Time the server spent in inference for the batch, nanoseconds of its own clock. */
+    uint64_t infer_ns;
+    /* Score, millionths: up minus down, within -1000000 to 1000000. */
+    int32_t score_e6;
+    /* Probability of a rise, millionths. */
+    uint32_t p_up_e6;
+    /* Probability of a fall, millionths. */
+    uint32_t p_down_e6;
+    /* Model generation: rises by one with every swap, from 1. */
+    uint32_t generation;
+    /* Requests answered together with this one, itself included. */
+    uint16_t batch;
+    /* Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed. */
+    uint8_t status;
+    /* Zero. */
+    uint8_t reserved[13];
+};
+CORELANE_SIZE(corelane_signal_response, 96);
+CORELANE_AT(corelane_signal_response, header, 0);
+CORELANE_AT(corelane_signal_response, request_id, 40);
+CORELANE_AT(corelane_signal_response, model_hash, 48);
+CORELANE_AT(corelane_signal_response, infer_ns, 56);
+CORELANE_AT(corelane_signal_response, score_e6, 64);
+CORELANE_AT(corelane_signal_response, p_up_e6, 68);
+CORELANE_AT(corelane_signal_response, p_down_e6, 72);
+CORELANE_AT(corelane_signal_response, generation, 76);
+CORELANE_AT(corelane_signal_response, batch, 80);
+CORELANE_AT(corelane_signal_response, status, 82);
+CORELANE_AT(corelane_signal_response, reserved, 83);
+
+/* First frame of the connecting side. */
+struct corelane_hello {
+    /* Kind 34. */
+    struct corelane_frame_header header;
+    /* Hash of every layout; see schema_hash. */
+    uint64_t schema_hash;
+    /* Process id, as the peer says; the kernel's word is checked besides. */
+    uint32_t pid;
+    /* Wire version. */
+    uint16_t wire_version;
+    /* Role: 'E', 'S', 'A' or 'C'. */
+    uint8_t role;
+    /* Zero. */
+    uint8_t reserved[9];
+};
+CORELANE_SIZE(corelane_hello, 64);
+CORELANE_AT(corelane_hello, header, 0);
+CORELANE_AT(corelane_hello, schema_hash, 40);
+CORELANE_AT(corelane_hello, pid, 48);
+CORELANE_AT(corelane_hello, wire_version, 52);
+CORELANE_AT(corelane_hello, role, 54);
+CORELANE_AT(corelane_hello, reserved, 55);
+
+/* The answer. */
+struct corelane_hello_ack {
+    /* Kind 35. */
+    struct corelane_frame_header header;
+    /* Hash of every layout. */
+    uint64_t schema_hash;
+    /* First eight bytes of the model file's SHA-256; 0 where the role serves no model. */
+    uint64_t model_hash;
+    /* Process id. */
+    uint32_t pid;
+    /* Model generation, from 1; 0 where the role serves no model. */
+    uint32_t generation;
+    /* Wire version. */
+    uint16_t wire_version;
+    /* Role of the answering side. */
+    uint8_t role;
+    /* Outcome: '0' accepted, else the reason. */
+    uint8_t status;
+    /* Back end and provider that are live, UTF-8, zero-padded (tract/cpu). */
+    uint8_t backend[48];
+    /* Zero. */
+    uint8_t reserved[12];
+};
+CORELANE_SIZE(corelane_hello_ack, 128);
+CORELANE_AT(corelane_hello_ack, header, 0);
+CORELANE_AT(corelane_hello_ack, schema_hash, 40);
+CORELANE_AT(corelane_hello_ack, model_hash, 48);
+CORELANE_AT(corelane_hello_ack, pid, 56);
+CORELANE_AT(corelane_hello_ack, generation, 60);
+CORELANE_AT(corelane_hello_ack, wire_version, 64);
+CORELANE_AT(corelane_hello_ack, role, 66);
+CORELANE_AT(corelane_hello_ack, status, 67);
+CORELANE_AT(corelane_hello_ack, backend, 68);
+CORELANE_AT(corelane_hello_ack, reserved, 116);
+
+/* One piece of advice. */
+struct corelane_advice {
+    /* Kind 40; the instrument it concerns, or undefined for all. */
+    struct corelane_frame_header header;
+    /* Number of the advice: rises per source. */
+    uint64_t advice_id;
+    /* The tighter value. */
+    int64_t value;
+    /* Engine time after which the operator's value holds again. */
+    uint64_t expires_ns;
+    /* Field: 'Q', 'P', 'R', 'C' or 'O'. */
+    uint8_t field;
+    /* Zero. */
+    uint8_t reserved[7];
+    /* Stable code of the reason, from the source's own list. */
+    uint32_t reason_code;
+    /* Source: index of the agent role. */
+    uint32_t source;
+};
+CORELANE_SIZE(corelane_advice, 80);
+CORELANE_AT(corelane_advice, header, 0);
+CORELANE_AT(corelane_advice, advice_id, 40);
+CORELANE_AT(corelane_advice, value, 48);
+CORELANE_AT(corelane_advice, expires_ns, 56);
+CORELANE_AT(corelane_advice, field, 64);
+CORELANE_AT(corelane_advice, reserved, 65);
+CORELANE_AT(corelane_advice, reason_code, 72);
+CORELANE_AT(corelane_advice, source, 76);
+
+/* A command. */
+struct corelane_control {
+    /* Kind 48. */
+    struct corelane_frame_header header;
+    /* Number of the command, from the sender. */
+    uint64_t request_id;
+    /* Argument of the command. */
+    uint64_t argument;
+    /* Command: 'S', 'H', 'R', 'M' or 'X'. */
+    uint8_t command;
+    /* Zero. */
+    uint8_t reserved[7];
+    /* Why, UTF-8, zero-padded; a resume needs one. */
+    uint8_t reason[64];
+};
+CORELANE_SIZE(corelane_control, 128);
+CORELANE_AT(corelane_control, header, 0);
+CORELANE_AT(corelane_control, request_id, 40);
+CORELANE_AT(corelane_control, argument, 48);
+CORELANE_AT(corelane_control, command, 56);
+CORELANE_AT(corelane_control, reserved, 57);
+CORELANE_AT(corelane_control, reason, 64);
+
+/* The answer; text_len bytes of UTF-8 follow (JSON for a status), zero-padded to 8. */
+struct corelane_control_reply {
+    /* Kind 49. */
+    struct corelane_frame_header header;
+    /* The command this answers. */
+    uint64_t request_id;
+    /* Bytes of text that follow. */
+    uint32_t text_len;
+    /* Outcome: '0', 'R' or 'M'. */
+    uint8_t code;
+    /* Zero. */
+    uint8_t reserved[3];
+};
+CORELANE_SIZE(corelane_control_reply, 56);
+CORELANE_AT(corelane_control_reply, header, 0);
+CORELANE_AT(corelane_control_reply, request_id, 40);
+CORELANE_AT(corelane_control_reply, text_len, 48);
+CORELANE_AT(corelane_control_reply, code, 52);
+CORELANE_AT(corelane_control_reply, reserved, 53);
+
+/* A timer came due. Timer inputs are inputs like all others: they are numbered and recorded. */
+struct corelane_timer {
+    /* Kind 56; ts_recv_ns is the deadline. */
+    struct corelane_frame_header header;
+    /* When it was due, engine time. */
+    uint64_t deadline_ns;
+    /* Which timer: the engine's own number. */
+    uint32_t timer_id;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_timer, 56);
+CORELANE_AT(corelane_timer, header, 0);
+CORELANE_AT(corelane_timer, deadline_ns, 40);
+CORELANE_AT(corelane_timer, timer_id, 48);
+CORELANE_AT(corelane_timer, reserved, 52);
+
+/* The mode changed. */
+struct corelane_mode_change {
+    /* Kind 57. */
+    struct corelane_frame_header header;
+    /* Mode before. */
+    uint8_t from;
+    /* Mode after. */
+    uint8_t to;
+    /* Kind of the input frame that caused it, lower byte. */
+    uint8_t cause_kind;
+    /* Zero. */
+    uint8_t reserved[5];
+};
+CORELANE_SIZE(corelane_mode_change, 48);
+CORELANE_AT(corelane_mode_change, header, 0);
+CORELANE_AT(corelane_mode_change, from, 40);
+CORELANE_AT(corelane_mode_change, to, 41);
+CORELANE_AT(corelane_mode_change, cause_kind, 42);
+CORELANE_AT(corelane_mode_change, reserved, 43);
+
+/* A session begins: the first frame of a record. */
+struct corelane_session_start {
+    /* Kind 58. */
+    struct corelane_frame_header header;
+    /* Session epoch: upper half of every client order id. */
+    uint64_t epoch;
+    /* Hash of every layout. */
+    uint64_t schema_hash;
+    /* First eight bytes of the SHA-256 of the effective configuration. */
+    uint64_t config_hash;
+    /* First eight bytes of the SHA-256 of the recording; 0 for a live feed. */
+    uint64_t data_hash;
+    /* Instruments in the table. */
+    uint32_t instruments;
+    /* Strategies. */
+    uint32_t strategies;
+};
+CORELANE_SIZE(corelane_session_start, 80);
+CORELANE_AT(corelane_session_start, header, 0);
+CORELANE_AT(corelane_session_start, epoch, 40);
+CORELANE_AT(corelane_session_start, schema_hash, 48);
+CORELANE_AT(corelane_session_start, config_hash, 56);
+CORELANE_AT(corelane_session_start, data_hash, 64);
+CORELANE_AT(corelane_session_start, instruments, 72);
+CORELANE_AT(corelane_session_start, strategies, 76);
+
+/* A session ends: the last frame of a record. */
+struct corelane_session_end {
+    /* Kind 59. */
+    struct corelane_frame_header header;
+    /* Inputs the engine took. */
+    uint64_t inputs;
+    /* Frames the engine gave out. */
+    uint64_t outputs;
+    /* Hash of the engine's whole state. */
+    uint64_t state_hash;
+};
+CORELANE_SIZE(corelane_session_end, 64);
+CORELANE_AT(corelane_session_end, header, 0);
+CORELANE_AT(corelane_session_end, inputs, 40);
+CORELANE_AT(corelane_session_end, outputs, 48);
+CORELANE_AT(corelane_session_end, state_hash, 56);
+
+/* Head of the counters page. */
+struct corelane_counters_header {
+    /* CLCNTRS1. */
+    uint64_t magic;
+    /* Process id of the engine. */
+    uint64_t pid;
+    /* Start of the session, wall clock, nanoseconds since the UNIX epoch. */
+    uint64_t start_ns;
+    /* Counters that follow. */
+    uint32_t count;
+    /* Wire version. */
+    uint32_t wire_version;
+    /* Zero. */
+    uint8_t reserved[32];
+};
+CORELANE_SIZE(corelane_counters_header, 64);
+CORELANE_AT(corelane_counters_header, magic, 0);
+CORELANE_AT(corelane_counters_header, pid, 8);
+CORELANE_AT(corelane_counters_header, start_ns, 16);
+CORELANE_AT(corelane_counters_header, count, 24);
+CORELANE_AT(corelane_counters_header, wire_version, 28);
+CORELANE_AT(corelane_counters_header, reserved, 32);
+
+#endif /* CORELANE_H */
