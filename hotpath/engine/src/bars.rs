@@ -135,12 +135,7 @@ impl Bar {
 
     fn hash_into(&self, add: &mut impl FnMut(u64)) {
         add(self.start_ns.0);
-        for price in [
-            self.open_ticks,
-            self.high_ticks,
-            self.low_ticks,
-            self.close_ticks,
-        ] {
+        for price in [self.open_ticks, self.high_ticks, self.low_ticks, self.close_ticks] {
             add(price.0.cast_unsigned());
         }
         add(self.volume_lots.cast_unsigned());
@@ -161,10 +156,7 @@ pub struct ClosedBars {
 }
 
 impl ClosedBars {
-    const NONE: Self = Self {
-        bars: [Bar::NONE; 3],
-        len: 0,
-    };
+    const NONE: Self = Self { bars: [Bar::NONE; 3], len: 0 };
 
     fn push(&mut self, bar: Bar) {
         if let Some(slot) = self.bars.get_mut(self.len) {
@@ -219,10 +211,7 @@ impl BarAggregator {
     /// No bar open.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            now: TsNs(0),
-            open: [None; 3],
-        }
+        Self { now: TsNs(0), open: [None; 3] }
     }
 
     /// Takes a trade at engine time `ts` and returns the bars that closed before it. A trade whose
@@ -289,10 +278,7 @@ impl BarAggregator {
     /// The bar of an interval that is still open.
     #[must_use]
     pub fn open_bar(&self, interval: BarInterval) -> Option<&Bar> {
-        self.open
-            .iter()
-            .flatten()
-            .find(|bar| bar.interval == interval)
+        self.open.iter().flatten().find(|bar| bar.interval == interval)
     }
 
     /// Feeds the whole state to a hash.
@@ -318,14 +304,8 @@ mod tests {
     const T0: u64 = 480_000 * HOUR;
 
     fn trade(bars: &mut BarAggregator, ts: u64, price: i64, qty: i64) -> Vec<Bar> {
-        let side = if qty % 2 == 0 {
-            AggressorSide::Buy
-        } else {
-            AggressorSide::Sell
-        };
-        bars.on_trade(TsNs(ts), PriceTicks(price), QtyLots(qty), side)
-            .unwrap()
-            .to_vec()
+        let side = if qty % 2 == 0 { AggressorSide::Buy } else { AggressorSide::Sell };
+        bars.on_trade(TsNs(ts), PriceTicks(price), QtyLots(qty), side).unwrap().to_vec()
     }
 
     #[test]
@@ -350,10 +330,7 @@ mod tests {
         };
         assert_eq!(closed, [want]);
         assert_eq!(want.vwap_e6(), Some(98_500_000));
-        assert_eq!(
-            bars.open_bar(BarInterval::Second).unwrap().start_ns,
-            TsNs(T0 + SECOND)
-        );
+        assert_eq!(bars.open_bar(BarInterval::Second).unwrap().start_ns, TsNs(T0 + SECOND));
         assert_eq!(bars.open_bar(BarInterval::Minute).unwrap().volume_lots, 12);
     }
 
@@ -391,10 +368,7 @@ mod tests {
         trade(&mut bars, T0, 100, 1);
         assert_eq!(bars.advance(TsNs(T0 + SECOND)).len(), 1);
         assert!(trade(&mut bars, T0 + 7, 200, 1).is_empty());
-        assert_eq!(
-            bars.open_bar(BarInterval::Second).unwrap().start_ns,
-            TsNs(T0 + SECOND)
-        );
+        assert_eq!(bars.open_bar(BarInterval::Second).unwrap().start_ns, TsNs(T0 + SECOND));
     }
 
     #[test]
@@ -424,10 +398,7 @@ mod tests {
         trade(&mut bars, T0, i64::MAX, i64::MAX);
         trade(&mut bars, T0 + 1, 5, 1);
         let bar = *bars.open_bar(BarInterval::Hour).unwrap();
-        assert_eq!(
-            (bar.volume_lots, bar.trades, bar.left_out),
-            (i64::MAX, 1, 1)
-        );
+        assert_eq!((bar.volume_lots, bar.trades, bar.left_out), (i64::MAX, 1, 1));
         assert_eq!(bar.low_ticks, PriceTicks(i64::MAX));
         assert_eq!(bar.vwap_e6(), None);
     }

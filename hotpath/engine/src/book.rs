@@ -38,10 +38,7 @@ impl Default for BookConfig {
     /// 131,072 ticks and 16,384 levels: about 5 MB for a book. Recorded books of the largest
     /// Binance pairs hold 3,000 levels a side, and 96 % to 99 % of their updates fall within it.
     fn default() -> Self {
-        Self {
-            window_ticks: 1 << 17,
-            max_levels: 1 << 14,
-        }
+        Self { window_ticks: 1 << 17, max_levels: 1 << 14 }
     }
 }
 
@@ -84,18 +81,12 @@ pub struct Part {
 
 impl Part {
     /// A message in one frame.
-    pub const WHOLE: Self = Self {
-        first: true,
-        last: true,
-    };
+    pub const WHOLE: Self = Self { first: true, last: true };
 
     /// Reads the flags of a depth frame's header.
     #[must_use]
     pub const fn from_flags(flags: u8) -> Self {
-        Self {
-            first: flags & FLAG_FIRST != 0,
-            last: flags & FLAG_LAST != 0,
-        }
+        Self { first: flags & FLAG_FIRST != 0, last: flags & FLAG_LAST != 0 }
     }
 }
 
@@ -137,10 +128,7 @@ impl L2Book {
     /// An empty book. Takes all its memory here and touches every page of it.
     #[must_use]
     pub fn new(config: BookConfig) -> Self {
-        let window = config
-            .window_ticks
-            .clamp(4096, occupancy::MAX_POSITIONS)
-            .next_power_of_two();
+        let window = config.window_ticks.clamp(4096, occupancy::MAX_POSITIONS).next_power_of_two();
         let max_levels = config.max_levels.max(16);
         // A frame may take a side above its limit before the check at its end.
         let far_capacity = max_levels.saturating_add(MAX_LEVELS);
@@ -173,10 +161,7 @@ impl L2Book {
 
     /// Applies a change of one level: an absolute quantity, 0 removes.
     pub fn apply_level(&mut self, side: BookSide, price_ticks: PriceTicks, qty_lots: QtyLots) {
-        let level = [Level {
-            price_ticks,
-            qty_lots,
-        }];
+        let level = [Level { price_ticks, qty_lots }];
         match side {
             BookSide::Bid => self.apply_delta(&level, &[]),
             BookSide::Ask => self.apply_delta(&[], &level),
@@ -199,7 +184,7 @@ impl L2Book {
             self.counters.ignored += 1;
             return;
         } else if !(self.in_message && self.in_snapshot) {
-            self.fail(BookState::Malformed);
+            self.fail_malformed();
             return;
         }
         self.in_snapshot = true;
@@ -222,7 +207,7 @@ impl L2Book {
             return;
         }
         if part.first == self.in_message || (self.in_message && self.in_snapshot) {
-            self.fail(BookState::Malformed);
+            self.fail_malformed();
             return;
         }
         self.in_snapshot = false;
@@ -285,22 +270,14 @@ impl L2Book {
     #[inline]
     #[must_use]
     pub fn best_bid(&self) -> Option<Level> {
-        if self.usable() {
-            self.bids.best()
-        } else {
-            None
-        }
+        if self.usable() { self.bids.best() } else { None }
     }
 
     /// The best ask.
     #[inline]
     #[must_use]
     pub fn best_ask(&self) -> Option<Level> {
-        if self.usable() {
-            self.asks.best()
-        } else {
-            None
-        }
+        if self.usable() { self.asks.best() } else { None }
     }
 
     /// Copies the best levels of a side into `out`, best first; returns how many there were.
@@ -327,10 +304,7 @@ impl L2Book {
     /// The quantity at a price, 0 where there is no level.
     #[must_use]
     pub fn qty_at(&self, side: BookSide, price_ticks: PriceTicks) -> QtyLots {
-        QtyLots(
-            self.readable(side)
-                .map_or(0, |side| side.qty_at(price_ticks.get())),
-        )
+        QtyLots(self.readable(side).map_or(0, |side| side.qty_at(price_ticks.get())))
     }
 
     /// Best bid plus best ask: twice the mid price, ticks. `None` where a side is empty or the sum
@@ -359,10 +333,7 @@ impl L2Book {
     /// millionths from -1,000,000 to 1,000,000, rounded towards 0. `None` where a side is empty.
     #[must_use]
     pub fn imbalance_e6(&self, levels: usize) -> Option<i32> {
-        let (bids, asks) = (
-            self.sum(BookSide::Bid, levels),
-            self.sum(BookSide::Ask, levels),
-        );
+        let (bids, asks) = (self.sum(BookSide::Bid, levels), self.sum(BookSide::Ask, levels));
         if bids == 0 || asks == 0 {
             return None;
         }
@@ -403,30 +374,31 @@ impl L2Book {
     }
 
     fn sum(&self, side: BookSide, levels: usize) -> i128 {
-        self.levels(side)
-            .take(levels)
-            .map(|level| wide(level.qty_lots))
-            .sum()
+        self.levels(side).take(levels).map(|level| wide(level.qty_lots)).sum()
     }
 
     fn apply(&mut self, bids: &[Level], asks: &[Level]) {
         let sound = set_all(&mut self.bids, bids) & set_all(&mut self.asks, asks);
         if !sound {
-            self.fail(BookState::Malformed);
+            self.fail_malformed();
         }
         let most = self.bids.len().max(self.asks.len());
         if most > self.max_levels || self.bids.lost() || self.asks.lost() {
-            self.fail(BookState::Overflowed);
+            self.fail_overflowed();
         }
     }
 
     #[cold]
-    fn fail(&mut self, state: BookState) {
-        match state {
-            BookState::Overflowed => self.counters.overflows += 1,
-            _ => self.counters.malformed += 1,
-        }
-        self.state = state;
+    fn fail_malformed(&mut self) {
+        self.counters.malformed += 1;
+        self.state = BookState::Malformed;
+        self.in_message = false;
+    }
+
+    #[cold]
+    fn fail_overflowed(&mut self) {
+        self.counters.overflows += 1;
+        self.state = BookState::Overflowed;
         self.in_message = false;
     }
 }

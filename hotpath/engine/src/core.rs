@@ -76,6 +76,19 @@ impl Counters {
     }
 }
 
+/// A strategy that is not one of [`StrategyParams`]: somebody's own code behind the trait.
+#[derive(Debug)]
+pub struct OwnStrategy {
+    /// Name, as reports print it.
+    pub name: String,
+    /// Instrument it trades.
+    pub instrument: InstrumentId,
+    /// Whether it trades on model scores: then a stale score denies its orders.
+    pub uses_signal: bool,
+    /// The strategy.
+    pub logic: Box<dyn Strategy>,
+}
+
 #[derive(Debug)]
 struct Slot {
     name: String,
@@ -126,19 +139,24 @@ impl Engine {
     /// # Errors
     /// The first of [`Setup::problems`].
     pub fn new(setup: Setup) -> Result<Self, SetupError> {
+        Self::with_strategies(setup, Vec::new())
+    }
+
+    /// An engine that also runs strategies of the caller's own; they follow those of the setup.
+    ///
+    /// # Errors
+    /// The first of [`Setup::problems`]; [`SetupError::StrategyInstrument`] and
+    /// [`SetupError::SignalMissing`] for an own strategy likewise.
+    pub fn with_strategies(setup: Setup, own: Vec<OwnStrategy>) -> Result<Self, SetupError> {
         if let Some(problem) = setup.problems().into_iter().next() {
             return Err(problem);
         }
         let mut on_instrument = vec![Vec::new(); setup.instruments.len()];
-        let mut strategies = Vec::with_capacity(setup.strategies.len());
-        for (id, strategy) in setup.strategies.into_iter().enumerate() {
-            let instrument = index_of(strategy.instrument);
-            if let Some(list) = on_instrument.get_mut(instrument) {
-                list.push(id);
-            }
+        let mut strategies = Vec::with_capacity(setup.strategies.len() + own.len());
+        for strategy in setup.strategies {
             strategies.push(Slot {
                 name: strategy.name,
-                instrument,
+                instrument: index_of(strategy.instrument),
                 uses_signal: strategy.params.uses_signal(),
                 logic: match strategy.params {
                     StrategyParams::SignalTaker(p) => Box::new(SignalTaker::new(p)),
@@ -147,16 +165,29 @@ impl Engine {
                 position: Position::default(),
             });
         }
+        for OwnStrategy { name, instrument, uses_signal, logic } in own {
+            let instrument = index_of(instrument);
+            let position = Position::default();
+            strategies.push(Slot { name, instrument, uses_signal, logic, position });
+        }
         let signal = setup.signal;
+        for (id, slot) in strategies.iter().enumerate() {
+            let name = || slot.name.clone();
+            let Some(list) = on_instrument.get_mut(slot.instrument) else {
+                return Err(SetupError::StrategyInstrument { name: name() });
+            };
+            if slot.uses_signal && signal.is_none() {
+                return Err(SetupError::SignalMissing { name: name() });
+            }
+            list.push(id);
+        }
         let instruments = setup
             .instruments
             .into_iter()
             .zip(setup.limits)
             .enumerate()
             .map(|(index, (row, limits))| {
-                let wanted = on_instrument[index]
-                    .iter()
-                    .any(|s| strategies[*s].uses_signal);
+                let wanted = on_instrument[index].iter().any(|s| strategies[*s].uses_signal);
                 InstrumentState {
                     tick_value_e9: row.tick_value_e9().unwrap_or(0),
                     row,
@@ -170,9 +201,7 @@ impl Engine {
                     position: Position::default(),
                     reserved: Reserved::default(),
                     rate: RateBucket::default(),
-                    sampler: signal
-                        .filter(|_| wanted)
-                        .map(|s| Sampler::new(s.sample_interval_ns)),
+                    sampler: signal.filter(|_| wanted).map(|s| Sampler::new(s.sample_interval_ns)),
                     signal: None,
                 }
             })
@@ -196,11 +225,7 @@ impl Engine {
             intents: Intents::default(),
             signal_ttl_ns: signal.map_or(0, |s| s.ttl_ns),
             request_ids: 0,
-            requests: [Request {
-                id: u64::MAX,
-                instrument: 0,
-                at: TsNs(0),
-            }; REQUEST_LOG],
+            requests: [Request { id: u64::MAX, instrument: 0, at: TsNs(0) }; REQUEST_LOG],
             executions: vec![u64::MAX; EXEC_LOG],
             executions_next: 0,
             scratch,
@@ -281,9 +306,7 @@ impl Engine {
                 let aggressor =
                     AggressorSide::from_code(trade.aggressor).unwrap_or(AggressorSide::Unknown);
                 // Bars were closed just above, and the decoder let only sound trades through.
-                let taken = state
-                    .bars
-                    .on_trade(now, trade.price_ticks, trade.qty_lots, aggressor);
+                let taken = state.bars.on_trade(now, trade.price_ticks, trade.qty_lots, aggressor);
                 self.counters.ignored += u64::from(taken.is_err());
                 self.dispatch(index, &Event::Trade(trade), out);
             }
@@ -432,12 +455,7 @@ impl Engine {
             let mut header = FrameHeader::new::<Timer>();
             header.seq = self.seq;
             header.ts_recv_ns = deadline;
-            let frame = Timer {
-                header,
-                deadline_ns: deadline,
-                timer_id: id,
-                reserved: [0; 4],
-            };
+            let frame = Timer { header, deadline_ns: deadline, timer_id: id, reserved: [0; 4] };
             out.input(bytemuck::bytes_of(&frame));
             let (strategy, timer) = Timers::owner(id);
             if strategy < self.strategies.len() {
@@ -448,10 +466,7 @@ impl Engine {
 
     /// Stamps and gives out one output.
     fn emit<S: Sink, T: wire::frame::WireFrame>(&mut self, frame: &T, out: &mut S) {
-        debug_assert_eq!(
-            frame::header(bytemuck::bytes_of(frame)).map(|h| h.seq),
-            Ok(self.seq)
-        );
+        debug_assert_eq!(frame::header(bytemuck::bytes_of(frame)).map(|h| h.seq), Ok(self.seq));
         self.counters.outputs += 1;
         out.output(bytemuck::bytes_of(frame));
     }
@@ -523,9 +538,7 @@ impl Engine {
 
     /// Name and position of each strategy, by id.
     pub fn strategies(&self) -> impl Iterator<Item = (&str, &Position)> {
-        self.strategies
-            .iter()
-            .map(|s| (s.name.as_str(), &s.position))
+        self.strategies.iter().map(|s| (s.name.as_str(), &s.position))
     }
 
     /// A hash of everything that can influence a later output: books, orders, positions, PnL,

@@ -71,9 +71,7 @@ impl Inquiry<'_> {
         let lots = state.position.lots().get();
         match self.order.side {
             Side::Sell => lots.checked_sub(state.reserved.sell_lots),
-            Side::Buy => lots
-                .checked_neg()
-                .and_then(|l| l.checked_sub(state.reserved.buy_lots)),
+            Side::Buy => lots.checked_neg().and_then(|l| l.checked_sub(state.reserved.buy_lots)),
         }
         .unwrap_or(0)
         .max(0)
@@ -151,10 +149,7 @@ pub struct Verdict {
 /// Evaluates every check.
 #[must_use]
 pub fn evaluate(inquiry: &Inquiry<'_>) -> Verdict {
-    let mut verdict = Verdict {
-        mask: 0,
-        primary: None,
-    };
+    let mut verdict = Verdict { mask: 0, primary: None };
     for check in &CHECKS {
         if let Some(breach) = (check.run)(inquiry) {
             verdict.mask |= 1_u64.checked_shl(u32::from(check.id)).unwrap_or(0);

@@ -18,9 +18,7 @@ impl StateHasher {
     /// Folds one word.
     pub fn u64(&mut self, value: u64) {
         let mixed = (self.0 ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        self.0 = (mixed ^ (mixed >> 32))
-            .rotate_left(27)
-            .wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        self.0 = (mixed ^ (mixed >> 32)).rotate_left(27).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     }
 
     /// Folds a signed word by its bits.

@@ -25,20 +25,34 @@ impl Touch {
     /// Best bid plus best ask, ticks: twice the mid, exactly.
     #[must_use]
     pub fn mid_x2(&self) -> Option<i64> {
-        self.bid
-            .price_ticks
-            .get()
-            .checked_add(self.ask.price_ticks.get())
+        self.bid.price_ticks.get().checked_add(self.ask.price_ticks.get())
     }
 
     /// Ask less bid, ticks; not positive where the market is locked or crossed.
     #[must_use]
     pub fn spread_ticks(&self) -> Option<i64> {
-        self.ask
-            .price_ticks
-            .get()
-            .checked_sub(self.bid.price_ticks.get())
+        self.ask.price_ticks.get().checked_sub(self.bid.price_ticks.get())
     }
+}
+
+/// The freshest touch: the venue's own quote where it is at least as new as the book, else the book;
+/// `None` while the book is unusable or a side is empty.
+#[must_use]
+pub fn touch_of(book: &L2Book, quote: Option<&Quote>) -> Option<Touch> {
+    if !book.usable() {
+        return None;
+    }
+    if let Some(quote) = quote
+        && quote.update_id >= book.last_update_id()
+        && quote.bid_price_ticks.is_defined()
+        && quote.ask_price_ticks.is_defined()
+    {
+        return Some(Touch {
+            bid: Level { price_ticks: quote.bid_price_ticks, qty_lots: quote.bid_qty_lots },
+            ask: Level { price_ticks: quote.ask_price_ticks, qty_lots: quote.ask_qty_lots },
+        });
+    }
+    Some(Touch { bid: book.best_bid()?, ask: book.best_ask()? })
 }
 
 /// Exposure reserved by orders that are not done, lots.
@@ -126,33 +140,10 @@ pub struct Signal {
 }
 
 impl InstrumentState {
-    /// The freshest touch: the venue's quote where it is at least as new as the book, else the
-    /// book; `None` while the book is unusable or a side is empty.
+    /// The freshest touch; see [`touch_of`].
     #[must_use]
     pub fn touch(&self) -> Option<Touch> {
-        if !self.book.usable() {
-            return None;
-        }
-        if let Some(quote) = &self.quote
-            && quote.update_id >= self.book.last_update_id()
-            && quote.bid_price_ticks.is_defined()
-            && quote.ask_price_ticks.is_defined()
-        {
-            return Some(Touch {
-                bid: Level {
-                    price_ticks: quote.bid_price_ticks,
-                    qty_lots: quote.bid_qty_lots,
-                },
-                ask: Level {
-                    price_ticks: quote.ask_price_ticks,
-                    qty_lots: quote.ask_qty_lots,
-                },
-            });
-        }
-        Some(Touch {
-            bid: self.book.best_bid()?,
-            ask: self.book.best_ask()?,
-        })
+        touch_of(&self.book, self.quote.as_ref())
     }
 
     /// The reference for the price collar and for marking: twice the mid of the touch.

@@ -25,6 +25,6 @@ pub mod sink;
 pub mod strategy;
 mod timers;
 
-pub use crate::core::{Counters, Engine};
+pub use crate::core::{Counters, Engine, OwnStrategy};
 pub use setup::{Limits, Setup, SetupError, SignalSetup, StrategyParams, StrategySetup};
 pub use sink::{Sink, Stage};

@@ -82,10 +82,7 @@ mod tests {
             for event in ModeEvent::all() {
                 if transition(*mode, event) == Some(Mode::Live) {
                     assert_eq!(event, ModeEvent::Command(Mode::Live), "from {mode:?}");
-                    assert!(
-                        matches!(mode, Mode::Maintenance | Mode::Reducing),
-                        "from {mode:?}"
-                    );
+                    assert!(matches!(mode, Mode::Maintenance | Mode::Reducing), "from {mode:?}");
                 }
             }
         }
@@ -97,10 +94,7 @@ mod tests {
             let next = transition(Mode::Halted, event);
             assert_eq!(next.is_some(), event == ModeEvent::Resume, "{event:?}");
         }
-        assert_eq!(
-            transition(Mode::Halted, ModeEvent::Resume),
-            Some(Mode::Reconcile)
-        );
+        assert_eq!(transition(Mode::Halted, ModeEvent::Resume), Some(Mode::Reconcile));
         for mode in Mode::ALL.iter().filter(|m| **m != Mode::Halted) {
             assert_eq!(transition(*mode, ModeEvent::Halt), Some(Mode::Halted));
         }
@@ -112,24 +106,14 @@ mod tests {
             let next = transition(mode, ModeEvent::Command(Mode::Maintenance));
             assert_eq!(next, Some(Mode::Draining));
         }
-        assert_eq!(
-            transition(Mode::Draining, ModeEvent::AllDone),
-            Some(Mode::Maintenance)
-        );
-        assert_eq!(
-            transition(Mode::Draining, ModeEvent::Command(Mode::Live)),
-            None
-        );
+        assert_eq!(transition(Mode::Draining, ModeEvent::AllDone), Some(Mode::Maintenance));
+        assert_eq!(transition(Mode::Draining, ModeEvent::Command(Mode::Live)), None);
     }
 
     #[test]
     fn a_start_ends_in_maintenance_without_a_command() {
         let mut mode = Mode::Boot;
-        for event in [
-            ModeEvent::Started,
-            ModeEvent::Reconciled,
-            ModeEvent::AllDone,
-        ] {
+        for event in [ModeEvent::Started, ModeEvent::Reconciled, ModeEvent::AllDone] {
             mode = transition(mode, event).unwrap_or(mode);
         }
         assert_eq!(mode, Mode::Maintenance);

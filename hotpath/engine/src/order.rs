@@ -113,24 +113,15 @@ pub const fn may_cancel(state: OrdStatus) -> bool {
 }
 
 const fn to(next: OrdStatus) -> Step {
-    Step {
-        next,
-        anomaly: None,
-    }
+    Step { next, anomaly: None }
 }
 
 const fn odd(next: OrdStatus, anomaly: Anomaly) -> Step {
-    Step {
-        next,
-        anomaly: Some(anomaly),
-    }
+    Step { next, anomaly: Some(anomaly) }
 }
 
 /// The state after `event`. `filled` says whether anything of the order is filled already.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the test walks every (state, event) pair"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the test walks every (state, event) pair")]
 #[must_use]
 pub const fn step(state: OrdStatus, event: OrderEvent, filled: bool) -> Step {
     use OrdStatus as S;
@@ -219,10 +210,7 @@ pub const fn step(state: OrdStatus, event: OrderEvent, filled: bool) -> Step {
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the test walks every (state, event) pair"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the test walks every (state, event) pair")]
 const fn ended(state: OrdStatus, end: OrdStatus) -> Step {
     match state {
         OrdStatus::Canceled | OrdStatus::Expired => odd(state, Anomaly::Late),
@@ -231,10 +219,7 @@ const fn ended(state: OrdStatus, end: OrdStatus) -> Step {
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the test walks every (state, event) pair"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the test walks every (state, event) pair")]
 const fn pending(state: OrdStatus, want: OrdStatus) -> Step {
     match state {
         OrdStatus::PendingCancel | OrdStatus::PendingReplace => to(state),
@@ -283,10 +268,7 @@ mod tests {
                     }
                     // Whoever is filled in part does not become New.
                     if filled {
-                        assert!(
-                            got.next != OrdStatus::New || *state == OrdStatus::New,
-                            "{what}"
-                        );
+                        assert!(got.next != OrdStatus::New || *state == OrdStatus::New, "{what}");
                     }
                 }
             }
@@ -307,19 +289,10 @@ mod tests {
     #[test]
     fn ordinary_and_racing_lives_end_where_they_must() {
         use OrderEvent as E;
-        assert_eq!(
-            walk(&[E::Acked, E::PartFilled, E::AllFilled]),
-            (OrdStatus::Filled, 0)
-        );
-        assert_eq!(
-            walk(&[E::Acked, E::CancelSent, E::Canceled]),
-            (OrdStatus::Canceled, 0)
-        );
+        assert_eq!(walk(&[E::Acked, E::PartFilled, E::AllFilled]), (OrdStatus::Filled, 0));
+        assert_eq!(walk(&[E::Acked, E::CancelSent, E::Canceled]), (OrdStatus::Canceled, 0));
         // Fill before the ack, ack late.
-        assert_eq!(
-            walk(&[E::PartFilled, E::Acked]),
-            (OrdStatus::PartiallyFilled, 1)
-        );
+        assert_eq!(walk(&[E::PartFilled, E::Acked]), (OrdStatus::PartiallyFilled, 1));
         // Fill wins the race against the cancel.
         let race = [E::Acked, E::CancelSent, E::AllFilled, E::RequestRefused];
         assert_eq!(walk(&race), (OrdStatus::Filled, 1));
@@ -329,22 +302,13 @@ mod tests {
             (OrdStatus::Filled, 1)
         );
         // Session lost in flight: unknown until the venue speaks.
-        assert_eq!(
-            walk(&[E::SessionLost, E::CancelSent]),
-            (OrdStatus::Unknown, 0)
-        );
-        assert_eq!(
-            walk(&[E::SessionLost, E::Canceled]),
-            (OrdStatus::Canceled, 0)
-        );
+        assert_eq!(walk(&[E::SessionLost, E::CancelSent]), (OrdStatus::Unknown, 0));
+        assert_eq!(walk(&[E::SessionLost, E::Canceled]), (OrdStatus::Canceled, 0));
         // Partly filled, cancel refused: still partly filled, not new.
         let refused = [E::Acked, E::PartFilled, E::CancelSent, E::RequestRefused];
         assert_eq!(walk(&refused), (OrdStatus::PartiallyFilled, 0));
         // Replace: this id ends.
-        assert_eq!(
-            walk(&[E::Acked, E::ReplaceSent, E::Replaced]),
-            (OrdStatus::Canceled, 0)
-        );
+        assert_eq!(walk(&[E::Acked, E::ReplaceSent, E::Replaced]), (OrdStatus::Canceled, 0));
         // IOC remainder.
         assert_eq!(walk(&[E::PartFilled, E::Expired]), (OrdStatus::Expired, 0));
     }

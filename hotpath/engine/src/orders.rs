@@ -68,13 +68,7 @@ impl OrderTable {
     pub fn new(capacity: usize, epoch: u32) -> Self {
         let capacity = capacity.next_power_of_two().clamp(2, 1 << 20);
         let mask = u32::try_from(capacity - 1).unwrap_or(u32::MAX);
-        Self {
-            slots: vec![None; capacity],
-            mask,
-            epoch,
-            next: 1,
-            working: 0,
-        }
+        Self { slots: vec![None; capacity], mask, epoch, next: 1, working: 0 }
     }
 
     /// Orders that are not done.
@@ -95,10 +89,7 @@ impl OrderTable {
         for step in 0..=self.mask {
             let counter = self.next.checked_add(step)?;
             let id = ClOrdId::new(self.epoch, counter);
-            let free = self
-                .slots
-                .get(self.slot_of(id))?
-                .is_none_or(|o| is_done(o.status));
+            let free = self.slots.get(self.slot_of(id))?.is_none_or(|o| is_done(o.status));
             if free {
                 return Some(id);
             }
@@ -118,11 +109,7 @@ impl OrderTable {
     /// # Panics
     /// When the id was not the one [`OrderTable::peek_id`] gave: reuse of an id is a bug.
     pub fn insert(&mut self, id: ClOrdId, request: OrderRequest, now: TsNs) -> &Order {
-        assert_eq!(
-            self.peek_id(),
-            Some(id),
-            "client order ids are taken in order"
-        );
+        assert_eq!(self.peek_id(), Some(id), "client order ids are taken in order");
         let counter = u32::try_from(id.get() & u64::from(u32::MAX)).unwrap_or(u32::MAX);
         self.next = counter.saturating_add(1);
         self.working += 1;
@@ -142,10 +129,7 @@ impl OrderTable {
     /// The order with this id.
     #[must_use]
     pub fn get(&self, id: ClOrdId) -> Option<&Order> {
-        self.slots
-            .get(self.slot_of(id))?
-            .as_ref()
-            .filter(|o| o.cl_ord_id == id)
+        self.slots.get(self.slot_of(id))?.as_ref().filter(|o| o.cl_ord_id == id)
     }
 
     /// Changes the order with this id through `f`, keeping the count of working orders right.
@@ -154,26 +138,16 @@ impl OrderTable {
     /// When `f` leaves `leaves + cum` different from the quantity while the order works.
     pub fn update<R>(&mut self, id: ClOrdId, f: impl FnOnce(&mut Order) -> R) -> Option<R> {
         let slot = self.slot_of(id);
-        let order = self
-            .slots
-            .get_mut(slot)?
-            .as_mut()
-            .filter(|o| o.cl_ord_id == id)?;
+        let order = self.slots.get_mut(slot)?.as_mut().filter(|o| o.cl_ord_id == id)?;
         let was_done = is_done(order.status);
         let result = f(order);
         let done = is_done(order.status);
-        let total = order
-            .leaves_qty_lots
-            .get()
-            .checked_add(order.cum_qty_lots.get());
+        let total = order.leaves_qty_lots.get().checked_add(order.cum_qty_lots.get());
         assert!(
             done || total == Some(order.request.qty_lots.get()),
             "leaves + cum = quantity while an order works"
         );
-        assert!(
-            !done || order.leaves_qty_lots == QtyLots(0),
-            "a done order has no leaves"
-        );
+        assert!(!done || order.leaves_qty_lots == QtyLots(0), "a done order has no leaves");
         match (was_done, done) {
             (false, true) => self.working -= 1,
             (true, false) => self.working += 1,
@@ -284,15 +258,8 @@ mod tests {
         assert_eq!(table.working(), 4);
         finish(&mut table, ids[1]);
         let id = table.peek_id().expect("slot of the canceled order");
-        assert_eq!(
-            id,
-            ClOrdId::new(7, 6),
-            "5 shares a slot with a working order and is skipped"
-        );
-        assert!(
-            table.get(ids[1]).is_some(),
-            "findable until its slot is reused"
-        );
+        assert_eq!(id, ClOrdId::new(7, 6), "5 shares a slot with a working order and is skipped");
+        assert!(table.get(ids[1]).is_some(), "findable until its slot is reused");
         table.insert(id, request(), TsNs(2));
         assert!(table.get(ids[1]).is_none());
         assert_eq!(table.working(), 4);

@@ -60,9 +60,7 @@ impl Position {
     /// Average price of the open lots, millionths of a tick; `None` when flat.
     #[must_use]
     pub fn average_price_e6(&self) -> Option<i128> {
-        self.open_cost
-            .checked_mul(1_000_000)?
-            .checked_div(i128::from(self.lots))
+        self.open_cost.checked_mul(1_000_000)?.checked_div(i128::from(self.lots))
     }
 
     /// Books one fill.
@@ -107,9 +105,8 @@ impl Position {
             let proceeds = price
                 .checked_mul(i128::from(closes))?
                 .checked_mul(i128::from(self.lots.signum()))?;
-            self.realised_tick_lots = proceeds
-                .checked_sub(released)?
-                .checked_add(self.realised_tick_lots)?;
+            self.realised_tick_lots =
+                proceeds.checked_sub(released)?.checked_add(self.realised_tick_lots)?;
             self.open_cost = self.open_cost.checked_sub(released)?;
         }
         let opens =
@@ -188,8 +185,7 @@ mod tests {
     use super::*;
 
     fn fill(p: &mut Position, side: Side, price: i64, qty: i64) {
-        p.fill(side, PriceTicks(price), QtyLots(qty), MoneyE9(1))
-            .expect("no overflow");
+        p.fill(side, PriceTicks(price), QtyLots(qty), MoneyE9(1)).expect("no overflow");
     }
 
     #[test]

@@ -63,10 +63,7 @@ impl Sampler {
         if pause > MAX_PAUSE_INTERVALS {
             self.filled = 0;
         }
-        let mut bids = [Level {
-            price_ticks: PriceTicks::UNDEF,
-            qty_lots: QtyLots(0),
-        }; DEPTH];
+        let mut bids = [Level { price_ticks: PriceTicks::UNDEF, qty_lots: QtyLots(0) }; DEPTH];
         let mut asks = bids;
         if book.top(BookSide::Bid, &mut bids) < DEPTH || book.top(BookSide::Ask, &mut asks) < DEPTH
         {

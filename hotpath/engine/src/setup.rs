@@ -153,28 +153,18 @@ impl fmt::Display for SetupError {
             Self::LimitRows { found, expected } => {
                 write!(f, "{found} rows of limits for {expected} instruments")
             }
-            Self::Limit {
-                symbol,
-                key,
-                allowed,
-            } => {
+            Self::Limit { symbol, key, allowed } => {
                 write!(f, "limits of {symbol}: {key} must be {allowed}")
             }
             Self::StrategyInstrument { name } => {
-                write!(
-                    f,
-                    "strategy {name} trades an instrument that is not in the table"
-                )
+                write!(f, "strategy {name} trades an instrument that is not in the table")
             }
             Self::StrategyParam { name, key, allowed } => {
                 write!(f, "strategy {name}: {key} must be {allowed}")
             }
             Self::TooManyStrategies => f.write_str("more strategies than ids"),
             Self::SignalMissing { name } => {
-                write!(
-                    f,
-                    "strategy {name} uses signals, but signals are switched off"
-                )
+                write!(f, "strategy {name} uses signals, but signals are switched off")
             }
         }
     }
@@ -195,9 +185,7 @@ impl Setup {
                 problems.push(SetupError::InstrumentId { index });
             }
             if row.tick_value_e9().is_none() {
-                problems.push(SetupError::TickValue {
-                    symbol: row.symbol().to_owned(),
-                });
+                problems.push(SetupError::TickValue { symbol: row.symbol().to_owned() });
             }
         }
         let (found, expected) = (self.limits.len(), self.instruments.len());
@@ -237,16 +225,8 @@ impl Setup {
 impl Limits {
     fn problems(&self, symbol: &str, problems: &mut Vec<SetupError>) {
         let rows: [(&'static str, bool, &'static str); 9] = [
-            (
-                "max_order_qty_lots",
-                self.max_order_qty_lots.get() > 0,
-                "above 0",
-            ),
-            (
-                "max_order_notional_e9",
-                self.max_order_notional_e9 > 0,
-                "above 0",
-            ),
+            ("max_order_qty_lots", self.max_order_qty_lots.get() > 0, "above 0"),
+            ("max_order_notional_e9", self.max_order_notional_e9 > 0, "above 0"),
             ("max_long_lots", self.max_long_lots >= 0, "0 or above"),
             ("max_short_lots", self.max_short_lots >= 0, "0 or above"),
             ("max_open_orders", self.max_open_orders > 0, "above 0"),
@@ -260,20 +240,12 @@ impl Limits {
                 (1..=1_000_000).contains(&self.order_rate_per_s),
                 "1 to 1000000 per second",
             ),
-            (
-                "order_burst",
-                (1..=1_000_000).contains(&self.order_burst),
-                "1 to 1000000",
-            ),
+            ("order_burst", (1..=1_000_000).contains(&self.order_burst), "1 to 1000000"),
             ("max_market_age_ns", self.max_market_age_ns > 0, "above 0"),
         ];
         for (key, good, allowed) in rows {
             if !good {
-                problems.push(SetupError::Limit {
-                    symbol: symbol.to_owned(),
-                    key,
-                    allowed,
-                });
+                problems.push(SetupError::Limit { symbol: symbol.to_owned(), key, allowed });
             }
         }
     }

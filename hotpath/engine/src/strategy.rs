@@ -123,11 +123,7 @@ pub struct Intents {
 
 impl Default for Intents {
     fn default() -> Self {
-        Self {
-            items: [None; MAX_INTENTS],
-            len: 0,
-            refused: 0,
-        }
+        Self { items: [None; MAX_INTENTS], len: 0, refused: 0 }
     }
 }
 
@@ -159,11 +155,7 @@ impl Intents {
     /// The n-th wish.
     #[must_use]
     pub fn get(&self, n: usize) -> Option<Intent> {
-        self.items
-            .get(n)
-            .copied()
-            .flatten()
-            .filter(|_| n < self.len)
+        self.items.get(n).copied().flatten().filter(|_| n < self.len)
     }
 
     pub(crate) fn clear(&mut self) {

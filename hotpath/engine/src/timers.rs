@@ -37,10 +37,7 @@ impl Timers {
     }
 
     pub(crate) fn set(&mut self, id: u32, at: TsNs) {
-        if let Some(slot) = usize::try_from(id)
-            .ok()
-            .and_then(|i| self.deadlines.get_mut(i))
-        {
+        if let Some(slot) = usize::try_from(id).ok().and_then(|i| self.deadlines.get_mut(i)) {
             *slot = at;
             self.earliest = self.deadlines.iter().copied().min().unwrap_or(TsNs::UNDEF);
         }

@@ -1,9 +1,13 @@
 //! The book against a naive ordered map: random and adversarial updates must leave the same book.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use corelane_engine::book::{BookConfig, BookState, L2Book, Part};
 use std::collections::BTreeMap;
 use wire::market::{BookSide, Level};
 use wire::{PriceTicks, QtyLots};
+
+/// What makes a book unusable.
+type Ruin = fn(&mut L2Book);
 
 const SIDES: [BookSide; 2] = [BookSide::Bid, BookSide::Ask];
 
@@ -36,10 +40,7 @@ impl Oracle {
 }
 
 fn new_level(price: i64, qty: i64) -> Level {
-    Level {
-        price_ticks: PriceTicks(price),
-        qty_lots: QtyLots(qty),
-    }
+    Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) }
 }
 
 /// A small generator with a fixed seed (`SplitMix64`).
@@ -123,10 +124,7 @@ fn replace_by_itself(book: &mut L2Book, oracle: &Oracle, rng: &mut Rng) {
     let chunk = 1 + usize::try_from(rng.below(50)).unwrap();
     let frames = bids.len().max(asks.len()).div_ceil(chunk).max(1);
     for frame in 0..frames {
-        let part = Part {
-            first: frame == 0,
-            last: frame + 1 == frames,
-        };
+        let part = Part { first: frame == 0, last: frame + 1 == frames };
         let cut = |levels: &[Level]| {
             let from = (frame * chunk).min(levels.len());
             levels[from..(from + chunk).min(levels.len())].to_vec()
@@ -137,10 +135,7 @@ fn replace_by_itself(book: &mut L2Book, oracle: &Oracle, rng: &mut Rng) {
 }
 
 fn small() -> BookConfig {
-    BookConfig {
-        window_ticks: 4096,
-        max_levels: 16_384,
-    }
+    BookConfig { window_ticks: 4096, max_levels: 16_384 }
 }
 
 fn side_of(rng: &mut Rng) -> BookSide {
@@ -169,38 +164,19 @@ fn a_drifting_touch_drags_the_window_along() {
     play(small(), 20_000, |rng, step| {
         let side = side_of(rng);
         let turn = i64::from(step % 8000);
-        let center = if turn < 4000 {
-            turn * 5
-        } else {
-            (8000 - turn) * 5
-        };
-        (
-            side,
-            new_level(center + rng.below(4000) - 2000, rng.below(3)),
-        )
+        let center = if turn < 4000 { turn * 5 } else { (8000 - turn) * 5 };
+        (side, new_level(center + rng.below(4000) - 2000, rng.below(3)))
     });
 }
 
 #[test]
 fn the_ends_of_the_number_range() {
-    let edges = [
-        i64::MIN + 1,
-        i64::MAX,
-        i64::MAX - 4095,
-        i64::MIN + 4096,
-        0,
-        -1,
-        1,
-        1 << 62,
-    ];
+    let edges = [i64::MIN + 1, i64::MAX, i64::MAX - 4095, i64::MIN + 4096, 0, -1, 1, 1 << 62];
     play(small(), 20_000, |rng, _| {
         let side = side_of(rng);
         let edge = edges[usize::try_from(rng.below(8)).unwrap()];
         let price = edge.saturating_add(rng.below(40) - 20).max(i64::MIN + 1);
-        (
-            side,
-            new_level(price, if rng.below(2) == 0 { 0 } else { i64::MAX }),
-        )
+        (side, new_level(price, if rng.below(2) == 0 { 0 } else { i64::MAX }))
     });
 }
 
@@ -222,10 +198,7 @@ fn a_side_that_empties_level_by_level() {
     play(small(), 12_000, |rng, step| {
         let fill = (step / 2000) % 2 == 0;
         let price = rng.below(2000) * 37;
-        (
-            BookSide::Ask,
-            new_level(price, if fill { 1 + rng.below(9) } else { 0 }),
-        )
+        (BookSide::Ask, new_level(price, if fill { 1 + rng.below(9) } else { 0 }))
     });
 }
 
@@ -261,34 +234,17 @@ fn hash(book: &L2Book) -> Vec<u64> {
 fn every_part_of_the_state_is_in_the_hash() {
     let base = || {
         let mut book = L2Book::new(small());
-        book.apply_snapshot(
-            &[new_level(9, 1)],
-            &[new_level(11, 1), new_level(1 << 50, 1)],
-            5,
-        );
+        book.apply_snapshot(&[new_level(9, 1)], &[new_level(11, 1), new_level(1 << 50, 1)], 5);
         book
     };
-    let first_only = Part {
-        first: true,
-        last: false,
-    };
+    let first_only = Part { first: true, last: false };
     let changes: [fn(&mut L2Book); 9] = [
         |book| book.apply_level(BookSide::Bid, PriceTicks(9), QtyLots(2)),
         |book| book.apply_level(BookSide::Bid, PriceTicks(8), QtyLots(1)),
         |book| book.apply_level(BookSide::Ask, PriceTicks(9), QtyLots(1)),
         |book| book.apply_level(BookSide::Ask, PriceTicks(1 << 50), QtyLots(2)),
         |book| book.on_delta_frame(Part::WHOLE, &[], &[], 6),
-        |book| {
-            book.on_delta_frame(
-                Part {
-                    first: true,
-                    last: false,
-                },
-                &[],
-                &[],
-                5,
-            )
-        },
+        |book| book.on_delta_frame(Part { first: true, last: false }, &[], &[], 5),
         |book| book.mark_gapped(),
         |book| book.clear(),
         |book| book.apply_level(BookSide::Bid, PriceTicks::UNDEF, QtyLots(2)),
@@ -311,7 +267,7 @@ fn every_part_of_the_state_is_in_the_hash() {
 fn an_unusable_book_shows_nothing_until_the_next_snapshot() {
     let bid = [new_level(9, 4)];
     let ask = [new_level(11, 6)];
-    let ruin: [(BookState, fn(&mut L2Book)); 6] = [
+    let ruin: [(BookState, Ruin); 6] = [
         (BookState::Gapped, |book| book.mark_gapped()),
         (BookState::Empty, |book| book.clear()),
         (BookState::Malformed, |book| {
@@ -321,45 +277,23 @@ fn an_unusable_book_shows_nothing_until_the_next_snapshot() {
             book.apply_level(BookSide::Ask, PriceTicks::UNDEF, QtyLots(1));
         }),
         (BookState::Malformed, |book| {
-            book.on_delta_frame(
-                Part {
-                    first: false,
-                    last: true,
-                },
-                &[],
-                &[],
-                3,
-            );
+            book.on_delta_frame(Part { first: false, last: true }, &[], &[], 3);
         }),
         (BookState::Malformed, |book| {
-            book.on_snapshot_frame(
-                Part {
-                    first: false,
-                    last: true,
-                },
-                &[],
-                &[],
-                3,
-            );
+            book.on_snapshot_frame(Part { first: false, last: true }, &[], &[], 3);
         }),
     ];
     for (state, ruin) in ruin {
         let mut book = L2Book::new(small());
         book.apply_delta(&bid, &ask);
-        assert_eq!(
-            (book.state(), book.depth(BookSide::Bid)),
-            (BookState::Empty, 0)
-        );
+        assert_eq!((book.state(), book.depth(BookSide::Bid)), (BookState::Empty, 0));
         book.apply_snapshot(&bid, &ask, 1);
         assert_eq!(book.mid_x2(), Some(20));
         ruin(&mut book);
         assert_eq!(book.state(), state);
         book.apply_delta(&bid, &ask);
         assert!(!book.usable());
-        assert_eq!(
-            (book.best_bid(), book.best_ask(), book.mid_x2()),
-            (None, None, None)
-        );
+        assert_eq!((book.best_bid(), book.best_ask(), book.mid_x2()), (None, None, None));
         assert_eq!(book.qty_at(BookSide::Ask, PriceTicks(11)), QtyLots(0));
         assert_eq!(book.top(BookSide::Ask, &mut [new_level(0, 0)]), 0);
         assert_eq!(book.counters().ignored, 2);
@@ -373,59 +307,21 @@ fn an_unusable_book_shows_nothing_until_the_next_snapshot() {
 fn a_message_of_several_frames_is_read_after_its_last() {
     let mut book = L2Book::new(small());
     book.apply_snapshot(&[new_level(9, 4)], &[], 1);
-    book.on_delta_frame(
-        Part {
-            first: true,
-            last: false,
-        },
-        &[new_level(10, 1)],
-        &[],
-        2,
-    );
+    book.on_delta_frame(Part { first: true, last: false }, &[new_level(10, 1)], &[], 2);
     assert!(!book.usable() && book.state() == BookState::Usable);
-    book.on_delta_frame(
-        Part {
-            first: false,
-            last: false,
-        },
-        &[new_level(11, 1)],
-        &[],
-        2,
-    );
-    book.on_delta_frame(
-        Part {
-            first: false,
-            last: true,
-        },
-        &[new_level(12, 1)],
-        &[],
-        2,
-    );
+    book.on_delta_frame(Part { first: false, last: false }, &[new_level(11, 1)], &[], 2);
+    book.on_delta_frame(Part { first: false, last: true }, &[new_level(12, 1)], &[], 2);
     assert_eq!(book.best_bid(), Some(new_level(12, 1)));
     assert_eq!(book.depth(BookSide::Bid), 4);
     // A message that never ends makes the next one malformed.
-    book.on_delta_frame(
-        Part {
-            first: true,
-            last: false,
-        },
-        &[],
-        &[],
-        3,
-    );
+    book.on_delta_frame(Part { first: true, last: false }, &[], &[], 3);
     book.on_delta_frame(Part::WHOLE, &[], &[], 4);
-    assert_eq!(
-        (book.state(), book.counters().malformed),
-        (BookState::Malformed, 1)
-    );
+    assert_eq!((book.state(), book.counters().malformed), (BookState::Malformed, 1));
 }
 
 #[test]
 fn one_level_too_many_makes_the_book_unusable_and_is_counted() {
-    let config = BookConfig {
-        window_ticks: 4096,
-        max_levels: 100,
-    };
+    let config = BookConfig { window_ticks: 4096, max_levels: 100 };
     for spacing in [1, 3, 1000, 1 << 50] {
         let mut book = L2Book::new(config);
         let level = |i: i64| new_level(-i * spacing, 1);
@@ -434,10 +330,7 @@ fn one_level_too_many_makes_the_book_unusable_and_is_counted() {
         book.apply_delta(&[level(99)], &[]);
         assert!(book.usable(), "at the limit");
         book.apply_delta(&[level(100)], &[]);
-        assert_eq!(
-            (book.state(), book.counters().overflows),
-            (BookState::Overflowed, 1)
-        );
+        assert_eq!((book.state(), book.counters().overflows), (BookState::Overflowed, 1));
         book.apply_snapshot(&snapshot, &[], 2);
         assert!(book.usable());
         assert_eq!(book.depth(BookSide::Bid), 99);
@@ -446,10 +339,7 @@ fn one_level_too_many_makes_the_book_unusable_and_is_counted() {
     let mut book = L2Book::new(config);
     let flood: Vec<_> = (0..9000).map(|i| new_level(i * 5000, 1)).collect();
     book.apply_snapshot(&[], &flood, 1);
-    assert_eq!(
-        (book.state(), book.counters().overflows),
-        (BookState::Overflowed, 1)
-    );
+    assert_eq!((book.state(), book.counters().overflows), (BookState::Overflowed, 1));
 }
 
 #[test]

@@ -50,10 +50,7 @@ impl Far {
         // INVARIANT: neighbours hold at least PAIR_MIN levels together, so this many chunks hold
         // `capacity` levels in every arrangement.
         let count = 2 * capacity.div_ceil(PAIR_MIN) + 2;
-        let empty = Chunk {
-            keys: [0; CHUNK],
-            qtys: [0; CHUNK],
-        };
+        let empty = Chunk { keys: [0; CHUNK], qtys: [0; CHUNK] };
         Self {
             lows: emptied(super::touched(count, 0)),
             lens: emptied(super::touched(count, 0)),
@@ -91,8 +88,7 @@ impl Far {
 
     /// The quantity at a key, 0 where there is none.
     pub(super) fn get(&self, key: i64) -> i64 {
-        self.find(key)
-            .map_or(0, |at| self.chunks[self.ids[at.dir]].qtys[at.slot])
+        self.find(key).map_or(0, |at| self.chunks[self.ids[at.dir]].qtys[at.slot])
     }
 
     /// Adds a level above every other. The caller knows that it is.
@@ -113,44 +109,28 @@ impl Far {
     pub(super) fn pop_last(&mut self) -> Option<(i64, i64)> {
         let last = self.last()?;
         let dir = self.ids.len() - 1;
-        self.remove(At {
-            dir,
-            slot: self.lens[dir] - 1,
-        });
+        self.remove(At { dir, slot: self.lens[dir] - 1 });
         Some(last)
     }
 
     /// Every level, highest key first.
     pub(super) fn iter_down(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
-        self.ids
-            .iter()
-            .zip(&self.lens)
-            .rev()
-            .flat_map(|(&id, &len)| {
-                let chunk = &self.chunks[id];
-                (0..len)
-                    .rev()
-                    .map(move |slot| (chunk.keys[slot], chunk.qtys[slot]))
-            })
+        self.ids.iter().zip(&self.lens).rev().flat_map(|(&id, &len)| {
+            let chunk = &self.chunks[id];
+            (0..len).rev().map(move |slot| (chunk.keys[slot], chunk.qtys[slot]))
+        })
     }
 
     /// Where a key is (`Ok`) or belongs (`Err`).
     fn find(&self, key: i64) -> Result<At, At> {
-        let dir = self
-            .lows
-            .partition_point(|&low| low <= key)
-            .saturating_sub(1);
+        let dir = self.lows.partition_point(|&low| low <= key).saturating_sub(1);
         let Some((&id, &len)) = self.ids.get(dir).zip(self.lens.get(dir)) else {
             return Err(At { dir: 0, slot: 0 });
         };
         let keys = &self.chunks[id].keys[..len];
         let slot = keys.partition_point(|&k| k < key);
         let at = At { dir, slot };
-        if keys.get(slot) == Some(&key) {
-            Ok(at)
-        } else {
-            Err(at)
-        }
+        if keys.get(slot) == Some(&key) { Ok(at) } else { Err(at) }
     }
 
     fn insert(&mut self, at: At, key: i64, qty: i64) -> Result<(), Full> {
@@ -190,10 +170,7 @@ impl Far {
         let upper = at.dir + 1;
         let upper_id = self.open_chunk(upper, key)?;
         if at.slot == CHUNK && upper == self.ids.len() - 1 {
-            return Ok(At {
-                dir: upper,
-                slot: 0,
-            });
+            return Ok(At { dir: upper, slot: 0 });
         }
         let half = CHUNK / 2;
         let lower = self.chunks[self.ids[at.dir]];
@@ -203,14 +180,7 @@ impl Far {
         self.lows[upper] = chunk.keys[0];
         self.lens[at.dir] = half;
         self.lens[upper] = half;
-        if at.slot <= half {
-            Ok(at)
-        } else {
-            Ok(At {
-                dir: upper,
-                slot: at.slot - half,
-            })
-        }
+        if at.slot <= half { Ok(at) } else { Ok(At { dir: upper, slot: at.slot - half }) }
     }
 
     fn remove(&mut self, at: At) {
@@ -266,14 +236,8 @@ mod tests {
 
     fn check(ours: &Far, oracle: &BTreeMap<i64, i64>) {
         assert_eq!(ours.len(), oracle.len());
-        assert!(
-            ours.iter_down()
-                .eq(oracle.iter().rev().map(|(&k, &q)| (k, q)))
-        );
-        assert_eq!(
-            ours.last(),
-            oracle.iter().next_back().map(|(&k, &q)| (k, q))
-        );
+        assert!(ours.iter_down().eq(oracle.iter().rev().map(|(&k, &q)| (k, q))));
+        assert_eq!(ours.last(), oracle.iter().next_back().map(|(&k, &q)| (k, q)));
         for pair in ours.lens.windows(2) {
             assert!(pair[0] + pair[1] >= PAIR_MIN, "{pair:?}");
         }
@@ -286,17 +250,11 @@ mod tests {
         let mut oracle = BTreeMap::new();
         let mut seed = 7_u64;
         for step in 0..200_000_u32 {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695);
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
             let key = i64::try_from((seed >> 33) % 2000).unwrap();
             // Grows and shrinks in turns, so that chunks split and merge again and again.
             let remove_share = if (step / 5000) % 2 == 0 { 3 } else { 12 };
-            let qty = if (seed >> 20) % 16 < remove_share {
-                0
-            } else {
-                i64::from(step) + 1
-            };
+            let qty = if (seed >> 20) % 16 < remove_share { 0 } else { i64::from(step) + 1 };
             let fits = oracle.len() < CAPACITY || oracle.contains_key(&key) || qty == 0;
             assert_eq!(ours.set(key, qty).is_ok(), fits);
             if fits {

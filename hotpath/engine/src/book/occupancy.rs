@@ -31,17 +31,29 @@ impl Occupancy {
     ///
     /// # Latency
     /// No branch depends on `present`: adds and removals alternate without a pattern in real data.
+    /// The one branch asks whether the word became empty or ceased to be; taking it always was
+    /// slower on dense books and no faster on sparse ones.
     #[inline]
     pub(super) fn put(&mut self, pos: usize, present: bool) -> bool {
-        let (word_at, bit) = (pos >> 6, pos & 63);
-        let old = self.words[word_at];
-        let new = (old & !(1 << bit)) | (u64::from(present) << bit);
-        self.words[word_at] = new;
-        let (group_at, bit_of_word) = (word_at >> 6, word_at & 63);
+        let (word_at, bit) = (pos >> 6, 1_u64 << (pos & 63));
+        let word = &mut self.words[word_at];
+        let old = *word;
+        let new = (old & !bit) | (bit & u64::from(present).wrapping_neg());
+        *word = new;
+        if (old == 0) != (new == 0) {
+            self.put_word(word_at, new != 0);
+        }
+        old & bit != 0
+    }
+
+    /// Brings the summary of a word up to date.
+    #[inline]
+    fn put_word(&mut self, word_at: usize, present: bool) {
+        let (group_at, bit) = (word_at >> 6, 1_u64 << (word_at & 63));
         let group = &mut self.groups[group_at];
-        *group = (*group & !(1 << bit_of_word)) | (u64::from(new != 0) << bit_of_word);
-        self.root = (self.root & !(1 << group_at)) | (u64::from(*group != 0) << group_at);
-        (old >> bit) & 1 == 1
+        *group = (*group & !bit) | (bit & u64::from(present).wrapping_neg());
+        let bit = 1_u64 << (group_at & 63);
+        self.root = (self.root & !bit) | (bit & u64::from(*group != 0).wrapping_neg());
     }
 
     /// The highest position below `pos`.
@@ -136,17 +148,11 @@ mod tests {
             let mut oracle = BTreeSet::new();
             let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
             for step in 0..20_000 {
-                seed = seed
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695);
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
                 let pos = usize::try_from(seed >> 33).unwrap() % positions;
                 // Mostly removals in the second half, so that summary bits go out again.
                 let present = (seed >> 20) % 16 < if step < 10_000 { 10 } else { 3 };
-                let pos = if present {
-                    pos
-                } else {
-                    *oracle.range(pos..).next().unwrap_or(&pos)
-                };
+                let pos = if present { pos } else { *oracle.range(pos..).next().unwrap_or(&pos) };
                 assert_eq!(ours.put(pos, present), oracle.contains(&pos));
                 if present {
                     oracle.insert(pos)
@@ -154,14 +160,8 @@ mod tests {
                     oracle.remove(&pos)
                 };
                 let probe = usize::try_from(seed >> 13).unwrap() % positions;
-                assert_eq!(
-                    ours.below(probe),
-                    oracle.range(..probe).next_back().copied()
-                );
-                assert_eq!(
-                    ours.at_or_above(probe),
-                    oracle.range(probe..).next().copied()
-                );
+                assert_eq!(ours.below(probe), oracle.range(..probe).next_back().copied());
+                assert_eq!(ours.at_or_above(probe), oracle.range(probe..).next().copied());
                 assert_eq!(ours.last(), oracle.last().copied());
                 assert_eq!(ours.first(), oracle.first().copied());
             }

@@ -97,11 +97,7 @@ impl Side {
     /// The quantity at a price, 0 where there is no level.
     pub(super) fn qty_at(&self, price: i64) -> i64 {
         let key = price ^ self.flip;
-        if self.offset(key) < self.window {
-            self.qtys[self.pos(key)]
-        } else {
-            self.far.get(key)
-        }
+        if self.offset(key) < self.window { self.qtys[self.pos(key)] } else { self.far.get(key) }
     }
 
     /// The best level.
@@ -141,10 +137,7 @@ impl Side {
     }
 
     fn level(&self, key: i64, qty: i64) -> Level {
-        Level {
-            price_ticks: PriceTicks(key ^ self.flip),
-            qty_lots: QtyLots(qty),
-        }
+        Level { price_ticks: PriceTicks(key ^ self.flip), qty_lots: QtyLots(qty) }
     }
 
     #[inline]
@@ -153,10 +146,8 @@ impl Side {
         let present = qty != 0;
         self.qtys[pos] = qty;
         let was_present = self.occupied.put(pos, present);
-        self.near_len = self
-            .near_len
-            .wrapping_add(usize::from(present))
-            .wrapping_sub(usize::from(was_present));
+        self.near_len =
+            self.near_len.wrapping_add(usize::from(present)).wrapping_sub(usize::from(was_present));
         if key >= self.best {
             self.touch(key, present, was_present);
         }
@@ -177,28 +168,23 @@ impl Side {
     fn next_near(&self, key: i64) -> Option<i64> {
         let pos = self.pos(key);
         let bottom = self.pos(self.base);
-        // The circle is cut at the bottom: what lies past it is higher than `key`.
-        match self.occupied.below(pos) {
-            Some(next) if pos < bottom || next >= bottom => Some(self.key(next)),
-            Some(_) => None,
-            None if pos < bottom => self
-                .occupied
-                .last()
-                .filter(|&next| next >= bottom)
-                .map(|next| self.key(next)),
-            None => None,
-        }
+        // The circle is cut at the bottom: cells from there up to `pos` are lower, others higher.
+        let below = self.occupied.below(pos);
+        let next = if pos < bottom {
+            below.or_else(|| self.occupied.last().filter(|&next| next >= bottom))
+        } else {
+            below.filter(|&next| next >= bottom)
+        };
+        next.map(|pos| self.key(pos))
     }
 
     #[cold]
     #[inline(never)]
     fn set_outside(&mut self, key: i64, qty: i64) {
-        if key < self.base {
-            if self.near_len != 0 {
-                self.lost |= self.far.set(key, qty).is_err();
-                return;
-            }
-            // INVARIANT: nothing in the window means nothing anywhere.
+        // INVARIANT: nothing in the window means nothing anywhere.
+        if key < self.base && self.near_len != 0 {
+            self.lost |= self.far.set(key, qty).is_err();
+            return;
         }
         if qty != 0 {
             self.move_to(key);
@@ -223,9 +209,7 @@ impl Side {
     /// window behind it.
     fn move_to(&mut self, key: i64) {
         let window = self.window.cast_signed();
-        let base = key
-            .saturating_sub(window - window / 8)
-            .min(i64::MAX - window + 1);
+        let base = key.saturating_sub(window - window / 8).min(i64::MAX - window + 1);
         if base == self.base {
             return;
         }
@@ -241,10 +225,7 @@ impl Side {
         let bottom = self.pos(self.base);
         while self.near_len != 0 {
             // The lowest key: the first cell from the bottom on, around the circle.
-            let lowest = self
-                .occupied
-                .at_or_above(bottom)
-                .or_else(|| self.occupied.first());
+            let lowest = self.occupied.at_or_above(bottom).or_else(|| self.occupied.first());
             let Some(pos) = lowest else { break };
             let key = self.key(pos);
             if key >= base {

@@ -88,11 +88,7 @@ impl Engine {
         let instrument = state.row.header.instrument_id;
         self.request_ids += 1;
         let id = self.request_ids;
-        self.requests[slot_of(id)] = Request {
-            id,
-            instrument: instrument.get(),
-            at: self.now,
-        };
+        self.requests[slot_of(id)] = Request { id, instrument: instrument.get(), at: self.now };
         self.seq += 1;
         let scratch = &mut self.scratch;
         scratch.request_id = id;

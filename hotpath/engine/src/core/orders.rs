@@ -76,13 +76,8 @@ impl Engine {
     }
 
     fn deny<S: Sink>(&mut self, order: &OrderRequest, verdict: &Verdict, out: &mut S) {
-        let (primary, breach) = verdict.primary.unwrap_or((
-            0,
-            gate::Breach {
-                limit: 0,
-                actual: 0,
-            },
-        ));
+        let (primary, breach) =
+            verdict.primary.unwrap_or((0, gate::Breach { limit: 0, actual: 0 }));
         if let Some(count) = self.counters.denied.get_mut(usize::from(primary)) {
             *count += 1;
         }
@@ -123,10 +118,7 @@ impl Engine {
         let mut header = self.next_header::<CancelOrder>();
         header.instrument_id = order.request.instrument;
         header.strategy_id = order.request.strategy;
-        header.venue_id = self.instruments[index_of(order.request.instrument)]
-            .row
-            .header
-            .venue_id;
+        header.venue_id = self.instruments[index_of(order.request.instrument)].row.header.venue_id;
         self.counters.cancels += 1;
         let frame = CancelOrder {
             header,
@@ -154,12 +146,9 @@ impl Engine {
             self.counters.late_reports += 1;
             return;
         }
-        let id = if exec == Some(ExecType::Replaced) {
-            report.orig_cl_ord_id
-        } else {
-            report.cl_ord_id
-        };
-        let Some(order) = self.orders.get(id).copied() else {
+        // An answer to a request carries the request's id in 11 and the order's in 41.
+        let named = self.orders.get(report.orig_cl_ord_id);
+        let Some(order) = named.or_else(|| self.orders.get(report.cl_ord_id)).copied() else {
             self.unattributed(report, is_fill, out);
             return;
         };
@@ -172,14 +161,7 @@ impl Engine {
         if is_fill {
             self.book_fill(report, usize::from(order.request.strategy.get()));
         }
-        self.advance_order(
-            &order,
-            event,
-            report.order_id,
-            report.last_qty_lots,
-            is_fill,
-            out,
-        );
+        self.advance_order(&order, event, report.order_id, report.last_qty_lots, is_fill, out);
     }
 
     pub(super) fn on_cancel_reject<S: Sink>(&mut self, reject: &CancelReject, out: &mut S) {
@@ -217,12 +199,7 @@ impl Engine {
                 o.cum_qty_lots = QtyLots(o.cum_qty_lots.get().saturating_add(fill.get()));
             }
             o.status = moved.next;
-            let rest = o
-                .request
-                .qty_lots
-                .get()
-                .saturating_sub(o.cum_qty_lots.get())
-                .max(0);
+            let rest = o.request.qty_lots.get().saturating_sub(o.cum_qty_lots.get()).max(0);
             o.leaves_qty_lots = QtyLots(if is_done(o.status) { 0 } else { rest });
             if order_id != wire::units::SEQ_UNDEF {
                 o.order_id = order_id;
@@ -246,11 +223,7 @@ impl Engine {
 
     fn anomaly<S: Sink>(&mut self, out: &mut S) {
         self.counters.anomalies += 1;
-        self.change_mode(
-            ModeEvent::Anomaly,
-            kind_code(FrameKind::ExecutionReport),
-            out,
-        );
+        self.change_mode(ModeEvent::Anomaly, kind_code(FrameKind::ExecutionReport), out);
     }
 
     /// A report that names no order of ours: a fill is a fact and is booked on the instrument.
@@ -268,10 +241,7 @@ impl Engine {
             return;
         };
         let (price, qty, fee) = (report.last_px_ticks, report.last_qty_lots, report.fee_e9);
-        let Some(state) = self
-            .instruments
-            .get_mut(index_of(report.header.instrument_id))
-        else {
+        let Some(state) = self.instruments.get_mut(index_of(report.header.instrument_id)) else {
             self.counters.anomalies += 1;
             return;
         };
@@ -300,10 +270,7 @@ impl Engine {
     }
 
     fn tell(&mut self, order: &Order, update: OrderUpdate<'_>) {
-        if let Some(slot) = self
-            .strategies
-            .get_mut(usize::from(order.request.strategy.get()))
-        {
+        if let Some(slot) = self.strategies.get_mut(usize::from(order.request.strategy.get())) {
             slot.logic.on_order(&update);
         }
     }
@@ -315,10 +282,7 @@ impl Engine {
             self.change_mode(ModeEvent::AllDone, cause, out);
         }
         if self.mode == Mode::Reconcile
-            && !self
-                .orders
-                .iter_working()
-                .any(|o| o.status == OrdStatus::Unknown)
+            && !self.orders.iter_working().any(|o| o.status == OrdStatus::Unknown)
         {
             self.change_mode(ModeEvent::Reconciled, cause, out);
         }
@@ -329,40 +293,28 @@ impl Engine {
     pub fn context_of(&self, strategy: usize) -> Option<Context<'_>> {
         let slot = self.strategies.get(strategy)?;
         let instrument = self.instruments.get(slot.instrument)?;
-        Some(Context {
-            now: self.now,
-            instrument,
-            position: &slot.position,
-        })
+        Some(Context { now: self.now, instrument, position: &slot.position })
     }
 }
 
 fn table_full() -> Verdict {
     let id = 15;
-    Verdict {
-        mask: 1 << id,
-        primary: Some((
-            id,
-            gate::Breach {
-                limit: 0,
-                actual: 1,
-            },
-        )),
-    }
+    Verdict { mask: 1 << id, primary: Some((id, gate::Breach { limit: 0, actual: 1 })) }
 }
 
 /// The event a report stands for; `None` where it says nothing new of the order.
 fn event_of(report: &ExecutionReport, order: &Order) -> Option<OrderEvent> {
-    let filled = order
-        .cum_qty_lots
-        .get()
-        .saturating_add(report.last_qty_lots.get());
+    let filled = order.cum_qty_lots.get().saturating_add(report.last_qty_lots.get());
     Some(match ExecType::from_code(report.exec_type)? {
         ExecType::New => OrderEvent::Acked,
         ExecType::Trade if filled >= order.request.qty_lots.get() => OrderEvent::AllFilled,
         ExecType::Trade => OrderEvent::PartFilled,
         ExecType::Canceled => OrderEvent::Canceled,
         ExecType::Expired => OrderEvent::Expired,
+        // The venue refused a second order under this id: the first one lives on.
+        ExecType::Rejected if report.reject_reason == RejectReason::DuplicateOrder.code() => {
+            return None;
+        }
         ExecType::Rejected => OrderEvent::Rejected,
         ExecType::Replaced => OrderEvent::Replaced,
         ExecType::PendingCancel => OrderEvent::CancelPending,

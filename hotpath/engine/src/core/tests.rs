@@ -77,10 +77,7 @@ fn setup() -> Setup {
                 }),
             },
         ],
-        signal: Some(SignalSetup {
-            sample_interval_ns: INTERVAL,
-            ttl_ns: SECOND / 2,
-        }),
+        signal: Some(SignalSetup { sample_interval_ns: INTERVAL, ttl_ns: SECOND / 2 }),
         order_capacity: 64,
     }
 }
@@ -117,11 +114,7 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        Self {
-            engine: Engine::new(setup()).expect("sound"),
-            record: Record::default(),
-            read: 0,
-        }
+        Self { engine: Engine::new(setup()).expect("sound"), record: Record::default(), read: 0 }
     }
 
     /// A rig in LIVE with a book of 12 levels a side round 10,000 ticks.
@@ -166,10 +159,7 @@ impl Rig {
     }
 
     fn snapshot(&mut self, at: u64) {
-        let level = |price, qty| Level {
-            price_ticks: PriceTicks(price),
-            qty_lots: QtyLots(qty),
-        };
+        let level = |price, qty| Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) };
         let mut levels: Vec<Level> = (0..12).map(|n| level(9_999 - n, 50)).collect();
         levels.extend((0..12).map(|n| level(10_001 + n, 50)));
         let mut head = BookSnapshot::zeroed();
@@ -179,10 +169,7 @@ impl Rig {
     }
 
     fn delta(&mut self, at: u64) {
-        let level = Level {
-            price_ticks: PriceTicks(9_990),
-            qty_lots: QtyLots(51),
-        };
+        let level = Level { price_ticks: PriceTicks(9_990), qty_lots: QtyLots(51) };
         let mut head = DepthDelta::zeroed();
         (head.first_update_id, head.last_update_id) = (2, 2);
         head.bid_count = 1;
@@ -254,11 +241,7 @@ impl Rig {
         report.orig_cl_ord_id = ClOrdId::UNDEF;
         report.order_id = 900;
         report.exec_id = exec_id;
-        report.last_px_ticks = if fill > 0 {
-            order.price_ticks
-        } else {
-            PriceTicks::UNDEF
-        };
+        report.last_px_ticks = if fill > 0 { order.price_ticks } else { PriceTicks::UNDEF };
         report.last_qty_lots = QtyLots(fill);
         report.fee_e9 = MoneyE9(if fill > 0 { 3 } else { 0 });
         report.exec_type = exec.code();
@@ -310,28 +293,15 @@ fn a_signal_becomes_an_order_and_a_fill_a_position() {
     let mut rig = Rig::live();
     let (order, at) = rig.one_order();
     assert_eq!(order.side, Side::Buy.code());
-    assert_eq!(
-        (order.price_ticks, order.qty_lots),
-        (PriceTicks(10_001), QtyLots(10))
-    );
-    assert_eq!(
-        (order.approval_seq, order.cl_ord_id),
-        (1, ClOrdId::new(7, 1))
-    );
-    assert_eq!(
-        rig.record.marks,
-        [Stage::Decided, Stage::Gated, Stage::Framed]
-    );
+    assert_eq!((order.price_ticks, order.qty_lots), (PriceTicks(10_001), QtyLots(10)));
+    assert_eq!((order.approval_seq, order.cl_ord_id), (1, ClOrdId::new(7, 1)));
+    assert_eq!(rig.record.marks, [Stage::Decided, Stage::Gated, Stage::Framed]);
     assert_eq!(rig.reserved(), (10, 0, 1), "reserved at approval");
     rig.report(&order, ExecType::New, 0, 1, at + 1);
     rig.report(&order, ExecType::Trade, 4, 2, at + 2);
     assert_eq!((rig.lots(), rig.reserved()), (4, (6, 0, 1)));
     rig.report(&order, ExecType::Expired, 0, 3, at + 3);
-    assert_eq!(
-        (rig.lots(), rig.reserved()),
-        (4, (0, 0, 0)),
-        "the rest is released"
-    );
+    assert_eq!((rig.lots(), rig.reserved()), (4, (0, 0, 0)), "the rest is released");
     let taker = rig.engine.strategies().next().expect("taker").1;
     assert_eq!((taker.lots().get(), taker.fees_e9()), (4, MoneyE9(3)));
 }
@@ -387,28 +357,15 @@ fn halt_cancels_everything_and_only_a_reason_leads_out() {
         }
     });
     assert_eq!(cancels, [order.cl_ord_id]);
-    assert_eq!(
-        (rig.engine.mode(), rig.engine.killed()),
-        (Mode::Halted, true)
-    );
-    assert_eq!(
-        rig.reserved(),
-        (10, 0, 1),
-        "reserved until the venue speaks"
-    );
+    assert_eq!((rig.engine.mode(), rig.engine.killed()), (Mode::Halted, true));
+    assert_eq!(rig.reserved(), (10, 0, 1), "reserved until the venue speaks");
     rig.command(Command::Mode, u64::from(Mode::Live.code()), "");
     rig.command(Command::Resume, 0, "  ");
-    assert_eq!(
-        (rig.engine.mode(), rig.engine.killed()),
-        (Mode::Halted, true)
-    );
+    assert_eq!((rig.engine.mode(), rig.engine.killed()), (Mode::Halted, true));
     assert_eq!(rig.engine.counters().refused_commands, 2);
     rig.report(&order, ExecType::Canceled, 0, 1, at + 1);
     rig.command(Command::Resume, 0, "checked with the venue");
-    assert_eq!(
-        (rig.engine.mode(), rig.engine.killed()),
-        (Mode::Maintenance, false)
-    );
+    assert_eq!((rig.engine.mode(), rig.engine.killed()), (Mode::Maintenance, false));
 }
 
 #[test]
@@ -424,24 +381,51 @@ fn a_refused_cancel_leaves_the_order_working() {
     reject.ord_status = OrdStatus::New.code();
     reject.reject_reason = RejectReason::ExceedsLimit.code();
     rig.send(reject, at + 2);
-    assert_eq!(
-        rig.engine.orders().get(order.cl_ord_id).map(|o| o.status),
-        Some(OrdStatus::New)
-    );
+    assert_eq!(rig.engine.orders().get(order.cl_ord_id).map(|o| o.status), Some(OrdStatus::New));
     assert_eq!(rig.engine.mode(), Mode::Draining);
     // The venue knows no such order: unknown, reserved, never silently dead.
     reject.reject_reason = RejectReason::UnknownOrder.code();
     rig.send(reject, at + 3);
     let status = rig.engine.orders().get(order.cl_ord_id).map(|o| o.status);
-    assert_eq!(
-        (status, rig.reserved()),
-        (Some(OrdStatus::Unknown), (10, 0, 1))
-    );
+    assert_eq!((status, rig.reserved()), (Some(OrdStatus::Unknown), (10, 0, 1)));
     rig.report(&order, ExecType::Canceled, 0, 9, at + 4);
-    assert_eq!(
-        (rig.reserved(), rig.engine.mode()),
-        ((0, 0, 0), Mode::Maintenance)
-    );
+    assert_eq!((rig.reserved(), rig.engine.mode()), ((0, 0, 0), Mode::Maintenance));
+}
+
+/// FIX: the report of a cancel carries the request's id in 11 and the order's in 41.
+#[test]
+fn a_cancel_is_confirmed_under_the_request_s_id() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.command(Command::Halt, 0, "");
+    let mut report = ExecutionReport::zeroed();
+    report.header = FrameHeader::new::<ExecutionReport>();
+    report.cl_ord_id = ClOrdId::new(7, 2);
+    report.orig_cl_ord_id = order.cl_ord_id;
+    report.exec_type = ExecType::Canceled.code();
+    report.ord_status = OrdStatus::Canceled.code();
+    report.side = order.side;
+    rig.send(report, at + 1);
+    assert_eq!(rig.reserved(), (0, 0, 0));
+    let status = rig.engine.orders().get(order.cl_ord_id).map(|o| o.status);
+    assert_eq!(status, Some(OrdStatus::Canceled));
+}
+
+#[test]
+fn a_reject_of_a_second_order_under_the_same_id_does_not_end_the_first() {
+    let mut rig = Rig::live();
+    let (order, at) = rig.one_order();
+    rig.report(&order, ExecType::New, 0, 1, at + 1);
+    let mut report = ExecutionReport::zeroed();
+    report.header = FrameHeader::new::<ExecutionReport>();
+    report.cl_ord_id = order.cl_ord_id;
+    report.orig_cl_ord_id = ClOrdId::UNDEF;
+    report.exec_type = ExecType::Rejected.code();
+    report.ord_status = OrdStatus::Rejected.code();
+    report.reject_reason = RejectReason::DuplicateOrder.code();
+    report.side = order.side;
+    rig.send(report, at + 2);
+    assert_eq!(rig.reserved(), (10, 0, 1));
 }
 
 #[test]
@@ -462,15 +446,8 @@ fn timers_are_numbered_inputs_at_their_deadline() {
         .map(|h| (h.kind, h.ts_recv_ns.get(), h.seq))
         .collect();
     let timer = FrameKind::Timer.code();
-    assert_eq!(
-        (frames[0].0, frames[0].1),
-        (timer, due),
-        "before the event, at its deadline"
-    );
-    assert!(
-        frames.windows(2).all(|w| w[0].2 < w[1].2),
-        "one rising sequence: {frames:?}"
-    );
+    assert_eq!((frames[0].0, frames[0].1), (timer, due), "before the event, at its deadline");
+    assert!(frames.windows(2).all(|w| w[0].2 < w[1].2), "one rising sequence: {frames:?}");
     // Market data is 5 s old at the deadline: the gate says so, the strategy asks again.
     let last = frames.last().expect("the delta");
     assert_eq!(last.0, FrameKind::DepthDelta.code());
@@ -478,10 +455,7 @@ fn timers_are_numbered_inputs_at_their_deadline() {
     rig.delta(at + 6 * SECOND + 2_000_000);
     let closing = rig.new_orders();
     assert_eq!(closing.len(), 1);
-    assert_eq!(
-        (closing[0].side, closing[0].qty_lots),
-        (Side::Sell.code(), QtyLots(10))
-    );
+    assert_eq!((closing[0].side, closing[0].qty_lots), (Side::Sell.code(), QtyLots(10)));
 }
 
 #[test]
@@ -494,11 +468,7 @@ fn stale_and_overtaken_answers_change_nothing() {
     assert_eq!(rig.engine.counters().signal_stale, 1, "overtaken");
     let (id, at) = rig.request();
     rig.answer(id, 900_000, at + SECOND / 2 + 1);
-    assert_eq!(
-        rig.engine.counters().signal_stale,
-        2,
-        "past its time to live"
-    );
+    assert_eq!(rig.engine.counters().signal_stale, 2, "past its time to live");
     rig.answer(id + 1_000, 900_000, at);
     assert_eq!(rig.engine.counters().signal_unusable, 1, "never asked");
     assert!(rig.new_orders().is_empty());
@@ -515,21 +485,13 @@ fn a_request_carries_the_last_ten_books_and_a_gap_empties_the_window() {
     let mut windows = Vec::new();
     rig.drain(|f| {
         if let Frame::SignalRequest(r) = f {
-            windows.push((
-                r.input(),
-                r.window[90].ask_price_ticks,
-                r.window[99].bid_price_ticks,
-            ));
+            windows.push((r.input(), r.window[90].ask_price_ticks, r.window[99].bid_price_ticks));
         }
     });
     assert_eq!(windows.len(), 1);
     let (input, ask, bid) = &windows[0];
     assert_eq!((*ask, *bid), (PriceTicks(10_001), PriceTicks(9_990)));
-    assert_eq!(
-        input.expect("positive mid")[360],
-        100_000,
-        "one tick of 10,000 above the mid"
-    );
+    assert_eq!(input.expect("positive mid")[360], 100_000, "one tick of 10,000 above the mid");
     let mut gap = wire::market::Gap::zeroed();
     gap.header = FrameHeader::new::<wire::market::Gap>();
     gap.reason = b'S';
@@ -539,11 +501,7 @@ fn a_request_carries_the_last_ten_books_and_a_gap_empties_the_window() {
     for n in 1..=9 {
         rig.delta(at + n * INTERVAL);
     }
-    assert_eq!(
-        rig.engine.counters().signal_requests,
-        before,
-        "nine samples are no window"
-    );
+    assert_eq!(rig.engine.counters().signal_requests, before, "nine samples are no window");
     rig.delta(at + 10 * INTERVAL);
     assert_eq!(rig.engine.counters().signal_requests, before + 1);
 }
@@ -559,10 +517,7 @@ fn momentum_rests_at_the_touch_and_cancels_in_time() {
     rig.delta(4 * SECOND + 1);
     let orders = rig.new_orders();
     assert_eq!(orders.len(), 1, "{orders:?}");
-    assert_eq!(
-        (orders[0].price_ticks, orders[0].exec_inst),
-        (PriceTicks(9_999), b'6')
-    );
+    assert_eq!((orders[0].price_ticks, orders[0].exec_inst), (PriceTicks(9_999), b'6'));
     assert_eq!(orders[0].header.strategy_id, StrategyId(1));
     rig.delta(7 * SECOND);
     let mut canceled = Vec::new();
@@ -581,10 +536,7 @@ fn script(rig: &mut Rig) {
     rig.report(&order, ExecType::Trade, 4, 2, at + 2);
     for n in 0..6 {
         rig.delta(at + n * SECOND + 3);
-        rig.trade(
-            10_000 + i64::try_from(n * n).expect("small"),
-            at + n * SECOND + 4,
-        );
+        rig.trade(10_000 + i64::try_from(n * n).expect("small"), at + n * SECOND + 4);
     }
     rig.report(&order, ExecType::Trade, 6, 3, at + 6 * SECOND);
     let (id, at) = rig.request();
@@ -605,8 +557,7 @@ fn the_same_inputs_give_the_same_outputs_and_state() {
         let header = frame::header(bytemuck::cast_slice(input)).expect("header");
         if header.kind != FrameKind::Timer.code() {
             let mut frame = input.clone();
-            c.input(bytemuck::cast_slice_mut(&mut frame), &mut record)
-                .expect("sound");
+            c.input(bytemuck::cast_slice_mut(&mut frame), &mut record).expect("sound");
         }
     }
     assert_eq!(record.inputs, a.record.inputs);
@@ -624,34 +575,22 @@ fn the_state_hash_sees_every_part_of_the_state() {
         ("mode", |e| e.mode = Mode::Reducing),
         ("killed", |e| e.killed = true),
         ("book level", |e| {
-            let level = [Level {
-                price_ticks: PriceTicks(5),
-                qty_lots: QtyLots(1),
-            }];
+            let level = [Level { price_ticks: PriceTicks(5), qty_lots: QtyLots(1) }];
             e.instruments[0].book.apply_delta(&level, &[]);
         }),
         ("book gap", |e| e.instruments[0].book.mark_gapped()),
-        ("quote", |e| {
-            e.instruments[0].quote = Some(wire::market::Quote::zeroed())
-        }),
+        ("quote", |e| e.instruments[0].quote = Some(wire::market::Quote::zeroed())),
         ("last trade", |e| e.instruments[0].last_trade_ticks.0 += 1),
-        ("status", |e| {
-            e.instruments[0].status = TradingStatus::Halted
-        }),
+        ("status", |e| e.instruments[0].status = TradingStatus::Halted),
         ("market age", |e| e.instruments[0].last_market_ns.0 += 1),
         ("bars", |e| {
             let later = TsNs(e.now.0 + 1);
             let side = AggressorSide::Buy;
-            let _ = e.instruments[0]
-                .bars
-                .on_trade(later, PriceTicks(1), QtyLots(1), side);
+            let _ = e.instruments[0].bars.on_trade(later, PriceTicks(1), QtyLots(1), side);
         }),
         ("position", |e| {
             let fee = MoneyE9(0);
-            e.instruments[0]
-                .position
-                .fill(Side::Buy, PriceTicks(1), QtyLots(1), fee)
-                .expect("ok");
+            e.instruments[0].position.fill(Side::Buy, PriceTicks(1), QtyLots(1), fee).expect("ok");
         }),
         ("fees", |e| {
             e.instruments[0]
@@ -660,9 +599,7 @@ fn the_state_hash_sees_every_part_of_the_state() {
                 .expect("ok");
         }),
         ("reserved buys", |e| e.instruments[0].reserved.buy_lots += 1),
-        ("reserved sells", |e| {
-            e.instruments[0].reserved.sell_lots += 1
-        }),
+        ("reserved sells", |e| e.instruments[0].reserved.sell_lots += 1),
         ("reserved orders", |e| e.instruments[0].reserved.orders += 1),
         ("rate", |e| {
             let now = e.now;
@@ -681,16 +618,11 @@ fn the_state_hash_sees_every_part_of_the_state() {
         }),
         ("strategy position", |e| {
             let fee = MoneyE9(0);
-            e.strategies[1]
-                .position
-                .fill(Side::Buy, PriceTicks(1), QtyLots(1), fee)
-                .expect("ok");
+            e.strategies[1].position.fill(Side::Buy, PriceTicks(1), QtyLots(1), fee).expect("ok");
         }),
         ("order", |e| {
             let id = ClOrdId::new(7, 1);
-            e.orders
-                .update(id, |o| o.order_id += 1)
-                .expect("the first order");
+            e.orders.update(id, |o| o.order_id += 1).expect("the first order");
         }),
         ("order counter", |e| {
             e.orders.take_request_id();
@@ -718,22 +650,15 @@ fn a_bad_frame_changes_nothing() {
     let mut rig = Rig::live();
     let before = (rig.engine.state_hash(), rig.engine.counters().inputs);
     let mut short = [0_u64; 3];
-    let got = rig
-        .engine
-        .input(bytemuck::cast_slice_mut(&mut short), &mut rig.record);
+    let got = rig.engine.input(bytemuck::cast_slice_mut(&mut short), &mut rig.record);
     assert_eq!(got, Err(DecodeError::Truncated));
     let mut trade = Trade::zeroed();
     trade.header = FrameHeader::new::<Trade>();
     trade.aggressor = b'?';
     trade.header.ts_recv_ns = TsNs(u64::MAX - 1);
-    let got = rig
-        .engine
-        .input(bytemuck::bytes_of_mut(&mut trade), &mut rig.record);
+    let got = rig.engine.input(bytemuck::bytes_of_mut(&mut trade), &mut rig.record);
     assert!(matches!(got, Err(DecodeError::BadValue(_))));
-    assert_eq!(
-        (rig.engine.state_hash(), rig.engine.counters().inputs),
-        before
-    );
+    assert_eq!((rig.engine.state_hash(), rig.engine.counters().inputs), before);
 }
 
 #[test]
@@ -748,13 +673,7 @@ fn a_setup_names_everything_that_is_wrong() {
     }
     let lines: Vec<String> = bad.problems().iter().map(ToString::to_string).collect();
     let all = lines.join("\n");
-    for part in [
-        "TESTUSDT",
-        "price_collar_bp",
-        "max_open_orders",
-        "taker",
-        "signals",
-    ] {
+    for part in ["TESTUSDT", "price_collar_bp", "max_open_orders", "taker", "signals"] {
         assert!(all.contains(part), "{part} is not named in:\n{all}");
     }
     assert_eq!(lines.len(), 5, "{all}");

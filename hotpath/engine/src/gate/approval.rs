@@ -16,10 +16,7 @@ pub(crate) struct Approval {
 impl Approval {
     /// An approval for an order that passed, numbered `seq`; `None` where a check failed.
     pub(crate) fn of(verdict: &Verdict, inquiry: &Inquiry<'_>, seq: u64) -> Option<Self> {
-        (verdict.mask == 0).then_some(Self {
-            order: *inquiry.order,
-            seq,
-        })
+        (verdict.mask == 0).then_some(Self { order: *inquiry.order, seq })
     }
 
     /// Writes the frame; the approval is used up.

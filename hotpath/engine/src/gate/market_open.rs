@@ -18,9 +18,6 @@ fn run(i: &Inquiry<'_>) -> Option<Breach> {
     if state.status != TradingStatus::Trading {
         return Some(Breach::new(open, i64::from(state.status.code())));
     }
-    let sound = state
-        .touch()
-        .and_then(|t| t.spread_ticks())
-        .is_some_and(|s| s > 0);
+    let sound = state.touch().and_then(|t| t.spread_ticks()).is_some_and(|s| s > 0);
     (!sound).then_some(Breach::new(open, 0))
 }

@@ -18,11 +18,7 @@ fn run(i: &Inquiry<'_>) -> Option<Breach> {
     let lots = state.position.lots().get();
     let (limit, base, working) = match i.order.side {
         Side::Buy => (limits.max_long_lots, Some(lots), state.reserved.buy_lots),
-        Side::Sell => (
-            limits.max_short_lots,
-            lots.checked_neg(),
-            state.reserved.sell_lots,
-        ),
+        Side::Sell => (limits.max_short_lots, lots.checked_neg(), state.reserved.sell_lots),
     };
     let worst = base
         .and_then(|b| b.checked_add(working))

@@ -18,8 +18,8 @@ fn run(i: &Inquiry<'_>) -> Option<Breach> {
         Mode::Reducing => {
             (!i.reduces()).then(|| Breach::new(i.reducible_lots(), i.order.qty_lots.get()))
         }
-        Mode::Boot | Mode::Reconcile | Mode::Maintenance | Mode::Draining | Mode::Halted => Some(
-            Breach::new(i64::from(Mode::Live.code()), i64::from(i.mode.code())),
-        ),
+        Mode::Boot | Mode::Reconcile | Mode::Maintenance | Mode::Draining | Mode::Halted => {
+            Some(Breach::new(i64::from(Mode::Live.code()), i64::from(i.mode.code())))
+        }
     }
 }

@@ -15,9 +15,6 @@ fn run(i: &Inquiry<'_>) -> Option<Breach> {
     let (state, limits) = (i.instrument?, i.limits?);
     let used = state.rate.used_after(i.now, limits.order_rate_per_s);
     (used > u64::from(limits.order_burst)).then(|| {
-        Breach::new(
-            i64::from(limits.order_burst),
-            i64::try_from(used).unwrap_or(i64::MAX),
-        )
+        Breach::new(i64::from(limits.order_burst), i64::try_from(used).unwrap_or(i64::MAX))
     })
 }

@@ -17,14 +17,8 @@ fn run(i: &Inquiry<'_>) -> Option<Breach> {
     if i.reduces() {
         return None;
     }
-    let age = i
-        .instrument?
-        .signal
-        .map_or(u64::MAX, |signal| i.now.since(signal.requested_ns));
+    let age = i.instrument?.signal.map_or(u64::MAX, |signal| i.now.since(signal.requested_ns));
     (age > ttl).then(|| {
-        Breach::new(
-            i64::try_from(ttl).unwrap_or(i64::MAX),
-            i64::try_from(age).unwrap_or(i64::MAX),
-        )
+        Breach::new(i64::try_from(ttl).unwrap_or(i64::MAX), i64::try_from(age).unwrap_or(i64::MAX))
     })
 }

@@ -41,14 +41,8 @@ fn row() -> Instrument {
 
 /// A live world in which a buy of 100 lots at 10,000 ticks (100.00) passes everything.
 fn world() -> World {
-    let level = |price, qty| Level {
-        price_ticks: PriceTicks(price),
-        qty_lots: QtyLots(qty),
-    };
-    let mut book = L2Book::new(BookConfig {
-        window_ticks: 4096,
-        max_levels: 64,
-    });
+    let level = |price, qty| Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) };
+    let mut book = L2Book::new(BookConfig { window_ticks: 4096, max_levels: 64 });
     book.apply_snapshot(&[level(9_999, 50)], &[level(10_001, 50)], 1);
     World {
         order: OrderRequest {
@@ -108,16 +102,9 @@ fn denied(w: &World) -> Vec<&'static str> {
     });
     assert_eq!(verdict.mask == 0, verdict.primary.is_none());
     if let Some((id, _)) = verdict.primary {
-        assert_eq!(
-            u32::from(id),
-            verdict.mask.trailing_zeros(),
-            "primary is the lowest bit"
-        );
+        assert_eq!(u32::from(id), verdict.mask.trailing_zeros(), "primary is the lowest bit");
     }
-    (0..64)
-        .filter(|b| verdict.mask & (1 << b) != 0)
-        .filter_map(code_of)
-        .collect()
+    (0..64).filter(|b| verdict.mask & (1 << b) != 0).filter_map(code_of).collect()
 }
 
 /// `change` applied to the passing world gives exactly these codes.
@@ -144,11 +131,7 @@ fn the_world_passes() {
 fn authority() {
     check(&["KILL_SWITCH"], |w| w.killed = true);
     for mode in Mode::ALL {
-        let codes: &[&str] = if *mode == Mode::Live {
-            &[]
-        } else {
-            &["MODE_NOT_LIVE"]
-        };
+        let codes: &[&str] = if *mode == Mode::Live { &[] } else { &["MODE_NOT_LIVE"] };
         check(codes, |w| w.mode = *mode);
     }
     check(&["LIMITS_MISSING"], |w| w.limits = None);
@@ -182,12 +165,8 @@ fn instrument_and_type() {
     check(&["UNKNOWN_INSTRUMENT"], |w| {
         w.state.row.instrument_type = InstrumentType::InversePerp.code();
     });
-    check(&["UNSUPPORTED_TYPE"], |w| {
-        w.order.ord_type = OrdType::Market
-    });
-    check(&["UNSUPPORTED_TYPE"], |w| {
-        w.order.exec_inst = ExecInst::PostOnly
-    });
+    check(&["UNSUPPORTED_TYPE"], |w| w.order.ord_type = OrdType::Market);
+    check(&["UNSUPPORTED_TYPE"], |w| w.order.exec_inst = ExecInst::PostOnly);
     check(&[], |w| {
         w.order.exec_inst = ExecInst::PostOnly;
         w.order.time_in_force = TimeInForce::Gtc;
@@ -216,10 +195,9 @@ fn quantity_and_price() {
     check(&["INVALID_PRICE", "MIN_NOTIONAL", "PRICE_COLLAR"], |w| {
         w.order.price_ticks = PriceTicks(0);
     });
-    check(
-        &["INVALID_PRICE", "MAX_ORDER_NOTIONAL", "PRICE_COLLAR"],
-        |w| w.order.price_ticks = PriceTicks::UNDEF,
-    );
+    check(&["INVALID_PRICE", "MAX_ORDER_NOTIONAL", "PRICE_COLLAR"], |w| {
+        w.order.price_ticks = PriceTicks::UNDEF
+    });
 }
 
 #[test]
@@ -230,10 +208,7 @@ fn notional_bounds() {
     qty(50, &[]);
     let max = |limit, codes: &[&str]| {
         check(codes, |w| {
-            w.limits = w.limits.map(|l| Limits {
-                max_order_notional_e9: limit,
-                ..l
-            });
+            w.limits = w.limits.map(|l| Limits { max_order_notional_e9: limit, ..l });
         });
     };
     max(9_999_999_999, &["MAX_ORDER_NOTIONAL"]);
@@ -241,10 +216,7 @@ fn notional_bounds() {
     // A value that leaves 64 bits is above every limit, never wrapped.
     check(&["MAX_ORDER_NOTIONAL", "PRICE_COLLAR"], |w| {
         w.order.price_ticks = PriceTicks(i64::MAX / 2);
-        w.limits = w.limits.map(|l| Limits {
-            max_order_notional_e9: i64::MAX - 1,
-            ..l
-        });
+        w.limits = w.limits.map(|l| Limits { max_order_notional_e9: i64::MAX - 1, ..l });
     });
 }
 
@@ -255,14 +227,9 @@ fn market_state() {
         let codes: &[&str] = if open { &[] } else { &["MARKET_NOT_OPEN"] };
         check(codes, |w| w.state.status = *status);
     }
-    check(&["MARKET_NOT_OPEN", "PRICE_COLLAR"], |w| {
-        w.state.book.mark_gapped()
-    });
+    check(&["MARKET_NOT_OPEN", "PRICE_COLLAR"], |w| w.state.book.mark_gapped());
     check(&["MARKET_NOT_OPEN"], |w| {
-        let bid = Level {
-            price_ticks: PriceTicks(10_001),
-            qty_lots: QtyLots(1),
-        };
+        let bid = Level { price_ticks: PriceTicks(10_001), qty_lots: QtyLots(1) };
         w.state.book.apply_delta(&[bid], &[]);
     });
     let age = |ns, codes: &[&str]| {
@@ -309,10 +276,7 @@ fn collar() {
 fn operator_size() {
     let max = |lots, codes: &[&str]| {
         check(codes, |w| {
-            w.limits = w.limits.map(|l| Limits {
-                max_order_qty_lots: QtyLots(lots),
-                ..l
-            });
+            w.limits = w.limits.map(|l| Limits { max_order_qty_lots: QtyLots(lots), ..l });
         });
     };
     max(100, &[]);
@@ -366,34 +330,18 @@ fn open_orders_and_rate() {
 
 #[test]
 fn everything_is_evaluated_at_once() {
-    check(
-        &[
-            "KILL_SWITCH",
-            "MODE_NOT_LIVE",
-            "MAX_ORDER_QTY",
-            "PRICE_COLLAR",
-        ],
-        |w| {
-            w.killed = true;
-            w.mode = Mode::Halted;
-            w.order.price_ticks = PriceTicks(11_000);
-            w.limits = w.limits.map(|l| Limits {
-                max_order_qty_lots: QtyLots(1),
-                ..l
-            });
-        },
-    );
+    check(&["KILL_SWITCH", "MODE_NOT_LIVE", "MAX_ORDER_QTY", "PRICE_COLLAR"], |w| {
+        w.killed = true;
+        w.mode = Mode::Halted;
+        w.order.price_ticks = PriceTicks(11_000);
+        w.limits = w.limits.map(|l| Limits { max_order_qty_lots: QtyLots(1), ..l });
+    });
 }
 
 #[test]
 fn numbers_and_codes_are_unique_and_in_order() {
     for (index, check) in CHECKS.iter().enumerate() {
-        assert_eq!(
-            usize::from(check.id),
-            index,
-            "{} stands at its number",
-            check.code
-        );
+        assert_eq!(usize::from(check.id), index, "{} stands at its number", check.code);
         assert_eq!(CHECKS.iter().filter(|c| c.code == check.code).count(), 1);
     }
 }
@@ -402,22 +350,10 @@ fn numbers_and_codes_are_unique_and_in_order() {
 #[test]
 fn the_document_is_in_step() {
     let document = include_str!("../../GATE.md");
-    let rows: Vec<&str> = document
-        .lines()
-        .filter(|l| l.starts_with("| "))
-        .skip(1)
-        .collect();
+    let rows: Vec<&str> = document.lines().filter(|l| l.starts_with("| ")).skip(1).collect();
     let expected: Vec<String> = CHECKS
         .iter()
-        .map(|c| {
-            format!(
-                "| {} | `{}` | {} | {} | {} |",
-                c.id, c.code, c.rule, c.unit, c.key
-            )
-        })
+        .map(|c| format!("| {} | `{}` | {} | {} | {} |", c.id, c.code, c.rule, c.unit, c.key))
         .collect();
-    assert_eq!(
-        rows, expected,
-        "copy the right-hand side into hotpath/engine/GATE.md"
-    );
+    assert_eq!(rows, expected, "copy the right-hand side into hotpath/engine/GATE.md");
 }

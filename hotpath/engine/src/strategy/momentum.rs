@@ -39,21 +39,9 @@ impl Params {
     pub fn problem(&self) -> Option<(&'static str, &'static str)> {
         [
             (self.qty_lots.get() > 0, "qty", "above 0"),
-            (
-                (1..self.slow_bars).contains(&self.fast_bars),
-                "fast_bars",
-                "1 to slow_bars - 1",
-            ),
-            (
-                (2..=MAX_BARS).contains(&self.slow_bars),
-                "slow_bars",
-                "2 to 128",
-            ),
-            (
-                (0..=1_000_000).contains(&self.threshold_e6),
-                "threshold_e6",
-                "0 to 1000000",
-            ),
+            ((1..self.slow_bars).contains(&self.fast_bars), "fast_bars", "1 to slow_bars - 1"),
+            ((2..=MAX_BARS).contains(&self.slow_bars), "slow_bars", "2 to 128"),
+            ((0..=1_000_000).contains(&self.threshold_e6), "threshold_e6", "0 to 1000000"),
             (self.order_ttl_ns > 0, "order_ttl_ms", "above 0"),
         ]
         .into_iter()
@@ -75,12 +63,7 @@ impl Momentum {
     /// A flat strategy without history.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        Self {
-            params,
-            closes: [0; MAX_BARS],
-            seen: 0,
-            working: ClOrdId::UNDEF,
-        }
+        Self { params, closes: [0; MAX_BARS], seen: 0, working: ClOrdId::UNDEF }
     }
 
     fn sum_of_last(&self, bars: usize) -> i128 {
@@ -130,11 +113,7 @@ impl Momentum {
             } else {
                 (Side::Sell, touch.ask.price_ticks)
             };
-            wishes.push(Intent::Place(Placement::post_only(
-                side,
-                price,
-                self.params.qty_lots,
-            )));
+            wishes.push(Intent::Place(Placement::post_only(side, price, self.params.qty_lots)));
             let end = context.now.saturating_add(self.params.order_ttl_ns);
             wishes.push(Intent::Timer(EXPIRE, end));
         }

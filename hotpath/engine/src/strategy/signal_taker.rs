@@ -40,22 +40,14 @@ impl Params {
         let limit = wire::signal::SCORE_LIMIT_E6;
         [
             (self.qty_lots.get() > 0, "qty", "above 0"),
-            (
-                (1..=limit).contains(&self.entry_score_e6),
-                "entry_score_e6",
-                "1 to 1000000",
-            ),
+            ((1..=limit).contains(&self.entry_score_e6), "entry_score_e6", "1 to 1000000"),
             (
                 (0..=self.entry_score_e6).contains(&self.exit_score_e6),
                 "exit_score_e6",
                 "0 to entry_score_e6",
             ),
             (self.max_spread_ticks > 0, "max_spread_ticks", "above 0"),
-            (
-                (0..=1_000_000).contains(&self.slip_ticks),
-                "slip_ticks",
-                "0 to 1000000",
-            ),
+            ((0..=1_000_000).contains(&self.slip_ticks), "slip_ticks", "0 to 1000000"),
             (self.hold_ns > 0, "hold_ms", "above 0"),
         ]
         .into_iter()
@@ -76,11 +68,7 @@ impl SignalTaker {
     /// A flat strategy.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        Self {
-            params,
-            working: ClOrdId::UNDEF,
-            quiet_until: TsNs(0),
-        }
+        Self { params, working: ClOrdId::UNDEF, quiet_until: TsNs(0) }
     }
 
     fn target(&self, score_e6: i32, lots: i64) -> i64 {
@@ -106,9 +94,7 @@ impl SignalTaker {
         let Some(touch) = context.instrument.touch() else {
             return;
         };
-        let narrow = touch
-            .spread_ticks()
-            .is_some_and(|s| s <= self.params.max_spread_ticks);
+        let narrow = touch.spread_ticks().is_some_and(|s| s <= self.params.max_spread_ticks);
         let Some(price) = taking_price(&touch, side, self.params.slip_ticks) else {
             return;
         };
@@ -132,9 +118,7 @@ impl Strategy for SignalTaker {
             }
             Event::Timer(HOLD) if context.position.lots().get() != 0 => {
                 // Asks again until flat: the order may be denied, or fill in part.
-                let again = context
-                    .now
-                    .saturating_add(self.params.cooldown_ns.max(1_000_000));
+                let again = context.now.saturating_add(self.params.cooldown_ns.max(1_000_000));
                 wishes.push(Intent::Timer(HOLD, again));
                 self.take(0, context, wishes);
             }
