@@ -1,0 +1,78 @@
+//! A look into an ONNX file before a runtime sees it: what it may not ask for, and its batch size.
+//!
+//! Must never: follow a path the file names. Runs while loading; allocates.
+
+use prost::Message;
+use tract_onnx::pb::tensor_proto::DataLocation;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
+use tract_onnx::pb::type_proto::Value as Type;
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
+
+/// Operator sets a model may use: ONNX's own, by both its names.
+const DOMAINS: [&str; 2] = ["", "ai.onnx"];
+
+/// A parsed ONNX file.
+#[derive(Debug)]
+pub(crate) struct Onnx {
+    model: ModelProto,
+}
+
+impl Onnx {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+        ModelProto::decode(bytes).map(|model| Self { model })
+    }
+
+    /// What the model asks for that none of ours may: data in other files, which a runtime would
+    /// read from wherever the model says, sparse weights, or foreign operators.
+    pub(crate) fn forbidden(&self) -> Option<String> {
+        let foreign = self.model.opset_import.iter().map(|set| set.domain.as_str());
+        if let Some(domain) = foreign.into_iter().find(|domain| !DOMAINS.contains(domain)) {
+            return Some(format!("operators of domain {domain}"));
+        }
+        self.model.graph.as_ref().and_then(forbidden_in_graph)
+    }
+
+    /// The same model for one window a run: its free batch fixed at 1.
+    pub(crate) fn of_one_window(mut self) -> Vec<u8> {
+        if let Some(graph) = &mut self.model.graph {
+            graph.input.iter_mut().chain(&mut graph.output).for_each(fix_batch);
+        }
+        self.model.encode_to_vec()
+    }
+}
+
+fn forbidden_in_graph(graph: &GraphProto) -> Option<String> {
+    if !graph.sparse_initializer.is_empty() {
+        return Some("sparse weights".into());
+    }
+    let attributes = || graph.node.iter().flat_map(|node| &node.attribute);
+    let tensors = attributes().flat_map(|a| a.t.iter().chain(&a.tensors));
+    if let Some(tensor) = graph.initializer.iter().chain(tensors).find(|t| is_external(t)) {
+        return Some(format!("data outside its file: {}", tensor.name));
+    }
+    if attributes().any(|a| a.sparse_tensor.is_some() || !a.sparse_tensors.is_empty()) {
+        return Some("sparse weights".into());
+    }
+    // As deep as the decoder let the file be nested.
+    attributes().flat_map(|a| a.g.iter().chain(&a.graphs)).find_map(forbidden_in_graph)
+}
+
+fn is_external(tensor: &TensorProto) -> bool {
+    let location = tensor.data_location.unwrap_or_default();
+    location != i32::from(DataLocation::Default) || !tensor.external_data.is_empty()
+}
+
+fn fix_batch(value: &mut ValueInfoProto) {
+    let kind = value.r#type.as_mut().and_then(|t| t.value.as_mut());
+    let Some(Type::TensorType(tensor)) = kind else { return };
+    let Some(batch) = tensor.shape.as_mut().and_then(|shape| shape.dim.first_mut()) else {
+        return;
+    };
+    let is_free = match &batch.value {
+        Some(Dimension::DimValue(size)) => *size <= 0,
+        Some(Dimension::DimParam(_)) | None => true,
+    };
+    if is_free {
+        batch.value = Some(Dimension::DimValue(1));
+    }
+}

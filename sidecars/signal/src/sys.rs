@@ -1,0 +1,74 @@
+//! Every libc call of this crate: end signals, the parent's death, the monotonic clock.
+//!
+//! Must never: do more in the signal handler than set one flag. The serving thread calls it.
+#![allow(unsafe_code, reason = "the one system call file of this crate")]
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static END: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn on_end_signal(_signal: libc::c_int) {
+    // ORDERING: relaxed; a lone flag, it guards no other memory (read in `end_requested`).
+    END.store(true, Ordering::Relaxed);
+}
+
+/// From here on SIGTERM and SIGINT set a flag instead of killing the process.
+pub(crate) fn catch_end_signals() -> io::Result<()> {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        // JUSTIFICATION: std cannot catch signals.
+        // SAFETY: sigaction is a plain C struct for which all zeroes is a valid value.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        let handler: extern "C" fn(libc::c_int) = on_end_signal;
+        action.sa_sigaction = handler as libc::sighandler_t;
+        // No SA_RESTART: a wait must end when the signal comes.
+        action.sa_flags = 0;
+        // JUSTIFICATION: std cannot catch signals.
+        // SAFETY: `action` is initialised and lives through the call; the handler only stores to
+        // an atomic, which is async-signal-safe.
+        let result = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Whether SIGTERM or SIGINT came.
+pub(crate) fn end_requested() -> bool {
+    // ORDERING: relaxed; pairs with the lone store in `on_end_signal`.
+    END.load(Ordering::Relaxed)
+}
+
+/// Asks the kernel for SIGTERM when the parent dies. The kernel means the parent's *thread*: it
+/// must be one that lives as long as the parent process.
+pub(crate) fn end_with_parent() -> io::Result<()> {
+    let before = parent();
+    let signal = libc::c_ulong::from(libc::SIGTERM.unsigned_abs());
+    // JUSTIFICATION: std has no such call.
+    // SAFETY: PR_SET_PDEATHSIG takes one integer and touches no memory.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if parent() != before {
+        // It died before the call: the signal will not come.
+        END.store(true, Ordering::Relaxed); // ORDERING: relaxed; as in `on_end_signal`.
+    }
+    Ok(())
+}
+
+fn parent() -> libc::pid_t {
+    // JUSTIFICATION: `std::os::unix::process::parent_id` is this call; kept beside its users.
+    // SAFETY: takes nothing, touches no memory, cannot fail.
+    unsafe { libc::getppid() }
+}
+
+/// Nanoseconds of the monotonic clock.
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // JUSTIFICATION: `Instant` is banned (one clock) and hides the number.
+    // SAFETY: the pointer names one live timespec; CLOCK_MONOTONIC always exists on Linux.
+    let _always_zero = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+}

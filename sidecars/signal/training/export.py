@@ -1,0 +1,114 @@
+"""Writes the network as ONNX and checks it in both back ends the station can serve with.
+
+Must never: accept a file whose output differs from the trained network's by more than stated.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import tract
+
+from features import CLASSES, FEATURES, WINDOW
+from fit import as_input
+from model import BinCtabl, Probabilities
+
+OPSET = 17
+INPUT, OUTPUT = "window", "probs"
+PARITY = 1e-6  # largest difference of a probability between torch and ONNX Runtime
+TRACT_PARITY = 1e-5  # the same for tract, whose exp and log are its own
+
+
+class ExportError(RuntimeError):
+    """The written model does not do what the trained one does."""
+
+
+def write(model: BinCtabl, path: Path) -> str:
+    """Writes `model` with a free batch axis; gives the file's SHA-256."""
+    model.eval()
+    torch.onnx.export(
+        Probabilities(model).eval(),
+        (torch.ones(2, WINDOW, FEATURES),),
+        str(path),
+        opset_version=OPSET,
+        dynamo=False,
+        do_constant_folding=True,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_axes={INPUT: {0: "N"}, OUTPUT: {0: "N"}},
+    )
+    graph = onnx.load(path)
+    output = graph.graph.output[0].type.tensor_type.shape.dim
+    output[1].Clear()
+    output[1].dim_value = len(CLASSES)
+    onnx.checker.check_model(graph, full_check=True)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    """The file in ONNX Runtime, one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run(live: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarray:
+    """Probabilities by ONNX Runtime."""
+    return live.run([OUTPUT], {INPUT: inputs.astype(np.float32)})[0]
+
+
+def run_tract(path: Path, inputs: np.ndarray, batch: int | None) -> np.ndarray:
+    """Probabilities by tract, with the batch axis free (None) or fixed at `batch`."""
+    model = tract.onnx().load(os.fspath(path))
+    if batch is not None:
+        model.set_input_fact(0, f"{batch},{WINDOW},{FEATURES},f32")
+    ready = model.into_model().into_runnable()
+    size = batch or len(inputs)
+    parts = []
+    for start in range(0, len(inputs) - size + 1, size):
+        part = np.ascontiguousarray(inputs[start : start + size].astype(np.float32))
+        parts.append(ready.run([part])[0].to_numpy())
+    return np.concatenate(parts)
+
+
+def extremes() -> np.ndarray:
+    """Inputs no book gives but a hostile request might: all must give finite probabilities."""
+    low, high = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    shape = (WINDOW, FEATURES)
+    return np.stack([np.full(shape, v, dtype=np.int64) for v in (0, 1, -1, low, high)])
+
+
+def check(model: BinCtabl, path: Path, inputs: np.ndarray) -> dict[str, float]:
+    """Largest differences seen; raises ExportError where one is over its limit."""
+    model.eval()
+    with torch.no_grad():
+        truth = Probabilities(model)(as_input(inputs)).numpy()
+    live = session(path)
+    batched = run(live, inputs)
+    single = np.concatenate([run(live, inputs[i : i + 1]) for i in range(len(inputs))])
+    pairs = np.concatenate([run(live, inputs[i : i + 7]) for i in range(0, len(inputs), 7)])
+    hostile = run(live, extremes())
+    if not np.isfinite(hostile).all():
+        raise ExportError(f"{path}: an extreme input gives a probability that is no number")
+
+    def differ(other: np.ndarray, reference: np.ndarray) -> float:
+        return float(np.abs(other - reference[: len(other)]).max())
+
+    seen = {
+        "torch_onnxruntime": differ(batched, truth),
+        "batch_1": differ(single, batched),
+        "batch_7": differ(pairs, batched),
+        "tract_free_batch": differ(run_tract(path, inputs, None), batched),
+        "tract_batch_1": differ(run_tract(path, inputs[:64], 1), batched),
+    }
+    for name, value in seen.items():
+        limit = TRACT_PARITY if name.startswith("tract") else PARITY
+        if not value <= limit:
+            raise ExportError(f"{path}: {name} differs by {value:.3g}, limit {limit:.0e}")
+    return seen

@@ -1,0 +1,138 @@
+"""BiN-CTABL: bilinear normalisation, two bilinear layers and one with temporal attention.
+
+Owns the network and its scaling. The input is the integer window of `wire/src/signal.rs` cast to
+f32; everything else, scaling and clipping included, is inside, so a server needs no preprocessing.
+
+Tran, Iosifidis, Kanniainen, Gabbouj: "Temporal Attention-Augmented Bilinear Network for Financial
+Time-Series Data Analysis" (2019); Tran, Kanniainen, Gabbouj, Iosifidis: "Data Normalization for
+Bilinear Structures in High-Frequency Financial Time-series" (2021). Layer sizes are those of the
+published C(TABL): 60 x 10, 120 x 5, 3 x 1.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from features import CLASSES, DEPTH, FEATURES, WINDOW
+
+OFFSET_UNIT = 20_000.0  # billionths of mid that make one unit of a scaled price (0.2 basis points)
+OFFSET_LIMIT = 50.0  # scaled prices are cut at this many units on both sides (10 basis points)
+QTY_LIMIT = 8.0  # scaled quantities are cut this many e-folds from the window's mean
+VARIANCE_FLOOR = 1e-2  # keeps rounding of a still book from being blown up to unit variance
+
+
+class Scale(nn.Module):
+    """Integers to numbers near one: prices in units of mid, quantities as logarithms.
+
+    A quantity q becomes log(q / mean q of the window), q at least 1, so neither the lot size nor
+    the instrument's typical size matters. Dividing first keeps the logarithms small and exact.
+    """
+
+    def forward(self, window: Tensor) -> Tensor:
+        cells = window.reshape(-1, WINDOW * DEPTH * 2, 2)
+        price = (cells[:, :, 0:1] / OFFSET_UNIT).clamp(-OFFSET_LIMIT, OFFSET_LIMIT)
+        qty = cells[:, :, 1:2].clamp(min=1.0)
+        qty = (qty / qty.mean(dim=1, keepdim=True)).log().clamp(-QTY_LIMIT, QTY_LIMIT)
+        scaled = torch.cat([price, qty], dim=2)
+        return scaled.reshape(-1, WINDOW, FEATURES).transpose(1, 2)
+
+
+def standardise(x: Tensor, dim: int) -> Tensor:
+    """Zero mean and unit variance along `dim`, with a floor under the variance."""
+    centred = x - x.mean(dim=dim, keepdim=True)
+    variance = (centred * centred).mean(dim=dim, keepdim=True)
+    return centred / (variance + VARIANCE_FLOOR).sqrt()
+
+
+class BilinearNorm(nn.Module):
+    """Learned mix of normalisation along time and along features."""
+
+    def __init__(self, features: int, steps: int) -> None:
+        super().__init__()
+        self.time_gain = nn.Parameter(torch.ones(features, 1))
+        self.time_bias = nn.Parameter(torch.zeros(features, 1))
+        self.feature_gain = nn.Parameter(torch.ones(1, steps))
+        self.feature_bias = nn.Parameter(torch.zeros(1, steps))
+        self.mix = nn.Parameter(torch.full((2,), 0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        along_time = standardise(x, 2) * self.time_gain + self.time_bias
+        along_features = standardise(x, 1) * self.feature_gain + self.feature_bias
+        return self.mix[0] * along_time + self.mix[1] * along_features
+
+
+class Bilinear(nn.Module):
+    """relu(W1 X W2 + B)."""
+
+    def __init__(self, rows: int, steps: int, out_rows: int, out_steps: int) -> None:
+        super().__init__()
+        self.left = nn.Parameter(torch.empty(out_rows, rows))
+        self.right = nn.Parameter(torch.empty(steps, out_steps))
+        self.bias = nn.Parameter(torch.zeros(out_rows, out_steps))
+        nn.init.kaiming_uniform_(self.left, nonlinearity="relu")
+        nn.init.xavier_uniform_(self.right)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.left @ x @ self.right + self.bias)
+
+
+class TemporalAttention(nn.Module):
+    """TABL: a bilinear layer whose columns (times) are weighted by attention."""
+
+    def __init__(self, rows: int, steps: int, out_rows: int, out_steps: int) -> None:
+        super().__init__()
+        self.left = nn.Parameter(torch.empty(out_rows, rows))
+        self.attention = nn.Parameter(torch.full((steps, steps), 1.0 / steps))
+        self.right = nn.Parameter(torch.empty(steps, out_steps))
+        self.bias = nn.Parameter(torch.zeros(out_rows, out_steps))
+        self.blend = nn.Parameter(torch.full((1,), 0.5))
+        self.register_buffer("eye", torch.eye(steps), persistent=False)
+        nn.init.xavier_uniform_(self.left)
+        nn.init.xavier_uniform_(self.right)
+
+    def attention_matrix(self) -> Tensor:
+        """The attention weights with their diagonal held at 1 / steps."""
+        steps = self.eye.shape[0]
+        return self.attention * (1.0 - self.eye) + self.eye / steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.left @ x
+        weights = torch.softmax(rows @ self.attention_matrix(), dim=2)
+        blend = self.blend.clamp(0.0, 1.0)
+        mixed = blend * (rows * weights) + (1.0 - blend) * rows
+        return mixed @ self.right + self.bias
+
+
+class BinCtabl(nn.Module):
+    """Logits of (down, flat, up) from windows `[n, 10, 40]`; 11,446 parameters."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.scale = Scale()
+        self.norm = BilinearNorm(FEATURES, WINDOW)
+        self.first = Bilinear(FEATURES, WINDOW, 60, 10)
+        self.second = Bilinear(60, 10, 120, 5)
+        self.head = TemporalAttention(120, 5, len(CLASSES), 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, window: Tensor) -> Tensor:
+        x = self.norm(self.scale(window))
+        x = self.dropout(self.first(x))
+        x = self.dropout(self.second(x))
+        return self.head(x).squeeze(2)
+
+    def cool(self, temperature: float) -> None:
+        """Divides all logits by `temperature`, by scaling the last layer's weights."""
+        with torch.no_grad():
+            self.head.right /= temperature
+            self.head.bias /= temperature
+
+
+class Probabilities(nn.Module):
+    """What is exported: probabilities of (down, flat, up)."""
+
+    def __init__(self, model: BinCtabl) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, window: Tensor) -> Tensor:
+        return torch.softmax(self.model(window), dim=1)
