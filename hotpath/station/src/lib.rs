@@ -1,1 +1,36 @@
-//! Placeholder header.
+//! The station: threads, rings, pinning, bridge, control, recorder, summary.
+//!
+//! Owns everything around the engine: it feeds the engine numbered inputs over rings and carries
+//! its outputs away. `corelane-engine` is this crate's binary. Must never: decide anything about an
+//! order, wait inside a turn of the loop, or link a model or async runtime.
+//!
+//! One file a concern: `config` loads the file, `link` is the ring between threads, `loop_task`
+//! and `edge_task` are the hot threads' turns, `bridge` and `recorder` the housekeeping ones,
+//! `run` puts them together, `backtest` runs the same engine in event time on one thread.
+
+pub mod approval;
+pub mod assembly;
+pub mod backtest;
+pub mod bridge;
+pub mod config;
+pub mod counters;
+pub mod edge_task;
+mod ending;
+mod host;
+pub mod idle;
+pub mod inputs;
+pub mod latency;
+pub mod link;
+pub mod loop_task;
+pub mod map;
+pub mod operator;
+pub mod pin;
+pub mod prepare;
+pub mod record;
+pub mod recorder;
+pub mod run;
+pub mod run_dir;
+pub mod shared;
+pub mod stamps;
+pub mod summary;
+pub mod sys;

@@ -1,0 +1,119 @@
+//! Puts the hot tasks and their rings together.
+//!
+//! Owns the ring sizes. Tests and benches drive the same tasks on one thread with this. Runs once
+//! at start; the only place where the hot threads' memory is taken.
+
+use crate::bridge::BridgePorts;
+use crate::counters::Counters;
+use crate::edge_task::{EdgePorts, EdgeTask};
+use crate::inputs::start_commands;
+use crate::link::{LinkRx, link};
+use crate::loop_task::{LoopPorts, LoopTask, RequestCell, Reserve};
+use crate::shared::Shared;
+use crate::stamps::RECORD_STAMPS;
+use bytemuck::Zeroable;
+use clock::Clock;
+use engine::{Engine, Setup};
+use std::sync::Arc;
+use tape::Recording;
+use venues::player::{Player, Speed};
+use venues::sim::{Latency, SimVenue};
+use wire::TsNs;
+use wire::station::Mode;
+
+/// Cells of the ring from edge to loop: 1 MiB.
+const TO_LOOP_CELLS: usize = 8_192;
+/// Cells of the ring from bridge to loop: 128 KiB.
+const FROM_BRIDGE_CELLS: usize = 1_024;
+/// Cells of the ring from loop to edge, at least: 512 KiB.
+const ORDER_CELLS: usize = 4_096;
+/// Cells of the ring to the recorder, at least: 4 MiB.
+const RECORD_CELLS: usize = 32_768;
+/// Stamps on their way to the bridge, a ring.
+const STAMPS: usize = 16_384;
+
+/// What the tasks are made from.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The recording to play.
+    pub recording: &'a Recording,
+    /// How fast.
+    pub speed: Speed,
+    /// The engine, in BOOT.
+    pub engine: Engine,
+    /// What it was made from: the bound of its outputs follows.
+    pub setup: &'a Setup,
+    /// The simulated venue.
+    pub venue: SimVenue,
+    /// Its entry latency: at full speed the edge looks ahead by the shortest.
+    pub entry_latency: &'a Latency,
+    /// The mode to ask for, and when.
+    pub start_mode: (Mode, TsNs),
+    /// Cycle counter.
+    pub clock: Clock,
+    /// Counters of the run.
+    pub counters: Counters,
+    /// Flags of the run.
+    pub shared: Arc<Shared>,
+}
+
+/// The hot tasks and the other ends of their rings.
+#[derive(Debug)]
+pub struct Tasks<'a> {
+    /// The order loop.
+    pub order_loop: LoopTask,
+    /// The edge.
+    pub edge: EdgeTask<'a>,
+    /// For the bridge.
+    pub bridge: BridgePorts,
+    /// For the recorder.
+    pub record: LinkRx<RECORD_STAMPS>,
+}
+
+/// Makes every ring and the tasks at their hot ends.
+///
+/// # Panics
+/// Never: a fresh ring has room for the start commands.
+#[must_use]
+pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
+    let Parts { recording, speed, engine, setup, venue, entry_latency, start_mode, .. } = parts;
+    let Parts { clock, counters, shared, .. } = parts;
+    let lookahead_ns = (speed == Speed::Max).then(|| shortest(entry_latency));
+    let reserve = Reserve::of(setup, engine.strategies().count());
+    let (mut bridge_tx, bridge_rx) = link(FROM_BRIDGE_CELLS);
+    let (edge_tx, edge_rx) = link(TO_LOOP_CELLS);
+    let (order_tx, order_rx) = link(ORDER_CELLS.max(2 * reserve.orders));
+    let (record_tx, record_rx) = link(RECORD_CELLS.max(2 * reserve.record));
+    let (event_stamps, events) = ring::ring(STAMPS);
+    let (order_stamps, orders) = ring::ring(STAMPS);
+    let slots = recording.instruments().iter().map(|_| ring::slot(RequestCell::zeroed()));
+    let (writers, readers) = slots.unzip();
+    for command in start_commands(start_mode.0, start_mode.1) {
+        let pushed = bridge_tx.push([clock.cycles(), 0], bytemuck::bytes_of(&command));
+        assert!(pushed, "a fresh ring has room for the start commands");
+    }
+    let loop_ends = LoopPorts {
+        from_bridge: bridge_rx,
+        from_edge: edge_rx,
+        orders: order_tx,
+        record: record_tx,
+        requests: writers,
+        stamps: event_stamps,
+    };
+    let order_loop =
+        LoopTask::new(engine, reserve, loop_ends, clock, counters.clone(), Arc::clone(&shared));
+    let edge_ends = EdgePorts { to_loop: edge_tx, orders: order_rx, stamps: order_stamps };
+    let player = Player::new(recording.frames(), speed);
+    let edge = EdgeTask::new(player, venue, lookahead_ns, edge_ends, clock, counters, shared);
+    let bridge = BridgePorts { to_loop: bridge_tx, requests: readers, events, orders };
+    Tasks { order_loop, edge, bridge, record: record_rx }
+}
+
+/// The shortest latency a distribution can draw, nanoseconds.
+fn shortest(latency: &Latency) -> u64 {
+    match latency {
+        Latency::Constant(ns) => *ns,
+        Latency::Samples(samples) => samples.iter().copied().min().unwrap_or(0),
+        Latency::Quantiles(rows) => rows.first().map_or(0, |row| row.ns),
+    }
+}

@@ -1,0 +1,291 @@
+//! A backtest: engine and simulated venue in event time on one thread, as fast as the core allows.
+//!
+//! The same engine, venue and configuration as a replay, without threads, rings or wall time, so
+//! two runs over the same recording give the same state hash. An order leaves at the engine time
+//! of its decision; a score arrives a stated latency after its request. Must never: read a clock
+//! for anything but the throughput figure.
+
+use crate::approval::{ApprovalCheck, Checked};
+use crate::config::Config;
+use crate::inputs::{control, start_commands};
+use crate::operator::Failure;
+use crate::prepare::{Prepared, prepare};
+use crate::summary::{ClockFacts, Facts, summary};
+use clock::Clock;
+use engine::{Engine, Sink};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::fmt;
+use venues::sim::SimVenue;
+use wire::control::Command;
+use wire::exit::Exit;
+use wire::signal::{SignalRequest, SignalResponse};
+use wire::{FrameKind, FrameSink, TsNs};
+
+/// Makes a score of a request; `None` is an abstention that never arrives.
+pub type ScoreFn<'a> = dyn FnMut(&SignalRequest) -> Option<SignalResponse> + 'a;
+
+/// Sees every input and output of the engine, in order.
+pub type Observer<'a> = dyn FnMut(&[u8]) + 'a;
+
+/// Where scores come from.
+pub struct Scorer<'a> {
+    /// The model.
+    pub score: &'a mut ScoreFn<'a>,
+    /// From request to answer, nanoseconds of engine time.
+    pub latency_ns: u64,
+}
+
+impl fmt::Debug for Scorer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scorer").field("latency_ns", &self.latency_ns).finish_non_exhaustive()
+    }
+}
+
+/// What a backtest may be given besides its configuration.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Scores; without it every request stays unanswered.
+    pub scorer: Option<Scorer<'a>>,
+    /// Sees every input and output of the engine, in order.
+    pub observer: Option<&'a mut Observer<'a>>,
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("scorer", &self.scorer).finish_non_exhaustive()
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Backtest {
+    /// The summary, with the keys of a replay's; `latency` is empty.
+    pub summary: Value,
+    /// Hash of the engine's whole state at the end.
+    pub state_hash: u64,
+    /// The engine, for further questions.
+    pub engine: Engine,
+}
+
+/// Runs the configured recording through engine and venue; `data.speed` is of no account.
+///
+/// # Errors
+/// As [`prepare`]; `RESOURCE` where a recorded event is no frame; `KILLED` where an order has not
+/// the next approval.
+pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failure> {
+    let prepared = prepare(config)?;
+    let clock = Clock::calibrate();
+    let begin = clock.cycles();
+    let start_ns = clock.wall_ns();
+    let Prepared { recording, plan, engine, venue, start, events, .. } = prepared;
+    let mut world = World {
+        engine,
+        venue,
+        approval: ApprovalCheck::default(),
+        seen: Seen { observer: options.observer, ..Seen::default() },
+        scorer: options.scorer,
+        scores: VecDeque::new(),
+        reports: Reports::default(),
+        scratch: Vec::new(),
+        signal_received: 0,
+    };
+    for command in start_commands(config.session.start_mode, start) {
+        world.feed(bytemuck::bytes_of(&command))?;
+    }
+    for (record, frame) in recording.frames().enumerate() {
+        world.market(record, frame)?;
+    }
+    world.end()?;
+    let wall_ns = clock.cycles_to_ns(clock.cycles().saturating_sub(begin));
+    let engine = &world.engine;
+    let file = recording.path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let facts = Facts {
+        kind: "backtest",
+        name: &config.session.name,
+        id: String::new(),
+        epoch: config.session.epoch,
+        config_hash: plan.config_hash,
+        data: (file.unwrap_or_default(), recording.summary.sha256.clone()),
+        events_total: events,
+        start: TsNs(start_ns),
+        wall_ns,
+        clock: ClockFacts { source: clock.source(), drift_ppm: None, excessive: false },
+        latency: None,
+        signal: json!({
+            "requests": engine.counters().signal_requests,
+            "answers": engine.counters().signal_answers,
+            "stale": engine.counters().signal_stale,
+            "unusable": engine.counters().signal_unusable,
+            "overwritten": 0,
+            "received": world.signal_received,
+            "latency_ns": world.scorer.as_ref().map(|scorer| scorer.latency_ns),
+        }),
+        host: json!({ "threads": 1, "speed": "event time" }),
+        station: json!({}),
+        exit: (Exit::Clean, "end of the recording".to_owned()),
+    };
+    let summary = summary(engine, &facts);
+    let state_hash = engine.state_hash();
+    Ok(Backtest { summary, state_hash, engine: world.engine })
+}
+
+/// Small frames of the venue, kept until the engine takes them.
+#[derive(Debug, Default)]
+struct Reports(VecDeque<Vec<u64>>);
+
+impl FrameSink for Reports {
+    fn push(&mut self, frame: &[u8]) {
+        self.0.push_back(words_of(frame));
+    }
+}
+
+fn words_of(frame: &[u8]) -> Vec<u64> {
+    let mut words = vec![0; frame.len() / 8];
+    bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
+    words
+}
+
+/// The engine's outputs of one input.
+#[derive(Default)]
+struct Seen<'a> {
+    orders: Vec<Vec<u64>>,
+    requests: Vec<SignalRequest>,
+    observer: Option<&'a mut Observer<'a>>,
+}
+
+impl Sink for Seen<'_> {
+    fn input(&mut self, frame: &[u8]) {
+        if let Some(observer) = &mut self.observer {
+            observer(frame);
+        }
+    }
+
+    fn output(&mut self, frame: &[u8]) {
+        if let Some(observer) = &mut self.observer {
+            observer(frame);
+        }
+        let kind = wire::frame::header(frame).ok().and_then(|h| FrameKind::from_code(h.kind));
+        if kind == Some(FrameKind::SignalRequest) {
+            self.requests.extend(bytemuck::try_from_bytes::<SignalRequest>(frame).ok().copied());
+        } else if matches!(
+            kind,
+            Some(FrameKind::NewOrder | FrameKind::CancelOrder | FrameKind::ReplaceOrder)
+        ) {
+            self.orders.push(words_of(frame));
+        }
+    }
+}
+
+struct World<'a> {
+    engine: Engine,
+    venue: SimVenue,
+    approval: ApprovalCheck,
+    seen: Seen<'a>,
+    scorer: Option<Scorer<'a>>,
+    scores: VecDeque<(TsNs, SignalResponse)>,
+    reports: Reports,
+    scratch: Vec<u64>,
+    signal_received: u64,
+}
+
+impl World<'_> {
+    /// Plays one recorded event: first whatever was due before it.
+    fn market(&mut self, record: usize, frame: &[u8]) -> Result<(), Failure> {
+        let bad = |why: wire::DecodeError| {
+            let fields = format!("record={record} why=\"{why}\"");
+            let next = "import the recording again with `corelane import`";
+            Failure::new(Exit::Resource, "recorded event is no frame", fields, next)
+        };
+        let decoded = wire::decode(frame).map_err(bad)?;
+        let header = wire::frame::header(frame).map_err(bad)?;
+        if header.kind == FrameKind::Instrument.code() {
+            return Ok(());
+        }
+        while let Some(due) = self.next_due().filter(|due| *due < header.ts_recv_ns) {
+            self.step(due)?;
+        }
+        self.venue.on_market(&decoded, &mut self.reports);
+        self.deliver()?;
+        self.feed(frame)
+    }
+
+    /// When something happens next without a market event.
+    fn next_due(&self) -> Option<TsNs> {
+        let score = self.scores.front().map(|(at, _)| *at);
+        match (self.venue.next_due(), score) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Runs what is due at `at`: the venue first, then one score.
+    fn step(&mut self, at: TsNs) -> Result<(), Failure> {
+        if self.venue.next_due().is_some_and(|due| due <= at) {
+            self.venue.advance(at, &mut self.reports);
+            return self.deliver();
+        }
+        if let Some((due, mut response)) = self.scores.pop_front() {
+            response.header.ts_recv_ns = due;
+            response.header.seq = 0;
+            self.signal_received += 1;
+            return self.feed(bytemuck::bytes_of(&response));
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self) -> Result<(), Failure> {
+        while let Some(words) = self.reports.0.pop_front() {
+            self.feed(bytemuck::cast_slice(&words))?;
+        }
+        Ok(())
+    }
+
+    /// One input of the engine, and what its outputs set going.
+    fn feed(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        self.scratch.clear();
+        self.scratch.resize(frame.len() / 8, 0);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.scratch);
+        bytes.copy_from_slice(frame);
+        self.engine.input(bytes, &mut self.seen).map_err(|why| {
+            let fields = format!("why=\"{why}\"");
+            Failure::new(Exit::Bug, "engine refuses an input", fields, "report it")
+        })?;
+        for words in std::mem::take(&mut self.seen.orders) {
+            self.send(bytemuck::cast_slice(&words))?;
+        }
+        for request in std::mem::take(&mut self.seen.requests) {
+            let Some(scorer) = &mut self.scorer else { continue };
+            let due = self.engine.now().saturating_add(scorer.latency_ns);
+            if let Some(response) = (scorer.score)(&request) {
+                self.scores.push_back((due, response));
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        let judged = self.approval.judge(frame);
+        let sent = matches!(judged, Ok(Checked::Send { .. }))
+            && self.venue.on_order(frame, self.engine.now()).is_ok();
+        if sent {
+            return Ok(());
+        }
+        let fields = format!("judged=\"{judged:?}\"");
+        let next = "report it: something wrote an order past the gate";
+        Err(Failure::new(Exit::Killed, "order without its approval was refused", fields, next))
+    }
+
+    /// Ends in good order: working orders are canceled, reports come in, late scores do not count.
+    fn end(&mut self) -> Result<(), Failure> {
+        self.scores.clear();
+        let at = self.engine.now().max(self.venue.now());
+        let shutdown = control(Command::Shutdown, 0, "end of the recording", at);
+        self.feed(bytemuck::bytes_of(&shutdown))?;
+        while let Some(due) = self.venue.next_due() {
+            self.step(due)?;
+        }
+        self.scores.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,416 @@
+//! The bridge: everything between the hot threads and the rest of the world but the feed.
+//!
+//! Owns the sidecar's socket, the control socket, the histograms and the counters page. Hot
+//! threads never wait for it: it polls their rings. Must never: let a frame of a sidecar or an
+//! operator reach the loop unchecked, or stop the run because a sidecar is gone. One housekeeping
+//! thread runs it; it may allocate and make system calls.
+
+pub(crate) mod control;
+mod sidecar;
+
+use crate::counters::Counters;
+use crate::inputs;
+use crate::latency::{Latency, Stage};
+use crate::link::LinkTx;
+use crate::loop_task::RequestCell;
+use crate::map::CountersPage;
+use crate::operator::Line;
+use crate::shared::Shared;
+use crate::stamps::{EventStamp, INPUT_STAMPS, OrderStamp};
+use clock::Clock;
+use control::Verdict;
+use ipc::handshake::{Identity, PeerInfo};
+use ipc::{Connection, IoBackend, IoEvent, IpcError, Listener, Token};
+use ring::{Consumer, SlotReader};
+use sidecar::{Heard, Sidecar, Tick};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use wire::control::{Command, Control, ReplyCode};
+use wire::counters::Counter;
+use wire::handshake::Role;
+use wire::signal::SignalResponse;
+use wire::{FrameHeader, TsNs};
+
+/// Longest wait for a socket while nothing else is to do.
+const WAIT: Duration = Duration::from_micros(200);
+/// Stamps taken a turn at most.
+const STAMP_BATCH: usize = 4_096;
+/// Time between two updates of the counters page, nanoseconds.
+const PAGE_EVERY_NS: u64 = 1_000_000;
+
+/// The bridge's ends of the rings.
+#[derive(Debug)]
+pub struct BridgePorts {
+    /// Control and signals to the loop.
+    pub to_loop: LinkTx<INPUT_STAMPS>,
+    /// One latest-value slot an instrument.
+    pub requests: Vec<SlotReader<RequestCell>>,
+    /// Stamps of the loop.
+    pub events: Consumer<EventStamp>,
+    /// Stamps of the edge.
+    pub orders: Consumer<OrderStamp>,
+}
+
+/// What happened on a socket, kept until the back end is free to send.
+#[derive(Debug)]
+enum Happened {
+    Accepted(Connection),
+    Frame(Vec<u64>),
+    Gone(Option<String>),
+}
+
+/// The bridge.
+#[derive(Debug)]
+pub struct Bridge {
+    io: Box<dyn IoBackend>,
+    me: Identity,
+    peers: BTreeSet<Token>,
+    greeted: BTreeSet<Token>,
+    sidecar: Option<Sidecar>,
+    ports: BridgePorts,
+    latency: Latency,
+    page: Option<CountersPage>,
+    page_due_ns: u64,
+    clock: Clock,
+    start_cycles: u64,
+    counters: Counters,
+    shared: Arc<Shared>,
+    record_failure_told: bool,
+    lines: Vec<Line>,
+    inbox: Vec<(Token, Happened)>,
+    last_peer: Option<PeerInfo>,
+}
+
+impl Bridge {
+    /// A bridge over an open back end. `control` is the socket for operators, `sidecar` the path
+    /// of the signal sidecar's socket; both may be left out.
+    ///
+    /// # Errors
+    /// The back end's refusal to take the listener.
+    #[expect(clippy::too_many_arguments, reason = "one call, in `run`, puts the thread together")]
+    pub fn new(
+        mut io: Box<dyn IoBackend>,
+        control: Option<Listener>,
+        sidecar: Option<PathBuf>,
+        ports: BridgePorts,
+        latency: Latency,
+        page: Option<CountersPage>,
+        clock: Clock,
+        counters: Counters,
+        shared: Arc<Shared>,
+    ) -> Result<Self, IpcError> {
+        if let Some(listener) = control {
+            io.add_listener(listener)?;
+        }
+        Ok(Self {
+            io,
+            me: Identity::new(Role::Engine),
+            peers: BTreeSet::new(),
+            greeted: BTreeSet::new(),
+            sidecar: sidecar.map(Sidecar::new),
+            ports,
+            latency,
+            page,
+            page_due_ns: 0,
+            clock,
+            start_cycles: clock.cycles(),
+            counters,
+            shared,
+            record_failure_told: false,
+            lines: Vec::new(),
+            inbox: Vec::new(),
+            last_peer: None,
+        })
+    }
+
+    /// One turn. Waits a moment for the sockets only where `may_wait` and nothing else was to do.
+    ///
+    /// # Errors
+    /// Only what makes the I/O back end itself unusable.
+    pub fn turn(&mut self, may_wait: bool) -> Result<usize, IpcError> {
+        let now_ns = self.now_ns();
+        self.watch_record();
+        let mut work = self.take_requests() + self.take_stamps();
+        self.tick_sidecar(now_ns);
+        work += self.poll(Some(Duration::ZERO))?;
+        if work == 0 && may_wait {
+            work += self.poll(Some(WAIT))?;
+        }
+        if now_ns >= self.page_due_ns {
+            self.page_due_ns = now_ns + PAGE_EVERY_NS;
+            self.publish();
+        }
+        Ok(work)
+    }
+
+    /// Lines for the operator since the last call, to be said with the code `NOTE`.
+    pub fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// The back end's name.
+    #[must_use]
+    pub fn io_name(&self) -> &'static str {
+        self.io.name()
+    }
+
+    /// The sidecar that served last, if one did.
+    #[must_use]
+    pub fn last_peer(&self) -> Option<&PeerInfo> {
+        self.last_peer.as_ref()
+    }
+
+    /// Takes what is left in the stamp rings, publishes the last counts, and hands the histograms
+    /// over.
+    #[must_use]
+    pub fn finish(mut self) -> Latency {
+        while self.take_stamps() > 0 {}
+        self.counters.set(Counter::Done, 1);
+        self.publish();
+        self.latency
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock.cycles_to_ns(self.clock.cycles().saturating_sub(self.start_cycles))
+    }
+
+    fn publish(&self) {
+        let up = self.sidecar.as_ref().is_some_and(Sidecar::is_up);
+        self.counters.set(Counter::BridgeSignalUp, u64::from(up));
+        if let Some(page) = &self.page {
+            page.publish(&self.counters);
+        }
+    }
+
+    fn note(&mut self, what: &str, fields: String, next: &str) {
+        self.lines.push(Line::new(what, fields, next));
+    }
+
+    /// A record that cannot be written stops new exposure, and then the session.
+    fn watch_record(&mut self) {
+        if self.record_failure_told || !self.shared.is_record_failed() {
+            return;
+        }
+        let halt = inputs::control(Command::Halt, 0, "record cannot be written", TsNs::UNDEF);
+        if self.forward(&halt) {
+            self.record_failure_told = true;
+            self.shared.request_stop();
+        }
+    }
+
+    fn take_stamps(&mut self) -> usize {
+        let (clock, latency) = (self.clock, &mut self.latency);
+        let to_ns = |cycles| clock.cycles_to_ns(cycles);
+        let mut taken = 0;
+        while taken < STAMP_BATCH {
+            let event = self.ports.events.try_pop();
+            if let Some(stamp) = &event {
+                latency.event(stamp, to_ns);
+            }
+            let order = self.ports.orders.try_pop();
+            if let Some(stamp) = &order {
+                latency.order(stamp, to_ns);
+            }
+            if event.is_none() && order.is_none() {
+                break;
+            }
+            taken += 1;
+        }
+        taken
+    }
+
+    fn take_requests(&mut self) -> usize {
+        let mut taken = 0;
+        for slot in &mut self.ports.requests {
+            let Some(cell) = slot.take() else { continue };
+            taken += 1;
+            let sent = self.sidecar.as_mut().is_some_and(|s| s.ask(cell, self.io.as_mut()));
+            let counter =
+                if sent { Counter::BridgeSignalSent } else { Counter::BridgeSignalDropped };
+            self.counters.add(counter, 1);
+        }
+        taken
+    }
+
+    fn tick_sidecar(&mut self, now_ns: u64) {
+        let Some(sidecar) = &mut self.sidecar else { return };
+        if let Tick::Missing(why) = sidecar.tick(now_ns, self.io.as_mut()) {
+            let fields = format!("socket={} why=\"{why}\"", sidecar.path().display());
+            self.note("signal sidecar is not there", fields, MISSING_NEXT);
+        }
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>) -> Result<usize, IpcError> {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let count = self.io.poll(timeout, &mut |token, event| {
+            let happened = match event {
+                IoEvent::Accepted(connection) => Happened::Accepted(connection),
+                IoEvent::Frame(bytes) => Happened::Frame(aligned(bytes)),
+                IoEvent::Closed => Happened::Gone(None),
+                IoEvent::Failed(error) => Happened::Gone(Some(error.to_string())),
+                // The peer is gone already; its attempt is counted with the refused frames.
+                IoEvent::AcceptFailed(_) => Happened::Frame(Vec::new()),
+            };
+            inbox.push((token, happened));
+        })?;
+        for (token, happened) in inbox.drain(..) {
+            match happened {
+                Happened::Accepted(connection) => {
+                    if let Ok(token) = self.io.add_connection(connection) {
+                        self.peers.insert(token);
+                    }
+                }
+                Happened::Frame(words) => self.on_frame(token, bytemuck::cast_slice(&words)),
+                Happened::Gone(why) => self.on_gone(token, why),
+            }
+        }
+        self.inbox = inbox;
+        Ok(count)
+    }
+
+    fn on_gone(&mut self, token: Token, why: Option<String>) {
+        self.peers.remove(&token);
+        self.greeted.remove(&token);
+        let now_ns = self.now_ns();
+        let Some(sidecar) = self.sidecar.as_mut().filter(|s| s.owns(token)) else { return };
+        let why = why.unwrap_or_else(|| "it closed the socket".to_owned());
+        if let Tick::Missing(why) = sidecar.down(now_ns, why) {
+            let fields = format!("socket={} why=\"{why}\"", sidecar.path().display());
+            self.note("signal sidecar is gone", fields, MISSING_NEXT);
+        }
+        self.publish();
+    }
+
+    fn on_frame(&mut self, token: Token, frame: &[u8]) {
+        if self.sidecar.as_ref().is_some_and(|s| s.owns(token)) {
+            self.on_signal_frame(token, frame);
+        } else if self.greeted.contains(&token) {
+            self.on_command(token, frame);
+        } else if self.peers.contains(&token) {
+            let (ack, good) = control::greet(&self.me, frame);
+            let sent = self.io.send(token, bytemuck::bytes_of(&ack)).is_ok();
+            if good && sent {
+                self.greeted.insert(token);
+            } else {
+                self.refuse(token);
+            }
+        } else {
+            self.counters.add(Counter::BridgeRefused, 1);
+        }
+    }
+
+    fn refuse(&mut self, token: Token) {
+        self.counters.add(Counter::BridgeRefused, 1);
+        self.io.remove(token);
+        self.peers.remove(&token);
+        self.greeted.remove(&token);
+    }
+
+    fn on_signal_frame(&mut self, token: Token, frame: &[u8]) {
+        let now_ns = self.now_ns();
+        let Some(sidecar) = &mut self.sidecar else { return };
+        match sidecar.hear(frame, now_ns) {
+            Heard::Up(peer) => {
+                self.counters.add(Counter::BridgeSignalConnects, 1);
+                let backend = peer.backend_text().to_owned();
+                let fields = format!(
+                    "socket={} pid={} backend={backend} model_hash={:016x} generation={}",
+                    sidecar.path().display(),
+                    peer.pid,
+                    peer.model_hash,
+                    peer.generation
+                );
+                self.last_peer = Some(peer);
+                self.note("signal sidecar is up", fields, "");
+                self.publish();
+            }
+            Heard::Answer { response, asked_at, framed_cycles } => {
+                self.counters.add(Counter::BridgeSignalReceived, 1);
+                self.pass(response, asked_at, framed_cycles);
+            }
+            Heard::Refused => self.counters.add(Counter::BridgeRefused, 1),
+            Heard::Broken(why) => {
+                self.counters.add(Counter::BridgeRefused, 1);
+                self.io.remove(token);
+                self.on_gone(token, Some(why));
+            }
+        }
+    }
+
+    /// Hands a valid answer to the loop with the engine time of its arrival.
+    fn pass(&mut self, mut response: SignalResponse, asked_at: TsNs, framed_cycles: u64) {
+        let cycles = self.clock.cycles();
+        let engine_time = TsNs(self.counters.get(Counter::LoopEngineTime));
+        response.header.ts_recv_ns = engine_time.max(asked_at);
+        response.header.seq = 0;
+        let round_trip = self.clock.cycles_to_ns(cycles.saturating_sub(framed_cycles));
+        if self.ports.to_loop.push([cycles, 0], bytemuck::bytes_of(&response)) {
+            self.latency.record(Stage::SignalRoundTrip, round_trip);
+            let age = response.header.ts_recv_ns.since(asked_at);
+            self.latency.record(Stage::SignalAge, age);
+        } else {
+            self.counters.add(Counter::BridgeRefused, 1);
+        }
+    }
+
+    fn on_command(&mut self, token: Token, frame: &[u8]) {
+        let Some(command) = control::command_of(frame) else {
+            let text = "not a command";
+            self.answer(token, &control::reply(0, ReplyCode::Malformed, text));
+            self.counters.add(Counter::BridgeRefused, 1);
+            return;
+        };
+        self.counters.add(Counter::BridgeCommands, 1);
+        let mode = control::mode_of(&self.counters);
+        let (code, text) = match control::judge(&command, mode, &self.shared) {
+            Verdict::Status => {
+                let peer = self.sidecar.as_ref().and_then(Sidecar::peer);
+                let status = control::status(&self.counters, &self.shared, peer);
+                (ReplyCode::Ok, status.to_string())
+            }
+            Verdict::Stop => {
+                self.shared.request_stop();
+                (ReplyCode::Ok, "taken up: orders are canceled, then the session ends".to_owned())
+            }
+            Verdict::Forward if self.forward(&command) => {
+                (ReplyCode::Ok, "taken up: see status for its effect".to_owned())
+            }
+            Verdict::Forward => (ReplyCode::Refused, "the loop has no room; try again".to_owned()),
+            Verdict::Refuse(why) => (ReplyCode::Refused, why),
+        };
+        self.answer(token, &control::reply(command.request_id, code, &text));
+    }
+
+    /// Hands a command to the loop, which stamps it with the engine's present.
+    fn forward(&mut self, command: &Control) -> bool {
+        let frame = Control {
+            header: FrameHeader::new::<Control>(),
+            request_id: command.request_id,
+            argument: command.argument,
+            command: command.command,
+            reserved: [0; 7],
+            reason: command.reason,
+        };
+        self.ports.to_loop.push([self.clock.cycles(), 0], bytemuck::bytes_of(&frame))
+    }
+
+    fn answer(&mut self, token: Token, frame: &[u8]) {
+        // A peer that does not read its answers is disconnected.
+        if !matches!(self.io.send(token, frame), Ok(ipc::Sent::Sent)) {
+            self.refuse(token);
+        }
+    }
+}
+
+const MISSING_NEXT: &str = "the run goes on without scores and tries again; start corelane-signal";
+
+/// A frame's bytes as words of our own, aligned; frames are whole words or do not decode.
+fn aligned(bytes: &[u8]) -> Vec<u64> {
+    let mut words = vec![0_u64; bytes.len().div_ceil(8)];
+    if let Some(head) = bytemuck::cast_slice_mut::<u64, u8>(&mut words).get_mut(..bytes.len()) {
+        head.copy_from_slice(bytes);
+    }
+    words
+}

@@ -1,0 +1,225 @@
+//! The bridge's side of the signal sidecar's socket: connect, greet, ask, judge answers.
+//!
+//! Owns the connection, its reconnect timetable and the list of open requests. What the sidecar
+//! sends is hostile input: an answer passes only if it decodes, names an open request of the same
+//! instrument and carries the model hash of the handshake. Must never: wait, or stop the run
+//! because the sidecar is gone. The bridge's thread runs it.
+
+use crate::loop_task::RequestCell;
+use ipc::handshake::{ClientHandshake, Identity, PeerInfo, Phase};
+use ipc::{Backoff, IoBackend, PeerPolicy, Reconnector, Sent, Token};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use wire::handshake::Role;
+use wire::signal::SignalResponse;
+use wire::{Frame, InstrumentId, TsNs};
+
+/// Requests remembered; an answer to an older one is refused.
+const OPEN_REQUESTS: usize = 256;
+/// Time the sidecar has for its `HelloAck`, nanoseconds.
+const GREETING_NS: u64 = 2_000_000_000;
+
+#[derive(Debug)]
+enum State {
+    Down,
+    Greeting { token: Token, handshake: ClientHandshake },
+    Up { token: Token, peer: PeerInfo },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    request_id: u64,
+    instrument_id: InstrumentId,
+    asked_at: TsNs,
+    framed_cycles: u64,
+}
+
+/// What a frame of the sidecar came to.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The greeting is done; the sidecar serves this model.
+    Up(PeerInfo),
+    /// A valid answer.
+    Answer {
+        /// The answer.
+        response: SignalResponse,
+        /// Engine time the request was made at.
+        asked_at: TsNs,
+        /// Cycle counter when the loop wrote the request.
+        framed_cycles: u64,
+    },
+    /// Refused; counted.
+    Refused,
+    /// Refused, and the connection is of no more use.
+    Broken(String),
+}
+
+/// The signal sidecar as the bridge sees it.
+#[derive(Debug)]
+pub(crate) struct Sidecar {
+    path: PathBuf,
+    policy: PeerPolicy,
+    me: Identity,
+    reconnector: Reconnector,
+    state: State,
+    open: VecDeque<Open>,
+    outage_told: bool,
+}
+
+/// What a tick changed.
+#[derive(Debug)]
+pub(crate) enum Tick {
+    /// Nothing to tell.
+    Quiet,
+    /// The first failed attempt of an outage, and why.
+    Missing(String),
+}
+
+impl Sidecar {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            policy: PeerPolicy::same_user(),
+            me: Identity::new(Role::Engine),
+            reconnector: Reconnector::new(Backoff::default(), u64::from(std::process::id())),
+            state: State::Down,
+            open: VecDeque::with_capacity(OPEN_REQUESTS),
+            outage_told: false,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    /// The model's back end and provider, while the sidecar is up.
+    pub(crate) fn peer(&self) -> Option<&PeerInfo> {
+        match &self.state {
+            State::Up { peer, .. } => Some(peer),
+            State::Down | State::Greeting { .. } => None,
+        }
+    }
+
+    fn token(&self) -> Option<Token> {
+        match self.state {
+            State::Greeting { token, .. } | State::Up { token, .. } => Some(token),
+            State::Down => None,
+        }
+    }
+
+    pub(crate) fn owns(&self, token: Token) -> bool {
+        self.token() == Some(token)
+    }
+
+    /// Connects where it is time to.
+    pub(crate) fn tick(&mut self, now_ns: u64, io: &mut dyn IoBackend) -> Tick {
+        if let State::Greeting { token, handshake } = &self.state
+            && handshake.is_overdue(now_ns)
+        {
+            io.remove(*token);
+            return self.down(now_ns, "no answer to the greeting".to_owned());
+        }
+        if !self.reconnector.is_due(now_ns) || self.token().is_some() {
+            return Tick::Quiet;
+        }
+        match self.connect(now_ns, io) {
+            Ok(()) => Tick::Quiet,
+            Err(why) => self.down(now_ns, why),
+        }
+    }
+
+    fn connect(&mut self, now_ns: u64, io: &mut dyn IoBackend) -> Result<(), String> {
+        let connection = ipc::connect(&self.path, &self.policy).map_err(|e| e.to_string())?;
+        let token = io.add_connection(connection).map_err(|e| e.to_string())?;
+        let hello = self.me.hello();
+        match io.send(token, bytemuck::bytes_of(&hello)) {
+            Ok(Sent::Sent) => {
+                let handshake = ClientHandshake::new(self.me, Role::Signal, now_ns, GREETING_NS);
+                self.state = State::Greeting { token, handshake };
+                Ok(())
+            }
+            Ok(Sent::WouldBlock) => {
+                io.remove(token);
+                Err("socket is full".to_owned())
+            }
+            Err(error) => {
+                io.remove(token);
+                Err(error.to_string())
+            }
+        }
+    }
+
+    /// Goes down; tells why once an outage.
+    pub(crate) fn down(&mut self, now_ns: u64, why: String) -> Tick {
+        self.state = State::Down;
+        self.open.clear();
+        self.reconnector.failed(now_ns);
+        if std::mem::replace(&mut self.outage_told, true) {
+            Tick::Quiet
+        } else {
+            Tick::Missing(why)
+        }
+    }
+
+    /// Sends a request. `false`: dropped, because nobody listens or the socket is full.
+    pub(crate) fn ask(&mut self, cell: &RequestCell, io: &mut dyn IoBackend) -> bool {
+        let State::Up { token, .. } = self.state else { return false };
+        if !matches!(io.send(token, bytemuck::bytes_of(&cell.request)), Ok(Sent::Sent)) {
+            return false;
+        }
+        if self.open.len() == OPEN_REQUESTS {
+            self.open.pop_front();
+        }
+        self.open.push_back(Open {
+            request_id: cell.request.request_id,
+            instrument_id: cell.request.header.instrument_id,
+            asked_at: cell.request.header.ts_recv_ns,
+            framed_cycles: cell.framed_cycles,
+        });
+        true
+    }
+
+    /// Judges one frame of the sidecar.
+    pub(crate) fn hear(&mut self, frame: &[u8], now_ns: u64) -> Heard {
+        match &mut self.state {
+            State::Down => Heard::Refused,
+            State::Greeting { token, handshake } => match handshake.on_frame(frame) {
+                Phase::Ready(peer) => {
+                    self.state = State::Up { token: *token, peer };
+                    self.reconnector.connected(now_ns);
+                    self.outage_told = false;
+                    Heard::Up(peer)
+                }
+                Phase::Failed(error) => Heard::Broken(error.to_string()),
+                Phase::AwaitingAck { .. } => Heard::Refused,
+            },
+            State::Up { peer, .. } => match wire::decode(frame) {
+                Ok(Frame::SignalResponse(response)) if response.model_hash == peer.model_hash => {
+                    let response = *response;
+                    self.answer(response)
+                }
+                Ok(Frame::SignalResponse(_)) => Heard::Refused,
+                Ok(_) => Heard::Broken("sent a frame that is no answer".to_owned()),
+                Err(error) => Heard::Broken(error.to_string()),
+            },
+        }
+    }
+
+    fn answer(&mut self, response: SignalResponse) -> Heard {
+        let fits = |open: &Open| {
+            open.request_id == response.request_id
+                && open.instrument_id == response.header.instrument_id
+        };
+        // An answer closes its request: the same one does not pass twice.
+        let found = self.open.iter().position(fits).and_then(|at| self.open.remove(at));
+        found.map_or(Heard::Refused, |open| Heard::Answer {
+            response,
+            asked_at: open.asked_at,
+            framed_cycles: open.framed_cycles,
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! The station's configuration: one TOML file, checked whole before anything starts.
+//!
+//! Owns the sections and their relations. Every problem of a file is reported in one run, with
+//! file, line, key, what was found and what is allowed; unknown keys are problems. Input files it
+//! names (recording, model, latency samples) are relative to the file's folder, output folders to
+//! the working directory. Must never: default a limit or a live mode. Runs once, on the main
+//! thread, before any other; allocates.
+
+mod effective;
+mod reader;
+mod sections;
+mod setup;
+mod trading;
+
+pub(crate) use effective::speed_text;
+pub use reader::Problem;
+pub use setup::Plan;
+
+use crate::idle::Idle;
+use crate::operator::{Failure, Line};
+use crate::pin::CpuChoice;
+use engine::{Limits, StrategyParams};
+use ipc::BackendKind;
+use reader::{Problems, Table};
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+use venues::player::Speed;
+use venues::sim::SimConfig;
+use wire::exit::Exit;
+use wire::station::Mode;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from, as the operator named it.
+    pub file: PathBuf,
+    /// `[session]`.
+    pub session: Session,
+    /// `[data]`.
+    pub data: Data,
+    /// `[venue]`.
+    pub venue: SimConfig,
+    /// `[station]`.
+    pub station: Station,
+    /// `[signal]`.
+    pub signal: Signal,
+    /// `[[strategy]]`, in the order of the file.
+    pub strategies: Vec<Strategy>,
+    /// `[limits.SYMBOL]`.
+    pub limits: Vec<SymbolLimits>,
+    /// `[record] dir`: where run folders are made.
+    pub record_dir: PathBuf,
+}
+
+/// `[session]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Name: first part of a run's id.
+    pub name: String,
+    /// Upper half of every client order id.
+    pub epoch: u32,
+    /// The mode the station asks for once the engine has reconciled.
+    pub start_mode: Mode,
+}
+
+/// `[data]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    /// The recording to play.
+    pub recording: PathBuf,
+    /// How fast.
+    pub speed: Speed,
+}
+
+/// Hot threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// Loop and edge take turns on one thread.
+    One,
+    /// One thread each.
+    Two,
+}
+
+/// What the station demands of its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Says what is missing and goes on.
+    Dev,
+    /// Refuses to start without a trusted cycle counter.
+    Live,
+}
+
+/// `[station]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Hot threads.
+    pub threads: Threads,
+    /// CPU of the loop.
+    pub loop_cpu: CpuChoice,
+    /// CPU of the edge.
+    pub edge_cpu: CpuChoice,
+    /// Idle strategy of the hot threads.
+    pub idle: Idle,
+    /// Whether memory is locked.
+    pub lock_memory: bool,
+    /// I/O back end of the bridge.
+    pub io: BackendKind,
+    /// Demands on the host.
+    pub profile: Profile,
+    /// Slots of the engine's order table.
+    pub order_capacity: usize,
+}
+
+/// `[signal]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// Whether requests are made at all.
+    pub enabled: bool,
+    /// The sidecar's socket; `None` puts it into the run's folder.
+    pub socket: Option<PathBuf>,
+    /// The model file, for whoever starts the sidecar.
+    pub model: Option<PathBuf>,
+    /// The sidecar's back end, for whoever starts it.
+    pub backend: String,
+    /// Oldest usable answer, milliseconds of engine time from its request.
+    pub ttl_ms: u32,
+    /// Engine time between two snapshots, milliseconds.
+    pub sample_interval_ms: u32,
+}
+
+/// One `[[strategy]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// Name, unique.
+    pub name: String,
+    /// Symbol it trades.
+    pub symbol: String,
+    /// Parameters.
+    pub params: StrategyParams,
+    line: usize,
+}
+
+/// One `[limits.SYMBOL]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolLimits {
+    /// Symbol.
+    pub symbol: String,
+    /// Its limits.
+    pub limits: Limits,
+    line: usize,
+}
+
+/// What the command line may change.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Another recording.
+    pub recording: Option<PathBuf>,
+    /// Another speed.
+    pub speed: Option<Speed>,
+    /// Only the strategy of this name.
+    pub strategy: Option<String>,
+}
+
+impl Config {
+    /// Loads and checks a file.
+    ///
+    /// # Errors
+    /// A [`Failure`] with one line a problem: `CONFIGURATION`, or `RESOURCE` where the file cannot
+    /// be read.
+    pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let fields = format!("file={} error=\"{error}\"", file.display());
+            let next = "name an existing file with --config=";
+            Failure::new(Exit::Resource, "configuration file cannot be read", fields, next)
+        })?;
+        Self::parse(file, &text, overrides)
+    }
+
+    /// Checks the text of a file.
+    ///
+    /// # Errors
+    /// A [`Failure`] with one line a problem.
+    pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Self, Failure> {
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        let mut problems = Problems::new(text);
+        for error in &syntax {
+            let line = error.span().map_or(0, |span| problems.line_of(span.start));
+            problems.add(line, "(syntax)", error.message(), "TOML 1.0");
+        }
+        if !problems.is_empty() {
+            return Err(failure(file, problems.into_list()));
+        }
+        let mut root = Table::root(document.get_ref());
+        let mut config = Self::read(file, &mut root, &mut problems);
+        root.finish(&mut problems);
+        config.apply(overrides, &mut problems);
+        config.check_relations(&mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(failure(file, problems.into_list())) }
+    }
+
+    fn read(file: &Path, root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Self {
+        let base = file.parent().unwrap_or(Path::new(""));
+        let sections = sections::read(base, root, problems);
+        let strategies = trading::strategies(root, problems);
+        let limits = trading::limits(root, problems);
+        Self {
+            file: file.to_owned(),
+            session: sections.session,
+            data: sections.data,
+            venue: sections.venue,
+            station: sections.station,
+            signal: sections.signal,
+            strategies,
+            limits,
+            record_dir: sections.record_dir,
+        }
+    }
+
+    fn apply(&mut self, overrides: &Overrides, problems: &mut Problems<'_>) {
+        if let Some(recording) = &overrides.recording {
+            self.data.recording.clone_from(recording);
+        }
+        if let Some(speed) = overrides.speed {
+            self.data.speed = speed;
+        }
+        if let Some(name) = &overrides.strategy {
+            let names: Vec<_> = self.strategies.iter().map(|s| s.name.clone()).collect();
+            self.strategies.retain(|strategy| strategy.name == *name);
+            if self.strategies.is_empty() {
+                let allowed = format!("one of the strategies {}", names.join(", "));
+                problems.add(0, "--strategy", format!("\"{name}\""), &allowed);
+            }
+        }
+    }
+
+    /// Keys that are fine alone and contradict each other.
+    fn check_relations(&self, problems: &mut Problems<'_>) {
+        let station = &self.station;
+        if station.threads == Threads::One && matches!(station.edge_cpu, CpuChoice::Id(_)) {
+            let allowed = "no id while station.threads = \"one\": edge and loop share loop_cpu";
+            problems.add(0, "station.edge_cpu", "a CPU id", allowed);
+        }
+        if let (CpuChoice::Id(a), CpuChoice::Id(b)) = (station.loop_cpu, station.edge_cpu)
+            && a == b
+        {
+            let allowed = "another CPU than station.loop_cpu, or station.threads = \"one\"";
+            problems.add(0, "station.edge_cpu", b, allowed);
+        }
+        if station.profile == Profile::Live && self.session.start_mode != Mode::Maintenance {
+            let allowed = "\"MAINTENANCE\" with station.profile = \"live\": \
+                           a live station trades only on an operator's command";
+            let found = format!("\"{}\"", self.session.start_mode.name());
+            problems.add(0, "session.start_mode", found, allowed);
+        }
+        for strategy in &self.strategies {
+            if strategy.params.uses_signal() && !self.signal.enabled {
+                let found = format!("false, and strategy \"{}\" trades on scores", strategy.name);
+                problems.add(strategy.line, "signal.enabled", found, "true");
+            }
+            if !self.limits.iter().any(|row| row.symbol == strategy.symbol) {
+                let key = format!("limits.{}", strategy.symbol);
+                let allowed = "a section: without one every order is denied";
+                problems.add(strategy.line, &key, "nothing", allowed);
+            }
+            let same = |other: &&Strategy| other.name == strategy.name;
+            if self.strategies.iter().filter(same).count() > 1 {
+                let found = format!("\"{}\" twice", strategy.name);
+                problems.add(strategy.line, "strategy.name", found, "a name of its own");
+            }
+        }
+    }
+
+    /// The sidecar's socket for a run.
+    #[must_use]
+    pub fn signal_socket(&self, run_dir: &Path) -> PathBuf {
+        self.signal.socket.clone().unwrap_or_else(|| run_dir.join("signal.sock"))
+    }
+}
+
+/// Where `corelane ctl` finds the engine of a run.
+#[must_use]
+pub fn control_socket(run_dir: &Path) -> PathBuf {
+    run_dir.join("control.sock")
+}
+
+/// Problems as the operator reads them.
+fn failure(file: &Path, problems: Vec<Problem>) -> Failure {
+    let line = |Problem { line, key, found, allowed }: Problem| {
+        let at = if line == 0 { String::new() } else { format!(" line={line}") };
+        let file = file.display();
+        let fields = format!("file={file}{at} key={key} found={found} allowed=({allowed})");
+        Line::new("key is not acceptable", fields, "correct the file")
+    };
+    Failure { exit: Exit::Configuration, lines: problems.into_iter().map(line).collect() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! The effective configuration as JSON: every key with the value that holds, defaults included.
+//!
+//! It is hashed into the session's first frame and written beside the summary. Keys come out in
+//! alphabetical order, so the same configuration gives the same text. Paths of the machine are left
+//! out of it: a run elsewhere with the same keys has the same hash.
+
+use super::{Config, Profile, Threads};
+use crate::pin::CpuChoice;
+use engine::StrategyParams;
+use serde_json::{Map, Value, json};
+use venues::player::Speed;
+use venues::sim::{Latency, QueueModel};
+
+impl Config {
+    /// Every key with the value that holds.
+    #[must_use]
+    pub fn effective(&self) -> Value {
+        let Self { session, data, venue, station, signal, .. } = self;
+        json!({
+            "session": {
+                "name": session.name,
+                "epoch": session.epoch,
+                "start_mode": session.start_mode.name(),
+            },
+            "data": {
+                "recording": data.recording.file_name().map(|n| n.to_string_lossy()),
+                "speed": speed_text(data.speed),
+            },
+            "venue": {
+                "kind": "sim",
+                "entry_latency_ns": latency(&venue.entry_latency),
+                "response_latency_ns": latency(&venue.response_latency),
+                "queue_model": queue_model(venue.queue_model),
+                "maker_fee_e6": venue.fees.maker_rate_e6,
+                "taker_fee_e6": venue.fees.taker_rate_e6,
+                "inverse_contract_value": venue.inverse_contract_value,
+                "seed": venue.seed,
+            },
+            "station": {
+                "threads": match station.threads { Threads::One => "one", Threads::Two => "two" },
+                "loop_cpu": cpu(station.loop_cpu),
+                "edge_cpu": cpu(station.edge_cpu),
+                "idle": station.idle.name(),
+                "lock_memory": station.lock_memory,
+                "io": station.io.name(),
+                "profile": match station.profile {
+                    Profile::Dev => "dev",
+                    Profile::Live => "live",
+                },
+                "order_capacity": station.order_capacity,
+            },
+            "signal": {
+                "enabled": signal.enabled,
+                "model": signal.model.as_deref().and_then(|p| p.file_name())
+                    .map(|n| n.to_string_lossy()),
+                "backend": signal.backend,
+                "ttl_ms": signal.ttl_ms,
+                "sample_interval_ms": signal.sample_interval_ms,
+            },
+            "strategy": self.strategies.iter().map(|strategy| json!({
+                "name": strategy.name,
+                "instrument": strategy.symbol,
+                "params": params(&strategy.params),
+            })).collect::<Vec<_>>(),
+            "limits": self.limits.iter().map(|row| {
+                (row.symbol.clone(), limits(&row.limits))
+            }).collect::<Map<_, _>>(),
+        })
+    }
+}
+
+/// A speed as the configuration spells it.
+#[must_use]
+pub(crate) fn speed_text(speed: Speed) -> String {
+    match speed {
+        Speed::Max => "max".to_owned(),
+        Speed::Ratio { num, den } => {
+            let (whole, rest) = (num.get() / den, num.get() % den);
+            if rest == 0 {
+                return whole.to_string();
+            }
+            let thousandths = u64::from(rest) * 1_000 / u64::from(den.get());
+            format!("{whole}.{thousandths:03}").trim_end_matches('0').to_owned()
+        }
+    }
+}
+
+fn latency(latency: &Latency) -> Value {
+    match latency {
+        Latency::Constant(ns) => json!(ns),
+        Latency::Samples(samples) => json!(samples),
+        Latency::Quantiles(rows) => {
+            json!(rows.iter().map(|row| [u64::from(row.at_e6), row.ns]).collect::<Vec<_>>())
+        }
+    }
+}
+
+fn queue_model(model: QueueModel) -> String {
+    match model {
+        QueueModel::RiskAverse => "risk-averse".to_owned(),
+        QueueModel::Proportional => "proportional".to_owned(),
+        QueueModel::Power { exponent } => format!("power-{exponent}"),
+    }
+}
+
+fn cpu(choice: CpuChoice) -> Value {
+    match choice {
+        CpuChoice::Auto => json!("auto"),
+        CpuChoice::None => json!("none"),
+        CpuChoice::Id(id) => json!(id),
+    }
+}
+
+fn params(params: &StrategyParams) -> Value {
+    match params {
+        StrategyParams::SignalTaker(p) => json!({
+            "kind": "signal-taker",
+            "qty_lots": p.qty_lots.get(),
+            "entry_score_e6": p.entry_score_e6,
+            "exit_score_e6": p.exit_score_e6,
+            "max_spread_ticks": p.max_spread_ticks,
+            "slip_ticks": p.slip_ticks,
+            "hold_ns": p.hold_ns,
+            "cooldown_ns": p.cooldown_ns,
+        }),
+        StrategyParams::Momentum(p) => json!({
+            "kind": "momentum",
+            "qty_lots": p.qty_lots.get(),
+            "fast_bars": p.fast_bars,
+            "slow_bars": p.slow_bars,
+            "threshold_e6": p.threshold_e6,
+            "order_ttl_ns": p.order_ttl_ns,
+        }),
+    }
+}
+
+fn limits(limits: &engine::Limits) -> Value {
+    json!({
+        "max_order_qty_lots": limits.max_order_qty_lots.get(),
+        "max_order_notional_e9": limits.max_order_notional_e9,
+        "max_long_lots": limits.max_long_lots,
+        "max_short_lots": limits.max_short_lots,
+        "max_open_orders": limits.max_open_orders,
+        "price_collar_bp": limits.price_collar_bp,
+        "order_rate_per_s": limits.order_rate_per_s,
+        "order_burst": limits.order_burst,
+        "max_market_age_ns": limits.max_market_age_ns,
+    })
+}

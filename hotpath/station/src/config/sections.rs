@@ -1,0 +1,208 @@
+//! The sections `[session] [data] [venue] [station] [signal] [record]`.
+//!
+//! One function a section; each says the keys, their bounds and their defaults. Runs once at start.
+
+use super::reader::{Problems, Table, shown};
+use super::{Data, Profile, Session, Signal, Station, Threads};
+use crate::idle::Idle;
+use crate::pin::CpuChoice;
+use ipc::BackendKind;
+use std::path::{Path, PathBuf};
+use toml::de::DeValue;
+use venues::player::Speed;
+use venues::sim::{Fees, Latency, QueueModel, SimConfig};
+use wire::station::Mode;
+
+/// Everything but strategies and limits.
+pub(super) struct Sections {
+    pub(super) session: Session,
+    pub(super) data: Data,
+    pub(super) venue: SimConfig,
+    pub(super) station: Station,
+    pub(super) signal: Signal,
+    pub(super) record_dir: PathBuf,
+}
+
+pub(super) fn read(base: &Path, root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Sections {
+    Sections {
+        session: session(root.table("session", problems), problems),
+        data: data(base, root.table("data", problems), problems),
+        venue: venue(base, root.table("venue", problems), problems),
+        station: station(root.table("station", problems), problems),
+        signal: signal(base, root.table("signal", problems), problems),
+        record_dir: record(root.table("record", problems), problems),
+    }
+}
+
+fn session(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Session {
+    let name = table.text_required("name", problems);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !name.value.chars().all(plain) || name.value.starts_with('.') || name.value.len() > 64 {
+        let found = format!("\"{}\"", name.value.escape_debug());
+        let allowed = "up to 64 letters, digits, '-', '_' or '.', not starting with '.'";
+        problems.add(name.line, "session.name", found, allowed);
+    }
+    let epoch = table.integer_or("epoch", 1..=i64::from(u32::MAX), 1, problems);
+    let modes =
+        [("MAINTENANCE", Mode::Maintenance), ("REDUCING", Mode::Reducing), ("LIVE", Mode::Live)];
+    let start_mode = table.choice_or("start_mode", &modes, Mode::Maintenance, problems);
+    table.finish(problems);
+    Session { name: name.value, epoch: u32::try_from(epoch).unwrap_or(1), start_mode }
+}
+
+fn data(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Data {
+    let recording = table.text_required("recording", problems);
+    let speed = table.value("speed", problems).map_or(Some(Speed::REAL_TIME), |found| {
+        let text = match found.value {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.as_str().to_owned(),
+            other @ (DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_)) => shown(other),
+        };
+        let speed = text.parse::<Speed>().ok();
+        if speed.is_none() {
+            let allowed = "\"max\" or a number such as 1, 8 or 0.5 (3 decimals at most)";
+            problems.add(found.line, "data.speed", shown(found.value), allowed);
+        }
+        speed
+    });
+    table.finish(problems);
+    Data { recording: base.join(recording.value), speed: speed.unwrap_or(Speed::REAL_TIME) }
+}
+
+fn venue(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> SimConfig {
+    let default = SimConfig::default();
+    table.choice_or("kind", &[("sim", ())], (), problems);
+    let entry_latency = latency(base, &mut table, "entry_latency_ns", problems);
+    let response_latency = latency(base, &mut table, "response_latency_ns", problems);
+    let models = [
+        ("risk-averse", QueueModel::RiskAverse),
+        ("proportional", QueueModel::Proportional),
+        ("power-2", QueueModel::Power { exponent: 2 }),
+        ("power-3", QueueModel::Power { exponent: 3 }),
+    ];
+    let queue_model = table.choice_or("queue_model", &models, default.queue_model, problems);
+    let mut rate = |key| {
+        let rate = table.integer_or(key, -100_000..=100_000, 0, problems);
+        i32::try_from(rate).unwrap_or(0)
+    };
+    let (maker_rate_e6, taker_rate_e6) = (rate("maker_fee_e6"), rate("taker_fee_e6"));
+    let inverse = i64::from(default.inverse_contract_value);
+    let bounds = 1..=1_000_000;
+    let inverse = table.integer_or("inverse_contract_value", bounds, inverse, problems);
+    let seed = table.integer_or("seed", 0..=i64::MAX, 1, problems);
+    table.finish(problems);
+    SimConfig {
+        entry_latency: entry_latency.unwrap_or(default.entry_latency),
+        response_latency: response_latency.unwrap_or(default.response_latency),
+        queue_model,
+        fees: Fees { maker_rate_e6, taker_rate_e6 },
+        inverse_contract_value: u32::try_from(inverse).unwrap_or(1),
+        seed: u64::try_from(seed).unwrap_or(1),
+    }
+}
+
+/// A constant, or the name of a file with one sample a line.
+fn latency(
+    base: &Path,
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    problems: &mut Problems<'_>,
+) -> Option<Latency> {
+    const LIMIT_NS: u64 = 60_000_000_000;
+    let found = table.value(key, problems)?;
+    let allowed = "nanoseconds from 0 to 60000000000, or a file with one such number a line";
+    let in_bounds = |text: &str| text.parse::<u64>().ok().filter(|ns| *ns <= LIMIT_NS);
+    let latency = match found.value {
+        DeValue::Integer(number) => in_bounds(number.as_str()).map(Latency::Constant),
+        DeValue::String(name) => {
+            let text = std::fs::read_to_string(base.join(name.as_ref())).unwrap_or_default();
+            let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+            let samples: Option<Vec<u64>> = lines.map(in_bounds).collect();
+            samples.filter(|samples| !samples.is_empty()).map(Latency::Samples)
+        }
+        DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
+    };
+    if latency.is_none() {
+        problems.add(found.line, &table.key(key), shown(found.value), allowed);
+    }
+    latency
+}
+
+fn station(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Station {
+    let threads = [("one", Threads::One), ("two", Threads::Two)];
+    let threads = table.choice_or("threads", &threads, Threads::Two, problems);
+    let loop_cpu = cpu(&mut table, "loop_cpu", problems);
+    let edge_cpu = cpu(&mut table, "edge_cpu", problems);
+    let idles = [("busy", Idle::Busy), ("yield", Idle::Yield), ("park", Idle::Park)];
+    let idle = table.choice_or("idle", &idles, Idle::Yield, problems);
+    let lock_memory = table.boolean_or("lock_memory", true, problems);
+    let kinds = [("libc", BackendKind::Libc), ("io_uring", BackendKind::IoUring)];
+    let io = table.choice_or("io", &kinds, BackendKind::Libc, problems);
+    let profiles = [("dev", Profile::Dev), ("live", Profile::Live)];
+    let profile = table.choice_or("profile", &profiles, Profile::Dev, problems);
+    let order_capacity = table.integer_or("order_capacity", 16..=65_536, 1_024, problems);
+    table.finish(problems);
+    Station {
+        threads,
+        loop_cpu,
+        edge_cpu,
+        idle,
+        lock_memory,
+        io,
+        profile,
+        order_capacity: usize::try_from(order_capacity).unwrap_or(1_024),
+    }
+}
+
+fn cpu(table: &mut Table<'_, '_>, key: &'static str, problems: &mut Problems<'_>) -> CpuChoice {
+    let Some(found) = table.value(key, problems) else { return CpuChoice::Auto };
+    let choice = match found.value {
+        DeValue::String(word) if word == "auto" => Some(CpuChoice::Auto),
+        DeValue::String(word) if word == "none" => Some(CpuChoice::None),
+        DeValue::Integer(number) => {
+            let id = number.as_str().parse::<usize>().ok().filter(|id| *id < 1_024);
+            id.map(CpuChoice::Id)
+        }
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
+    };
+    choice.unwrap_or_else(|| {
+        let allowed = "\"auto\", \"none\" or a CPU id from 0 to 1023";
+        problems.add(found.line, &table.key(key), shown(found.value), allowed);
+        CpuChoice::Auto
+    })
+}
+
+fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Signal {
+    let enabled = table.boolean_or("enabled", false, problems);
+    let socket = table.text("socket", problems).map(|at| PathBuf::from(at.value));
+    let model = table.text("model", problems).map(|at| base.join(at.value));
+    let backend = table.text("backend", problems).map_or("auto".to_owned(), |at| at.value);
+    let small = |ms: i64| u32::try_from(ms).unwrap_or(1);
+    let ttl_ms = small(table.integer_or("ttl_ms", 1..=600_000, 500, problems));
+    let interval = table.integer_or("sample_interval_ms", 1..=600_000, 100, problems);
+    if enabled && model.is_none() {
+        let allowed = "a model file while signal.enabled = true";
+        problems.add(table.line(), "signal.model", "nothing", allowed);
+    }
+    table.finish(problems);
+    Signal { enabled, socket, model, backend, ttl_ms, sample_interval_ms: small(interval) }
+}
+
+fn record(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> PathBuf {
+    let dir = table.text("dir", problems).map_or("runs".to_owned(), |at| at.value);
+    table.finish(problems);
+    PathBuf::from(dir)
+}

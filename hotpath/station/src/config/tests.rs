@@ -1,0 +1,206 @@
+//! The loader: what a good file means, and the text of every complaint about a bad one.
+
+use super::*;
+
+const GOOD: &str = r#"
+[session]
+name = "demo"
+start_mode = "LIVE"
+
+[data]
+recording = "demo/day.clrec"
+speed = 8
+
+[venue]
+kind = "sim"
+entry_latency_ns = 2500000
+queue_model = "power-2"
+taker_fee_e6 = 1000
+
+[station]
+loop_cpu = 3
+edge_cpu = "none"
+idle = "busy"
+io = "io_uring"
+
+[signal]
+enabled = true
+model = "models/m.onnx"
+ttl_ms = 300
+
+[[strategy]]
+name = "taker"
+kind = "signal-taker"
+instrument = "BTCUSDT"
+qty_lots = 100
+entry_score_e6 = 300000
+exit_score_e6 = 100000
+max_spread_ticks = 10
+slip_ticks = 2
+hold_ms = 5000
+cooldown_ms = 0
+
+[limits.BTCUSDT]
+max_order_qty_lots = 1000
+max_order_notional_e9 = 5000000000000
+max_long_lots = 500
+max_short_lots = 0
+max_open_orders = 8
+price_collar_bp = 50
+order_rate_per_s = 50
+order_burst = 50
+max_market_age_ms = 1000
+"#;
+
+fn parse(text: &str) -> Result<Config, Failure> {
+    Config::parse(Path::new("conf/demo.toml"), text, &Overrides::default())
+}
+
+fn complaints(text: &str) -> String {
+    let failure = parse(text).expect_err("refused");
+    assert_eq!(failure.exit, Exit::Configuration);
+    failure.to_string()
+}
+
+#[test]
+fn a_good_file_means_what_it_says() {
+    let config = parse(GOOD).expect("good");
+    assert_eq!(config.session.epoch, 1);
+    assert_eq!(config.session.start_mode, Mode::Live);
+    assert_eq!(config.data.recording, Path::new("conf/demo/day.clrec"));
+    assert_eq!(Some(config.data.speed), "8".parse().ok());
+    assert_eq!(config.venue.entry_latency, venues::sim::Latency::Constant(2_500_000));
+    assert_eq!(config.venue.fees.taker_rate_e6, 1_000);
+    assert_eq!(config.station.loop_cpu, CpuChoice::Id(3));
+    assert_eq!(config.station.edge_cpu, CpuChoice::None);
+    assert_eq!(config.station.io, BackendKind::IoUring);
+    assert_eq!(config.signal.ttl_ms, 300);
+    assert_eq!(config.signal_socket(Path::new("run")), Path::new("run/signal.sock"));
+    assert_eq!(config.record_dir, Path::new("runs"));
+    assert_eq!(config.limits[0].limits.max_market_age_ns, 1_000_000_000);
+    assert!(config.strategies[0].params.uses_signal());
+}
+
+#[test]
+fn every_problem_of_a_file_is_told_in_one_run() {
+    let text = r#"
+[session]
+name = "bad name"
+start_mode = "FAST"
+nmae = "x"
+
+[data]
+speed = 0
+
+[station]
+idle = "sleep"
+loop_cpu = 2
+edge_cpu = 2
+order_capacity = 5
+
+[[strategy]]
+name = "m"
+kind = "guess"
+instrument = "BTCUSDT"
+
+[limits.BTCUSDT]
+max_order_qty_lots = "many"
+
+[extra]
+"#;
+    let all = complaints(text);
+    let lines: Vec<_> = all.lines().collect();
+    assert!(lines.len() >= 16, "{all}");
+    for part in [
+        "line=3 key=session.name found=\"bad name\"",
+        "line=4 key=session.start_mode found=\"FAST\" allowed=(\"MAINTENANCE\" or \"REDUCING\" or \
+         \"LIVE\")",
+        "line=5 key=session.nmae found=unknown key (string) allowed=(one of the keys epoch, name, \
+         start_mode)",
+        "line=7 key=data.recording found=nothing",
+        "line=8 key=data.speed found=0",
+        "line=11 key=station.idle found=\"sleep\" allowed=(\"busy\" or \"yield\" or \"park\")",
+        "key=station.edge_cpu found=2",
+        "line=14 key=station.order_capacity found=5 allowed=(a whole number from 16 to 65536)",
+        "line=18 key=strategy[0].kind found=\"guess\"",
+        "line=22 key=limits.BTCUSDT.max_order_qty_lots found=\"many\"",
+        "line=21 key=limits.BTCUSDT.max_long_lots found=nothing",
+        "line=24 key=extra found=unknown key (table)",
+    ] {
+        assert!(all.contains(part), "missing `{part}` in:\n{all}");
+    }
+    assert!(lines.iter().all(|l| l.starts_with("CONFIGURATION: ") && l.contains("; next: ")));
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let contradict = |from: &str, to: &str, key: &str| {
+        let text = GOOD.replace(from, to);
+        assert_ne!(text, GOOD, "{from}");
+        let all = complaints(&text);
+        assert!(all.contains(key), "`{key}` in:\n{all}");
+    };
+    contradict("enabled = true", "enabled = false", "key=signal.enabled found=false");
+    contradict("[limits.BTCUSDT]", "[limits.ETHUSDT]", "key=limits.BTCUSDT found=nothing");
+    contradict("model = \"models/m.onnx\"\n", "", "key=signal.model found=nothing");
+    contradict("edge_cpu = \"none\"", "edge_cpu = 3", "key=station.edge_cpu found=3");
+    contradict("idle = \"busy\"", "profile = \"live\"", "key=session.start_mode found=\"LIVE\"");
+    contradict(
+        "edge_cpu = \"none\"",
+        "edge_cpu = 1\nthreads = \"one\"",
+        "key=station.edge_cpu found=a CPU id",
+    );
+    contradict("exit_score_e6 = 100000", "exit_score_e6 = 900000", "strategy[0].exit_score_e6");
+}
+
+#[test]
+fn broken_toml_names_the_line() {
+    let all = complaints("[session]\nname = \n");
+    assert!(all.contains("line=2 key=(syntax)"), "{all}");
+}
+
+#[test]
+fn a_symbol_the_recording_lacks_is_named_with_the_recording() {
+    let config = parse(GOOD).expect("good");
+    let mut row: wire::instrument::Instrument = bytemuck::Zeroable::zeroed();
+    row.symbol = wire::instrument::padded("ETHUSDT").expect("fits");
+    let failure = config.plan(&[row], Path::new("day.clrec")).expect_err("refused");
+    let all = failure.to_string();
+    for part in [
+        "key=strategy[0].instrument found=\"BTCUSDT\"",
+        "key=limits.BTCUSDT found=\"BTCUSDT\" allowed=(one of ETHUSDT of recording day.clrec)",
+    ] {
+        assert!(all.contains(part), "{all}");
+    }
+}
+
+#[test]
+fn the_hash_follows_every_key_and_no_path() {
+    let hash = |text: &str| parse(text).expect("good").hash();
+    assert_eq!(hash(GOOD), hash(&format!("# a comment\n{GOOD}")));
+    assert_eq!(hash(GOOD), hash(&GOOD.replace("demo/day.clrec", "else/day.clrec")));
+    for (from, to) in [
+        ("taker_fee_e6 = 1000", "taker_fee_e6 = 999"),
+        ("entry_score_e6 = 300000", "entry_score_e6 = 300001"),
+        ("price_collar_bp = 50", "price_collar_bp = 51"),
+        ("speed = 8", "speed = 4"),
+    ] {
+        assert_ne!(hash(GOOD), hash(&GOOD.replace(from, to)), "{from}");
+    }
+}
+
+#[test]
+fn overrides_replace_and_an_unknown_strategy_is_told() {
+    let file = Path::new("conf/demo.toml");
+    let overrides = Overrides {
+        recording: Some("other.clrec".into()),
+        speed: Some(Speed::Max),
+        strategy: None,
+    };
+    let config = Config::parse(file, GOOD, &overrides).expect("good");
+    assert_eq!(config.data.recording, Path::new("other.clrec"));
+    assert_eq!(config.data.speed, Speed::Max);
+    let overrides = Overrides { strategy: Some("nobody".into()), ..Overrides::default() };
+    let failure = Config::parse(file, GOOD, &overrides).expect_err("refused");
+    assert!(failure.to_string().contains("key=--strategy found=\"nobody\""), "{failure}");
+}

@@ -1,0 +1,129 @@
+//! The sections `[[strategy]]` and `[limits.SYMBOL]`.
+//!
+//! Must never: default a limit: every key of a limits section is required. Runs once at start.
+
+use super::reader::{Problems, Table};
+use super::{Strategy, SymbolLimits};
+use engine::strategy::{momentum, signal_taker};
+use engine::{Limits, StrategyParams};
+use wire::QtyLots;
+use wire::signal::SCORE_LIMIT_E6;
+
+const NS_PER_MS: u64 = 1_000_000;
+/// Longest span a key in milliseconds may name: one day.
+const DAY_MS: i64 = 86_400_000;
+/// Largest count of lots or ticks a key may name.
+const COUNT_MAX: i64 = 1_000_000_000_000_000;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    SignalTaker,
+    Momentum,
+}
+
+pub(super) fn strategies(root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Vec<Strategy> {
+    let tables = root.list("strategy", problems);
+    tables.into_iter().map(|table| strategy(table, problems)).collect()
+}
+
+fn strategy(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Strategy {
+    let line = table.line();
+    let name = table.text_required("name", problems).value;
+    let symbol = table.text_required("instrument", problems).value;
+    let kinds = [("signal-taker", Kind::SignalTaker), ("momentum", Kind::Momentum)];
+    let kind = table.text_required("kind", problems);
+    let known = kinds.iter().find(|(word, _)| *word == kind.value).map(|(_, kind)| *kind);
+    if known.is_none() && !kind.value.is_empty() {
+        let found = format!("\"{}\"", kind.value);
+        problems.add(kind.line, &table.key("kind"), found, "\"signal-taker\" or \"momentum\"");
+    }
+    let params = match known.unwrap_or(Kind::Momentum) {
+        Kind::SignalTaker => StrategyParams::SignalTaker(signal_taker(&mut table, problems)),
+        Kind::Momentum if known.is_some() => {
+            StrategyParams::Momentum(momentum(&mut table, problems))
+        }
+        // The kind is a problem already; its parameters would be unknown keys besides.
+        Kind::Momentum => return Strategy { name, symbol, params: placeholder(), line },
+    };
+    let broken = match &params {
+        StrategyParams::SignalTaker(params) => params.problem(),
+        StrategyParams::Momentum(params) => params.problem(),
+    };
+    if let Some((key, allowed)) = broken {
+        problems.add(line, &table.key(key), "a value out of relation", allowed);
+    }
+    table.finish(problems);
+    Strategy { name, symbol, params, line }
+}
+
+/// Stands in where the kind is not known; the configuration is refused then.
+fn placeholder() -> StrategyParams {
+    StrategyParams::Momentum(momentum::Params {
+        qty_lots: QtyLots(1),
+        fast_bars: 1,
+        slow_bars: 2,
+        threshold_e6: 0,
+        order_ttl_ns: 1,
+    })
+}
+
+fn signal_taker(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> signal_taker::Params {
+    let mut number = |key, bounds| table.integer_required(key, bounds, problems);
+    let score = |number: i64| i32::try_from(number).unwrap_or(1);
+    let limit = i64::from(SCORE_LIMIT_E6);
+    signal_taker::Params {
+        qty_lots: QtyLots(number("qty_lots", 1..=COUNT_MAX)),
+        entry_score_e6: score(number("entry_score_e6", 1..=limit)),
+        exit_score_e6: score(number("exit_score_e6", 0..=limit)),
+        max_spread_ticks: number("max_spread_ticks", 1..=COUNT_MAX),
+        slip_ticks: number("slip_ticks", 0..=1_000_000),
+        hold_ns: ns(number("hold_ms", 1..=DAY_MS)),
+        cooldown_ns: ns(number("cooldown_ms", 0..=DAY_MS)),
+    }
+}
+
+fn momentum(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> momentum::Params {
+    let mut number = |key, bounds| table.integer_required(key, bounds, problems);
+    let bars = |number: i64| usize::try_from(number).unwrap_or(1);
+    let most = i64::try_from(momentum::MAX_BARS).unwrap_or(i64::MAX);
+    momentum::Params {
+        qty_lots: QtyLots(number("qty_lots", 1..=COUNT_MAX)),
+        fast_bars: bars(number("fast_bars", 1..=most)),
+        slow_bars: bars(number("slow_bars", 2..=most)),
+        threshold_e6: number("threshold_e6", 0..=1_000_000),
+        order_ttl_ns: ns(number("order_ttl_ms", 1..=DAY_MS)),
+    }
+}
+
+pub(super) fn limits(root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Vec<SymbolLimits> {
+    let tables = root.named("limits", problems);
+    let row = |(symbol, table)| limits_of(symbol, table, problems);
+    tables.into_iter().map(row).collect()
+}
+
+fn limits_of(
+    symbol: String,
+    mut table: Table<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> SymbolLimits {
+    let line = table.line();
+    let mut number = |key, bounds| table.integer_required(key, bounds, problems);
+    let small = |number: i64| u32::try_from(number).unwrap_or(1);
+    let limits = Limits {
+        max_order_qty_lots: QtyLots(number("max_order_qty_lots", 1..=COUNT_MAX)),
+        max_order_notional_e9: number("max_order_notional_e9", 1..=i64::MAX),
+        max_long_lots: number("max_long_lots", 0..=COUNT_MAX),
+        max_short_lots: number("max_short_lots", 0..=COUNT_MAX),
+        max_open_orders: small(number("max_open_orders", 1..=10_000)),
+        price_collar_bp: small(number("price_collar_bp", 1..=10_000)),
+        order_rate_per_s: small(number("order_rate_per_s", 1..=1_000_000)),
+        order_burst: small(number("order_burst", 1..=1_000_000)),
+        max_market_age_ns: ns(number("max_market_age_ms", 1..=DAY_MS)),
+    };
+    table.finish(problems);
+    SymbolLimits { symbol, limits, line }
+}
+
+fn ns(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0).saturating_mul(NS_PER_MS)
+}

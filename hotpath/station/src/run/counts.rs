@@ -1,0 +1,49 @@
+//! Two sections of a replay's summary: what loop, edge and bridge counted.
+//!
+//! Runs on the main thread after the last turn.
+
+use crate::counters::Counters;
+use crate::edge_task::EdgeTask;
+use crate::loop_task::LoopTask;
+use ipc::handshake::PeerInfo;
+use serde_json::{Value, json};
+use wire::counters::Counter;
+
+/// The summary's signal section.
+pub(super) fn signal(order_loop: &LoopTask, counters: &Counters, peer: Option<&PeerInfo>) -> Value {
+    let engine = order_loop.engine().counters();
+    json!({
+        "requests": engine.signal_requests,
+        "answers": engine.signal_answers,
+        "stale": engine.signal_stale,
+        "unusable": engine.signal_unusable,
+        "overwritten": order_loop.overwritten(),
+        "sent": counters.get(Counter::BridgeSignalSent),
+        "dropped": counters.get(Counter::BridgeSignalDropped),
+        "received": counters.get(Counter::BridgeSignalReceived),
+        "refused": counters.get(Counter::BridgeRefused),
+        "connects": counters.get(Counter::BridgeSignalConnects),
+        "backend": peer.map(PeerInfo::backend_text),
+        "model_hash": peer.map(|peer| format!("{:016x}", peer.model_hash)),
+    })
+}
+
+/// The summary's section of the threads' own counts.
+pub(super) fn threads(order_loop: &LoopTask, edge: &EdgeTask<'_>, counters: &Counters) -> Value {
+    json!({
+        "turns": counters.get(Counter::LoopTurns),
+        "turn_cycles_max": counters.get(Counter::LoopTurnCyclesMax),
+        "stalls": counters.get(Counter::LoopStalls),
+        "back_pressure": counters.get(Counter::LoopBackPressure),
+        "bad_inputs": order_loop.bad_inputs(),
+        "edge_events": counters.get(Counter::EdgeEvents),
+        "edge_orders": counters.get(Counter::EdgeOrders),
+        "edge_reports": counters.get(Counter::EdgeReports),
+        "edge_ring_full": counters.get(Counter::EdgeRingFull),
+        "unapproved": counters.get(Counter::EdgeUnapproved),
+        "stamps_lost": order_loop.stamps_lost() + edge.stamps_lost(),
+        "recorded_frames": counters.get(Counter::RecorderFrames),
+        "recorded_bytes": counters.get(Counter::RecorderBytes),
+        "commands": counters.get(Counter::BridgeCommands),
+    })
+}

@@ -1,0 +1,91 @@
+//! Event time: the same recording gives the same state, orders and fills every time.
+
+mod common;
+
+use bytemuck::Zeroable;
+use common::World;
+use corelane_station::backtest::{Options, Scorer, backtest};
+use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
+use wire::{Frame, FrameHeader};
+
+#[test]
+fn two_runs_give_the_same_state_and_the_same_frames() {
+    let world = World::new(6_000, "", false);
+    let run = || {
+        let mut frames = Vec::new();
+        let mut observer = |frame: &[u8]| frames.extend_from_slice(frame);
+        let options = Options { observer: Some(&mut observer), ..Options::default() };
+        let result = backtest(&world.config, options).expect("backtest");
+        (result, frames)
+    };
+    let ((first, frames), (second, again)) = (run(), run());
+    assert_eq!(first.state_hash, second.state_hash);
+    assert!(frames == again, "inputs and outputs are the same byte for byte");
+    let summary = &first.summary;
+    assert_eq!(summary["events"], 6_000);
+    for key in ["orders", "fills"] {
+        assert!(summary[key].as_u64() > Some(0), "{key}: {summary:#}");
+    }
+    assert_eq!(summary["state_hash"], format!("{:016x}", first.state_hash));
+    assert!(summary["position_lots"]["BTCUSDT"].is_i64());
+    assert!(summary["pnl"]["BTCUSDT"]["net_e9"].is_i64());
+    assert_eq!(summary["exit"]["code"], 0);
+}
+
+#[test]
+fn another_latency_gives_another_state() {
+    let world = World::new(6_000, "", false);
+    let slow = common::text("day.clrec", "", false).replace("= 2000000", "= 900000000");
+    let slow = common::config(world.dir.path(), &slow);
+    let first = backtest(&world.config, Options::default()).expect("backtest");
+    let second = backtest(&slow, Options::default()).expect("backtest");
+    assert_ne!(first.state_hash, second.state_hash);
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a model may abstain; this one never does")]
+fn answer(request: &SignalRequest) -> Option<SignalResponse> {
+    let mut header = FrameHeader::new::<SignalResponse>();
+    header.instrument_id = request.header.instrument_id;
+    let score_e6 = if (request.request_id / 20).is_multiple_of(2) { 600_000 } else { -600_000 };
+    Some(SignalResponse {
+        header,
+        request_id: request.request_id,
+        model_hash: 7,
+        score_e6,
+        generation: 1,
+        batch: 1,
+        status: SignalStatus::Ok.code(),
+        ..Zeroable::zeroed()
+    })
+}
+
+#[test]
+fn scores_arrive_after_their_latency_and_move_the_taker() {
+    let world = World::new(3_000, "", true);
+    let run = |latency_ns| {
+        let mut frames: Vec<(u64, u64)> = Vec::new();
+        let mut asked = std::collections::BTreeMap::new();
+        let mut observer = |frame: &[u8]| match wire::decode(frame) {
+            Ok(Frame::SignalRequest(r)) => {
+                asked.insert(r.request_id, r.header.ts_recv_ns.get());
+            }
+            Ok(Frame::SignalResponse(r)) => {
+                frames.push((asked[&r.request_id], r.header.ts_recv_ns.get()));
+            }
+            _ => {}
+        };
+        let mut score = answer;
+        let scorer = Some(Scorer { score: &mut score, latency_ns });
+        let options = Options { scorer, observer: Some(&mut observer) };
+        (backtest(&world.config, options).expect("backtest"), frames)
+    };
+    let (fast, frames) = run(3_000_000);
+    assert!(frames.len() > 50, "{}", frames.len());
+    assert!(frames.iter().all(|(asked, came)| *came == asked + 3_000_000));
+    assert!(fast.summary["signal"]["answers"].as_u64() > Some(50));
+    assert!(fast.summary["strategies"]["taker"]["fills"].as_u64() > Some(0));
+    let (late, _) = run(600_000_000);
+    assert_eq!(late.summary["signal"]["answers"], 0, "beyond the time to live");
+    assert!(late.summary["signal"]["stale"].as_u64() > Some(50));
+    assert_eq!(late.summary["strategies"]["taker"]["fills"], 0);
+}

@@ -1,0 +1,282 @@
+//! The bridge over real sockets: a sidecar that answers, lies and dies; an operator who commands.
+
+mod common;
+
+use bytemuck::{Zeroable, bytes_of};
+use common::World;
+use corelane_station::config::{Config, control_socket};
+use corelane_station::inputs::control;
+use corelane_station::run::{Outcome, replay};
+use ipc::handshake::{self, Identity};
+use ipc::{BackendKind, Connection, FrameBuffer, Listener, PeerPolicy, Received};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wire::control::{Command, Control, ReplyCode};
+use wire::exit::Exit;
+use wire::handshake::{HelloStatus, Role};
+use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
+use wire::station::Mode;
+use wire::{Frame, FrameHeader, TsNs};
+
+const MODEL_HASH: u64 = 0xabcd;
+
+/// How the sidecar of a test behaves after its greeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Honest,
+    /// Every answer comes with another model's hash, then for an unknown request, then twice.
+    Lies,
+    /// Gone after so many answers.
+    Dies(u64),
+}
+
+fn response(request: &SignalRequest) -> SignalResponse {
+    SignalResponse {
+        header: FrameHeader {
+            instrument_id: request.header.instrument_id,
+            ..FrameHeader::new::<SignalResponse>()
+        },
+        request_id: request.request_id,
+        model_hash: MODEL_HASH,
+        score_e6: if (request.request_id / 20).is_multiple_of(2) { 600_000 } else { -600_000 },
+        generation: 1,
+        batch: 1,
+        status: SignalStatus::Ok.code(),
+        ..Zeroable::zeroed()
+    }
+}
+
+/// Receives one frame, or `None` when the peer is gone or `over` is up.
+fn receive(
+    connection: &Connection,
+    buffer: &mut FrameBuffer,
+    over: &AtomicBool,
+) -> Option<Vec<u64>> {
+    loop {
+        match connection.try_recv(buffer) {
+            Ok(Received::Frame(frame)) => {
+                let mut words = vec![0; frame.len() / 8];
+                bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
+                return Some(words);
+            }
+            // ORDERING: acquire; pairs with the test's release store when the run has ended.
+            Ok(Received::WouldBlock) if !over.load(Ordering::Acquire) => std::thread::yield_now(),
+            Ok(_) | Err(_) => return None,
+        }
+    }
+}
+
+/// A sidecar: serves one engine, and returns the number of its answers.
+fn sidecar(listener: &Listener, manner: Manner, over: &AtomicBool) -> u64 {
+    let me = Identity::new(Role::Signal).with_model(MODEL_HASH, 1, "test/cpu");
+    let mut buffer = FrameBuffer::new();
+    let connection = loop {
+        if let Some(connection) = listener.accept().expect("same user") {
+            break connection;
+        }
+        if over.load(Ordering::Acquire) {
+            return 0;
+        }
+        std::thread::yield_now();
+    };
+    let hello = receive(&connection, &mut buffer, over).expect("a greeting");
+    handshake::accept(&me, &[Role::Engine], bytemuck::cast_slice(&hello)).expect("an engine");
+    let send = |frame: &[u8]| connection.try_send(frame).is_ok();
+    assert!(send(bytes_of(&me.ack(HelloStatus::Accepted))));
+    let mut answers = 0;
+    while let Some(words) = receive(&connection, &mut buffer, over) {
+        let Ok(Frame::SignalRequest(request)) = wire::decode(bytemuck::cast_slice(&words)) else {
+            panic!("the engine sends requests only");
+        };
+        let good = response(request);
+        match manner {
+            Manner::Lies => {
+                send(bytes_of(&SignalResponse { model_hash: 1, ..good }));
+                send(bytes_of(&SignalResponse { request_id: good.request_id + 1_000, ..good }));
+                send(bytes_of(&good));
+                send(bytes_of(&good));
+            }
+            Manner::Dies(after) if answers == after => return answers,
+            Manner::Honest | Manner::Dies(_) => {
+                send(bytes_of(&good));
+            }
+        }
+        answers += 1;
+    }
+    answers
+}
+
+/// Plays a paced run with a sidecar of this manner.
+fn play_with(manner: Manner, io: &str) -> (Outcome, Vec<String>, u64) {
+    let world = World::new(3_000, &format!("io = \"{io}\""), true);
+    let text = common::text("day.clrec", &format!("io = \"{io}\""), true);
+    let config = common::config(world.dir.path(), &text.replace("\"max\"", "40"));
+    let dir = world.path("run");
+    std::fs::create_dir(&dir).expect("folder");
+    let listener = Listener::bind(&config.signal_socket(&dir), PeerPolicy::same_user());
+    let listener = listener.expect("socket");
+    let over = AtomicBool::new(false);
+    let mut said = Vec::new();
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| sidecar(&listener, manner, &over));
+        let outcome = replay(&config, Some(&dir), &mut said);
+        // ORDERING: release; pairs with the sidecar's acquire load.
+        over.store(true, Ordering::Release);
+        let answers = server.join().expect("sidecar");
+        (outcome.unwrap_or_else(|failure| panic!("{failure}")), said.clone(), answers)
+    })
+}
+
+#[test]
+fn scores_reach_the_strategy_over_both_back_ends() {
+    for kind in BackendKind::ALL {
+        if let Err(error) = ipc::open(kind) {
+            eprintln!("SKIPPED bridge over {}: {error}", kind.name());
+            continue;
+        }
+        let (outcome, said, answers) = play_with(Manner::Honest, kind.name());
+        assert_eq!(outcome.exit, Exit::Clean, "{said:?}");
+        let signal = &outcome.summary["signal"];
+        assert!(answers > 100, "{answers}");
+        assert!(signal["answers"].as_u64() > Some(50), "{signal:#}");
+        assert_eq!(signal["backend"], "test/cpu");
+        assert_eq!(signal["refused"], 0, "{signal:#}");
+        assert_eq!(signal["connects"], 1);
+        assert!(outcome.summary["strategies"]["taker"]["fills"].as_u64() > Some(0));
+        assert_eq!(outcome.summary["host"]["io"], kind.name());
+        let trip = &outcome.summary["latency"]["signal_round_trip"];
+        assert_eq!(trip["n"], signal["received"]);
+        assert!(trip["p50_ns"].is_u64(), "{trip:#}");
+    }
+}
+
+#[test]
+fn lies_are_refused_and_one_good_answer_each_passes() {
+    let (outcome, said, answers) = play_with(Manner::Lies, "libc");
+    assert_eq!(outcome.exit, Exit::Clean, "{said:?}");
+    let signal = &outcome.summary["signal"];
+    let (received, refused) = (signal["received"].as_u64(), signal["refused"].as_u64());
+    // The last round of lies may be cut off by the end of the run.
+    assert!(received.is_some_and(|n| n <= answers && n + 1 >= answers), "{signal:#} {answers}");
+    assert!(refused.is_some_and(|n| n >= 3 * (answers - 1) && n <= 3 * answers), "{signal:#}");
+    assert_eq!(signal["unusable"], 0, "nothing false came through");
+}
+
+#[test]
+fn a_dead_sidecar_changes_counters_and_not_the_run() {
+    let (outcome, said, answers) = play_with(Manner::Dies(30), "libc");
+    assert_eq!(outcome.exit, Exit::Clean, "{said:?}");
+    assert_eq!(answers, 30);
+    let signal = &outcome.summary["signal"];
+    assert_eq!(outcome.summary["events"], 3_000, "the run went on to its end");
+    assert_eq!(signal["received"], 30);
+    assert!(signal["dropped"].as_u64() > Some(50), "{signal:#}");
+    let gone = said.iter().filter(|line| line.contains("signal sidecar is gone")).count();
+    assert_eq!(gone, 1, "{said:?}");
+}
+
+/// An operator at the control socket of a run.
+struct Operator {
+    connection: Connection,
+    buffer: FrameBuffer,
+    next: u64,
+    over: AtomicBool,
+}
+
+impl Operator {
+    fn connect(path: &Path) -> Self {
+        let connection = loop {
+            match ipc::connect(path, &PeerPolicy::same_user()) {
+                Ok(connection) => break connection,
+                Err(error) if error.is_transient() => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let mut operator =
+            Self { connection, buffer: FrameBuffer::new(), next: 0, over: AtomicBool::new(false) };
+        let me = Identity::new(Role::Ctl);
+        operator.send(bytes_of(&me.hello()));
+        let ack = operator.receive();
+        handshake::confirm(&me, Role::Engine, bytemuck::cast_slice(&ack)).expect("greeted");
+        operator
+    }
+
+    fn send(&self, frame: &[u8]) {
+        assert_eq!(self.connection.try_send(frame).expect("sent"), ipc::Sent::Sent);
+    }
+
+    fn receive(&mut self) -> Vec<u64> {
+        receive(&self.connection, &mut self.buffer, &self.over).expect("an answer")
+    }
+
+    fn ask(&mut self, command: Command, argument: u64, reason: &str) -> (ReplyCode, String) {
+        self.next += 1;
+        let frame =
+            Control { request_id: self.next, ..control(command, argument, reason, TsNs::UNDEF) };
+        self.send(bytes_of(&frame));
+        let answer = self.receive();
+        let Ok(Frame::ControlReply(head, text)) = wire::decode(bytemuck::cast_slice(&answer))
+        else {
+            panic!("no reply");
+        };
+        assert_eq!(head.request_id, self.next);
+        let code = ReplyCode::from_code(head.code).expect("a code");
+        (code, String::from_utf8(text.to_vec()).expect("text"))
+    }
+
+    fn until_mode(&mut self, mode: Mode) -> Value {
+        loop {
+            let (code, text) = self.ask(Command::Status, 0, "");
+            assert_eq!(code, ReplyCode::Ok);
+            let status: Value = serde_json::from_str(&text).expect("JSON");
+            if status["mode"] == mode.name() {
+                return status;
+            }
+            assert_eq!(status["ending"], false, "the run ended before {}", mode.name());
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn command(path: &Path) {
+    let mut operator = Operator::connect(path);
+    operator.until_mode(Mode::Live);
+    assert_eq!(operator.ask(Command::Halt, 0, "test").0, ReplyCode::Ok);
+    operator.until_mode(Mode::Halted);
+    assert_eq!(operator.ask(Command::Resume, 0, "").0, ReplyCode::Refused, "no reason");
+    let live = u64::from(Mode::Live.code());
+    assert_eq!(operator.ask(Command::Mode, live, "").0, ReplyCode::Refused, "halted");
+    assert_eq!(operator.ask(Command::Resume, 0, "looked at it").0, ReplyCode::Ok);
+    operator.until_mode(Mode::Maintenance);
+    assert_eq!(operator.ask(Command::Mode, live, "").0, ReplyCode::Ok);
+    let status = operator.until_mode(Mode::Live);
+    assert!(status["counters"]["loop.inputs"].as_u64() > Some(0));
+    operator.send(bytes_of(&Identity::new(Role::Ctl).hello()));
+    let answer = operator.receive();
+    let refused = wire::decode(bytemuck::cast_slice(&answer));
+    assert!(matches!(refused, Ok(Frame::ControlReply(head, _)) if head.code == b'M'));
+    assert_eq!(operator.ask(Command::Shutdown, 0, "").0, ReplyCode::Ok);
+}
+
+fn command_a_run(config: &Config, dir: &Path) -> Outcome {
+    let path = control_socket(dir);
+    std::thread::scope(|scope| {
+        let operator = scope.spawn(|| command(&path));
+        let outcome = replay(config, Some(dir), &mut Vec::new());
+        operator.join().expect("operator");
+        outcome.unwrap_or_else(|failure| panic!("{failure}"))
+    })
+}
+
+#[test]
+fn an_operator_halts_resumes_and_ends_a_run() {
+    let world = World::new(60_000, "", false);
+    let text = common::text("day.clrec", "", false).replace("\"max\"", "4");
+    let config = common::config(world.dir.path(), &text);
+    let outcome = command_a_run(&config, &world.path("run"));
+    assert_eq!(outcome.exit, Exit::Clean);
+    assert!(outcome.summary["events"].as_u64() < Some(60_000));
+    assert_eq!(outcome.summary["mode"], "MAINTENANCE");
+    assert!(outcome.summary["station"]["commands"].as_u64() > Some(6));
+}

@@ -1,0 +1,133 @@
+//! The binary: exit codes, signals, a bad disk. Every end leaves its files.
+
+mod common;
+
+use common::{record, text};
+use corelane_station::sys;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use wire::counters::{Counter, CountersHeader};
+
+const ENGINE: &str = env!("CARGO_BIN_EXE_corelane-engine");
+
+fn engine(dir: &Path, args: &[&str]) -> Output {
+    Command::new(ENGINE).current_dir(dir).args(args).output().expect("engine runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn world(events: u64, speed: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("folder");
+    record(&dir.path().join("day.clrec"), events);
+    let text = text("day.clrec", "", false).replace("\"max\"", speed);
+    std::fs::write(dir.path().join("c.toml"), text).expect("configuration");
+    dir
+}
+
+fn summary(dir: &Path) -> Value {
+    let text = std::fs::read_to_string(dir.join("run/summary.json")).expect("summary");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn a_run_prints_its_summary_and_ends_clean() {
+    let dir = world(900, "\"max\"");
+    let output = engine(dir.path(), &["--config=c.toml", "--run-dir=run", "--json", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(said(&output), "", "quiet");
+    let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(printed, summary(dir.path()));
+    let output = engine(dir.path(), &["--config=c.toml", "--speed=max"]);
+    assert!(said(&output).contains("OK: session ended: events=900 "), "{}", said(&output));
+    assert!(dir.path().join("runs").read_dir().expect("runs").next().is_some());
+}
+
+#[test]
+fn bad_input_is_told_and_has_its_exit_code() {
+    let dir = world(30, "\"max\"");
+    let at = dir.path();
+    let code = |args: &[&str]| {
+        let output = engine(at, args);
+        let (text, code) = (said(&output), output.status.code());
+        (code, text)
+    };
+    assert_eq!(code(&["--nonsense"]).0, Some(10));
+    assert_eq!(code(&["--config=c.toml", "--speed=fast"]).0, Some(10));
+    let (exit, text) = code(&["--config=none.toml"]);
+    assert_eq!(exit, Some(14));
+    assert!(text.contains("none.toml") && text.contains("; next: "), "{text}");
+    let (exit, text) = code(&["--config=c.toml", "--data=none.clrec"]);
+    assert_eq!(exit, Some(14));
+    assert!(text.starts_with("RESOURCE: ") && text.contains("none.clrec"), "{text}");
+    let bad = text_with(at, "[station]\n", "[station]\nidel = \"busy\"\nthreads = \"three\"\n");
+    let (exit, text) = code(&[&format!("--config={bad}")]);
+    assert_eq!(exit, Some(11));
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let other = text_with(at, "BTCUSDT", "ETHUSDT");
+    let (exit, text) = code(&[&format!("--config={other}")]);
+    assert_eq!(exit, Some(11));
+    assert!(text.contains("ETHUSDT") && text.contains("BTCUSDT"), "{text}");
+}
+
+fn text_with(dir: &Path, from: &str, to: &str) -> String {
+    let text = std::fs::read_to_string(dir.join("c.toml")).expect("configuration");
+    let name = "bad.toml";
+    std::fs::write(dir.join(name), text.replace(from, to)).expect("configuration");
+    name.to_owned()
+}
+
+fn counter(page: &Path, counter: Counter) -> u64 {
+    let bytes = std::fs::read(page).unwrap_or_default();
+    let at = size_of::<CountersHeader>() + usize::from(counter.code()) * 8;
+    let cell = bytes.get(at..at + 8).and_then(|cell| cell.try_into().ok());
+    cell.map_or(0, u64::from_le_bytes)
+}
+
+/// Waits until the engine has taken inputs; panics if it ends before.
+fn until_it_plays(child: &mut Child, dir: &Path) {
+    while counter(&dir.join("run/counters"), Counter::LoopInputs) < 3 {
+        assert!(child.try_wait().expect("child").is_none(), "the engine ended early");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn sigterm_ends_in_good_order_with_all_files() {
+    let dir = world(60_000, "1");
+    let mut child = Command::new(ENGINE)
+        .current_dir(dir.path())
+        .args(["--config=c.toml", "--run-dir=run"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("engine starts");
+    until_it_plays(&mut child, dir.path());
+    sys::terminate(child.id()).expect("signal");
+    let output = child.wait_with_output().expect("engine ends");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let summary = summary(dir.path());
+    assert!(summary["events"].as_u64() < Some(60_000));
+    assert_eq!(summary["mode"], "MAINTENANCE");
+    assert!(tape::read_all(dir.path().join("run/frames.clrec")).is_ok(), "the record is whole");
+    assert_eq!(counter(&dir.path().join("run/counters"), Counter::Done), 1);
+}
+
+#[test]
+fn a_disk_without_room_stops_the_session_and_keeps_what_is_written() {
+    let dir = world(20_000, "200");
+    // A file size limit of the shell stands in for a full disk: writes beyond it fail.
+    let script = format!("ulimit -f 200; exec {ENGINE} --config=c.toml --run-dir=run");
+    let shell = Command::new("sh").current_dir(dir.path()).args(["-c", &script]).output();
+    let output = shell.expect("shell");
+    assert_eq!(output.status.code(), Some(15), "{}", said(&output));
+    assert!(said(&output).contains("JOURNAL: failed to write"), "{}", said(&output));
+    let summary = summary(dir.path());
+    assert_eq!(summary["exit"]["name"], "JOURNAL");
+    assert_eq!(summary["mode"], "HALTED");
+    let path = dir.path().join("run/frames.clrec");
+    let (kept, fault) = tape::recover(path).expect("readable");
+    assert!(fault.is_some_and(|fault| fault.is_truncated()));
+    assert!(kept.frames().count() > 1_000);
+}

@@ -1,0 +1,137 @@
+//! The tasks driven by hand on one thread: what each does, in which order, without a scheduler.
+
+mod common;
+
+use bytemuck::{Zeroable, bytes_of};
+use clock::Clock;
+use common::World;
+use corelane_station::assembly::{Parts, Tasks, assemble};
+use corelane_station::backtest::{Options, backtest};
+use corelane_station::counters::Counters;
+use corelane_station::edge_task::{EdgeFault, EdgePorts, EdgeTask};
+use corelane_station::link::link;
+use corelane_station::prepare::prepare;
+use corelane_station::recorder::Recorder;
+use corelane_station::shared::Shared;
+use std::sync::Arc;
+use tape::{Compression, Header, RecordingWriter};
+use venues::player::{Player, Speed};
+use wire::control::Command;
+use wire::counters::Counter;
+use wire::order::NewOrder;
+use wire::{Frame, FrameHeader, QtyLots};
+
+#[test]
+fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
+    let world = World::new(3_000, "", false);
+    let alone = backtest(&world.config, Options::default()).expect("backtest");
+    // Whatever the interleaving: one loop turn after each edge turn, or seldom.
+    for (edge_turns, loop_turns) in [(1, 1), (7, 1), (1, 5)] {
+        let prepared = prepare(&world.config).expect("prepared");
+        let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
+        let Tasks { mut order_loop, mut edge, bridge: _bridge, record } = assemble(Parts {
+            recording: &prepared.recording,
+            speed: Speed::Max,
+            engine: prepared.engine,
+            setup: &prepared.plan.setup,
+            venue: prepared.venue,
+            entry_latency: &world.config.venue.entry_latency,
+            start_mode: (world.config.session.start_mode, prepared.start),
+            clock: Clock::calibrate(),
+            counters: counters.clone(),
+            shared: Arc::clone(&shared),
+        });
+        let path = world.path("frames.clrec");
+        let writer =
+            RecordingWriter::create(&path, &Header::default(), Compression::None).expect("record");
+        let mut recorder = Recorder::new(record, writer, counters.clone(), shared);
+        'run: loop {
+            for _ in 0..edge_turns {
+                edge.turn();
+            }
+            for _ in 0..loop_turns {
+                if order_loop.turn().done {
+                    break 'run;
+                }
+            }
+            recorder.turn();
+        }
+        order_loop.finish();
+        while !recorder.is_done() {
+            recorder.turn();
+        }
+        assert!(edge.is_done() && edge.fault().is_none());
+        assert_eq!(order_loop.engine().state_hash(), alone.state_hash);
+        assert_eq!(counters.get(Counter::LoopMarketEvents), 3_000);
+        assert_eq!(counters.get(Counter::EdgeEvents), 3_000);
+        let engine = order_loop.engine().counters();
+        assert_eq!(counters.get(Counter::RecorderFrames), engine.inputs + engine.outputs);
+        assert_eq!(order_loop.bad_inputs(), 0);
+    }
+}
+
+fn order(approval_seq: u64) -> NewOrder {
+    NewOrder {
+        header: FrameHeader {
+            instrument_id: wire::InstrumentId(0),
+            ..FrameHeader::new::<NewOrder>()
+        },
+        cl_ord_id: wire::ClOrdId(approval_seq),
+        approval_seq,
+        price_ticks: wire::PriceTicks(6_000_000),
+        qty_lots: QtyLots(1),
+        side: b'1',
+        ord_type: b'2',
+        time_in_force: b'1',
+        ..Zeroable::zeroed()
+    }
+}
+
+#[test]
+fn an_order_without_its_approval_is_refused_and_halts_the_station() {
+    let world = World::new(300, "", false);
+    let prepared = prepare(&world.config).expect("prepared");
+    let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
+    let (to_loop, mut from_edge) = link(8_192);
+    let (mut orders, from_loop) = link(4_096);
+    let (stamps, mut stamped) = ring::ring(64);
+    let player = Player::new(prepared.recording.frames(), Speed::Max);
+    let ports = EdgePorts { to_loop, orders: from_loop, stamps };
+    let clock = Clock::calibrate();
+    let mut edge = EdgeTask::new(
+        player,
+        prepared.venue,
+        Some(1_000_000),
+        ports,
+        clock,
+        counters.clone(),
+        Arc::clone(&shared),
+    );
+    assert!(orders.push([1; 6], bytes_of(&order(1))));
+    edge.turn();
+    assert_eq!(edge.fault(), None);
+    assert_eq!(counters.get(Counter::EdgeOrders), 1);
+    assert!(stamped.try_pop().is_some_and(|stamp| stamp.recv_cycles == 1 && stamp.sent_cycles > 0));
+
+    assert!(orders.push([1; 6], bytes_of(&order(3))));
+    edge.turn();
+    assert_eq!(edge.fault(), Some(EdgeFault::Unapproved { expected: 2, found: 3 }));
+    assert!(shared.is_killed());
+    assert_eq!(counters.get(Counter::EdgeOrders), 1, "the third was not sent");
+    assert_eq!(counters.get(Counter::EdgeUnapproved), 1);
+
+    // The edge ends: the loop is told to halt, and nothing more of the recording is played.
+    let (mut taken, mut halted) = (0, false);
+    while !edge.is_done() {
+        edge.turn();
+        while let Some(message) = from_edge.take() {
+            taken += 1;
+            assert!(!halted || !matches!(wire::decode(message.frame), Ok(Frame::Trade(_))));
+            if let Ok(Frame::Control(control)) = wire::decode(message.frame) {
+                halted = control.command == Command::Halt.code();
+            }
+        }
+        shared.set_consumed(taken);
+    }
+    assert!(halted);
+}
