@@ -203,6 +203,31 @@ fn a_side_that_empties_level_by_level() {
 }
 
 #[test]
+fn the_very_edge_of_the_window() {
+    // The best level goes; every level behind it, at any distance, must come forth in order.
+    for best in [0, 5000, i64::MAX, i64::MIN + 10_000] {
+        for distance in (3550..3650).chain(4050..4150).chain(6550..6600) {
+            let mut book = L2Book::new(small());
+            let behind = [new_level(best - distance, 1), new_level(best - distance - 1, 2)];
+            book.apply_snapshot(&[new_level(best, 3)], &[], 1);
+            book.apply_delta(&behind, &[]);
+            // Another level in between decides how far the window follows.
+            for step in [1, 1000, 1800, 3000] {
+                let next = new_level(best - step, 4);
+                book.apply_delta(&[new_level(best, 3), next, new_level(best, 0)], &[]);
+                let all = [next, behind[0], behind[1]];
+                assert!(book.levels(BookSide::Bid).eq(all));
+                for level in all {
+                    assert_eq!(book.qty_at(BookSide::Bid, level.price_ticks), level.qty_lots);
+                }
+                book.apply_delta(&[new_level(next.price_ticks.get(), 0)], &[]);
+                assert!(book.levels(BookSide::Bid).eq(behind));
+            }
+        }
+    }
+}
+
+#[test]
 fn whole_messages_equal_single_levels() {
     let (mut whole, mut single) = (L2Book::new(small()), L2Book::new(BookConfig::default()));
     whole.apply_snapshot(&[], &[], 1);
@@ -340,6 +365,8 @@ fn one_level_too_many_makes_the_book_unusable_and_is_counted() {
     let flood: Vec<_> = (0..9000).map(|i| new_level(i * 5000, 1)).collect();
     book.apply_snapshot(&[], &flood, 1);
     assert_eq!((book.state(), book.counters().overflows), (BookState::Overflowed, 1));
+    book.apply_snapshot(&[], &[flood[7]], 2);
+    assert_eq!(book.best_ask(), Some(flood[7]));
 }
 
 #[test]

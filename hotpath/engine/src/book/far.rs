@@ -293,4 +293,24 @@ mod tests {
         ours.clear();
         check(&ours, &oracle);
     }
+
+    #[test]
+    fn thinned_out_chunks_merge_from_either_direction() {
+        for downwards in [false, true] {
+            let mut ours = Far::new(1000);
+            let mut oracle = BTreeMap::new();
+            for key in 0..1000 {
+                ours.push_last(key, 1).unwrap();
+                oracle.insert(key, 1);
+            }
+            for step in 0..1000 {
+                let key = if downwards { 999 - step } else { step };
+                if key % 20 != 0 {
+                    ours.set(key, 0).unwrap();
+                    oracle.remove(&key);
+                }
+                check(&ours, &oracle);
+            }
+        }
+    }
 }
