@@ -62,7 +62,7 @@ impl Set {
     }
 
     /// The whole file as text, or why the test is skipped.
-    fn text(&self, test: &str) -> Option<String> {
+    fn lines_for(&self, test: &str) -> Option<String> {
         let root = std::env::var_os("CORELANE_SHARED_DATA").map_or_else(
             || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
             PathBuf::from,
@@ -72,9 +72,9 @@ impl Set {
             eprintln!("SKIPPED {test}: raw recording {} is not here", self.file);
             return None;
         };
-        let mut text = String::new();
-        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
-        Some(text)
+        let mut whole = String::new();
+        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut whole).unwrap();
+        Some(whole)
     }
 }
 
@@ -167,10 +167,10 @@ impl FrameSink for Oracle {
 
 /// Counts of the README: depth differences after the snapshot, quotes, trades, stale ones.
 fn plays_whole(set: &Set, test: &str, [depth, quotes, trades, stale]: [u64; 4]) {
-    let Some(text) = set.text(test) else { return };
+    let Some(lines) = set.lines_for(test) else { return };
     let mut feed = Feed::new(&[set.instrument()]).unwrap();
     let mut oracle = Oracle::default();
-    for line in text.lines() {
+    for line in lines.lines() {
         let (ns, json) = split(line);
         feed.message(json, ns, &mut oracle).unwrap();
     }
@@ -204,12 +204,12 @@ fn coinm_book_equals_the_venues_best_quote() {
 
 /// Deletes one depth message, then hands the snapshot over again at the end.
 fn finds_a_planted_gap(set: &Set, test: &str) {
-    let Some(text) = set.text(test) else { return };
+    let Some(lines) = set.lines_for(test) else { return };
     let mut feed = Feed::new(&[set.instrument()]).unwrap();
     let mut oracle = Oracle::default();
     let id = InstrumentId(0);
     let (mut depth, mut after_gap, mut snapshot) = (0, 0, None);
-    for line in text.lines().take(6000) {
+    for line in lines.lines().take(6000) {
         let (ns, json) = split(line);
         if json.starts_with(b"{\"lastUpdateId\"") {
             snapshot = Some(json);
@@ -238,7 +238,7 @@ fn finds_a_planted_gap(set: &Set, test: &str) {
     assert!(!oracle.usable);
     assert_eq!(feed.counters().snapshots_unused, 1);
     // A snapshot that the kept differences continue makes it usable, and they follow it.
-    let last_kept = text.lines().take(6000).filter(|l| l.contains("depthUpdate")).last().unwrap();
+    let last_kept = lines.lines().take(6000).filter(|l| l.contains("depthUpdate")).last().unwrap();
     let value: serde_json::Value = serde_json::from_slice(split(last_kept).1).unwrap();
     let newer = format!(
         r#"{{"lastUpdateId":{},"bids":[["1.0","1"]],"asks":[["999999.0","1"]]}}"#,
@@ -264,10 +264,10 @@ fn a_gap_in_a_futures_recording_is_found() {
 #[test]
 fn a_lost_session_makes_the_book_unusable_once() {
     let test = "a_lost_session_makes_the_book_unusable_once";
-    let Some(text) = SPOT.text(test) else { return };
+    let Some(lines) = SPOT.lines_for(test) else { return };
     let mut feed = Feed::new(&[SPOT.instrument()]).unwrap();
     let mut oracle = Oracle::default();
-    for line in text.lines().take(500) {
+    for line in lines.lines().take(500) {
         let (ns, json) = split(line);
         feed.message(json, ns, &mut oracle).unwrap();
     }
@@ -283,7 +283,7 @@ fn a_lost_session_makes_the_book_unusable_once() {
 fn recorded_lines_whole_and_damaged_are_read_alike_by_both_parsers() {
     let test = "recorded_lines_whole_and_damaged_are_read_alike_by_both_parsers";
     for set in [SPOT, USDM, COINM] {
-        let Some(text) = set.text(test) else { return };
+        let Some(lines) = set.lines_for(test) else { return };
         let mut decoder = Decoder::new(&[set.instrument()]).unwrap();
         // Fixed seed: the same damage in every run.
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -293,7 +293,7 @@ fn recorded_lines_whole_and_damaged_are_read_alike_by_both_parsers() {
             random ^= random << 17;
             usize::try_from(random >> 16).unwrap() % below
         };
-        for line in text.lines().step_by(23) {
+        for line in lines.lines().step_by(23) {
             let (_, json) = split(line);
             let mut damaged = json.to_vec();
             for round in 0..4 {

@@ -196,7 +196,7 @@ fn quantity_and_price() {
         w.order.price_ticks = PriceTicks(0);
     });
     check(&["INVALID_PRICE", "MAX_ORDER_NOTIONAL", "PRICE_COLLAR"], |w| {
-        w.order.price_ticks = PriceTicks::UNDEF
+        w.order.price_ticks = PriceTicks::UNDEF;
     });
 }
 

@@ -3,6 +3,7 @@
 //! `None` means "not one of them" and leaves the message to the general parser. Must never: accept
 //! a message the general parser refuses, or read it differently; report an error. Runs on the
 //! edge; allocates nothing once the level buffer has grown.
+#![expect(clippy::inline_always, reason = "measured: calls cost a fifth of a depth message")]
 
 use super::decimal::{Scale, Shape, increments, increments_as, integer};
 use super::decode::{
@@ -18,14 +19,14 @@ use wire::{PriceTicks, QtyLots, TsNs};
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self, n: usize) -> Option<()> {
         self.0 = self.0.get(n..)?;
         Some(())
     }
 
     /// Steps over this text or stays.
-    #[inline]
+    #[inline(always)]
     fn has<const N: usize>(&mut self, text: &[u8; N]) -> bool {
         let here = self.0.first_chunk::<N>() == Some(text);
         if here {
@@ -34,7 +35,7 @@ impl<'a> Cursor<'a> {
         here
     }
 
-    #[inline]
+    #[inline(always)]
     fn expect<const N: usize>(&mut self, text: &[u8; N]) -> Option<()> {
         self.has(text).then_some(())
     }
@@ -52,7 +53,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A decimal that most likely has the shape of the one read before it.
-    #[inline]
+    #[inline(always)]
     fn decimal_as<const WHOLE: bool>(&mut self, scale: &Scale, shape: &mut Shape) -> Option<i64> {
         let (value, taken) = match increments_as::<WHOLE>(self.0, scale, *shape) {
             Some(got) => got,

@@ -207,17 +207,25 @@ mod tests {
     use super::*;
     use wire::{Frame, PriceTicks, QtyLots};
 
-    struct Collect(Vec<(u8, Vec<Level>, Vec<Level>)>);
+    #[derive(Debug, PartialEq)]
+    struct Seen {
+        flags: u8,
+        bids: Vec<Level>,
+        asks: Vec<Level>,
+    }
+
+    struct Collect(Vec<Seen>);
 
     impl FrameSink for Collect {
         fn push(&mut self, frame: &[u8]) {
-            let header = wire::frame::header(frame).unwrap();
+            let flags = wire::frame::header(frame).unwrap().flags;
+            #[expect(clippy::wildcard_enum_match_arm, reason = "another kind fails the test")]
             let (bids, asks) = match wire::decode(frame).unwrap() {
-                Frame::DepthDelta(d) => (d.bids, d.asks),
-                Frame::BookSnapshot(d) => (d.bids, d.asks),
+                Frame::DepthDelta(d) => (d.bids.to_vec(), d.asks.to_vec()),
+                Frame::BookSnapshot(d) => (d.bids.to_vec(), d.asks.to_vec()),
                 other => panic!("{other:?}"),
             };
-            self.0.push((header.flags, bids.to_vec(), asks.to_vec()));
+            self.0.push(Seen { flags, bids, asks });
         }
     }
 
@@ -250,12 +258,12 @@ mod tests {
             frames.depth(stamp, ids, &bids, &asks, &mut out);
             let (snapshot, depth) = out.0.split_at(flags.len());
             assert_eq!(snapshot, depth);
-            assert_eq!(snapshot.iter().map(|p| p.0).collect::<Vec<_>>(), flags);
-            let all = |side: fn(&(u8, Vec<Level>, Vec<Level>)) -> &Vec<Level>| {
-                snapshot.iter().flat_map(|p| side(p).clone()).collect::<Vec<_>>()
+            assert_eq!(snapshot.iter().map(|seen| seen.flags).collect::<Vec<_>>(), flags);
+            let all = |side: fn(&Seen) -> &Vec<Level>| {
+                snapshot.iter().flat_map(|seen| side(seen).clone()).collect::<Vec<_>>()
             };
-            assert_eq!(all(|p| &p.1), bids);
-            assert_eq!(all(|p| &p.2), asks);
+            assert_eq!(all(|seen| &seen.bids), bids);
+            assert_eq!(all(|seen| &seen.asks), asks);
         }
     }
 }
