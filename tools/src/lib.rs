@@ -1,1 +1,23 @@
-//! Placeholder header.
+//! The `corelane` command: everything a person asks of the station from a terminal.
+//!
+//! Owns the command line and the reports. Must never: hold logic the engine, the venues or the
+//! station already have, or touch a running engine except through its control socket. Ordinary
+//! threads; allocates.
+
+pub mod backtest;
+pub mod book;
+pub mod cli;
+pub mod ctl;
+pub mod doctor;
+pub mod export;
+pub mod features;
+pub mod import;
+pub mod latency;
+pub mod output;
+pub mod print;
+pub mod progress;
+pub mod record;
+pub mod recording;
+pub mod report;
+pub mod run;
+pub mod table;

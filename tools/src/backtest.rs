@@ -1,0 +1,76 @@
+//! `corelane backtest`: strategies over a recording in event time, scores from the model in this
+//! process.
+//!
+//! Two runs over the same recording give the same `state_hash`.
+
+use crate::cli::BacktestArgs;
+use crate::output::Output;
+use crate::table;
+use signal::{BackendChoice, ModelError, RuntimeOptions};
+use station::backtest::{self, Options, Scorer};
+use station::config::{Config, Overrides};
+use station::operator::Failure;
+use wire::signal::{SignalRequest, SignalResponse};
+use wire::{FrameHeader, TsNs};
+
+/// Runs the command.
+///
+/// # Errors
+/// A failure of the configuration, the recording or the model.
+pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
+    let overrides =
+        Overrides { recording: args.data.clone(), speed: None, strategy: args.strategy.clone() };
+    let config = Config::load(&args.config, &overrides)?;
+    let mut model = match &config.signal.model {
+        Some(dir) if config.signal.enabled => {
+            let choice = BackendChoice::from_name(&config.signal.backend);
+            let options = RuntimeOptions::from_environment(choice.unwrap_or(BackendChoice::Auto));
+            Some(signal::Scorer::load(dir, &options).map_err(|e| model_failure(&e))?)
+        }
+        Some(_) | None => None,
+    };
+    let hash = model.as_ref().map_or(0, signal::Scorer::model_hash);
+    let mut score = |request: &SignalRequest| {
+        let window = request.input()?;
+        let score = model.as_mut()?.score(&[window]).into_iter().next()?;
+        Some(answer(request, &score, hash))
+    };
+    let latency_ns = args.signal_latency_us.saturating_mul(1_000);
+    let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency_ns });
+    let done = backtest::backtest(&config, Options { scorer, observer: None })?;
+    let mut out = Output::stdout();
+    if args.json {
+        out.line(format_args!("{}", done.summary))?;
+    } else {
+        out.write(table::summary(&done.summary).as_bytes())?;
+    }
+    out.finish()
+}
+
+/// The response the sidecar would give.
+fn answer(request: &SignalRequest, score: &signal::Score, model_hash: u64) -> SignalResponse {
+    let mut header = FrameHeader::new::<SignalResponse>();
+    header.instrument_id = request.header.instrument_id;
+    header.strategy_id = request.header.strategy_id;
+    header.ts_event_ns = TsNs::UNDEF;
+    SignalResponse {
+        header,
+        request_id: request.request_id,
+        model_hash,
+        infer_ns: 0,
+        score_e6: score.score_e6,
+        p_up_e6: score.p_up_e6,
+        p_down_e6: score.p_down_e6,
+        generation: 1,
+        batch: 1,
+        status: score.status.code(),
+        reserved: [0; 13],
+    }
+}
+
+fn model_failure(error: &ModelError) -> Failure {
+    let line = error.operator_line();
+    let text = line.split_once(": ").map_or(line.as_str(), |(_, text)| text);
+    let (what, next) = text.split_once("; next: ").unwrap_or((text, ""));
+    Failure::new(error.exit(), what, "", next)
+}

@@ -1,0 +1,258 @@
+//! The command line: what can be asked for, in words. Runs once; decides nothing.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use venues::player::Speed;
+
+/// Corelane: an AI trading station for one Linux box.
+#[derive(Debug, Parser)]
+#[command(name = "corelane", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the engine and its sidecars, play the configured recording, show the result.
+    Run(RunArgs),
+    /// Play a recording through the real threads, rings, sockets and sidecars: measures latency.
+    Replay(ReplayArgs),
+    /// Run strategies over a recording in event time on one thread: evaluates, and repeats exactly.
+    Backtest(BacktestArgs),
+    /// Turn a venue's raw recording into a Corelane recording.
+    Import(Box<crate::import::ImportArgs>),
+    /// Show the frames of a recording or record, as text or JSON lines.
+    Print(PrintArgs),
+    /// Show the best bid and offer after every book message, as CSV.
+    Book(BookArgs),
+    /// Write the model's training samples: ten-level snapshots on a fixed grid of engine time.
+    Features(FeaturesArgs),
+    /// Write orders, fills, best prices or scores of a run as CSV.
+    Export(ExportArgs),
+    /// Look at measured latencies.
+    Latency {
+        /// What to look at.
+        #[command(subcommand)]
+        command: LatencyCommand,
+    },
+    /// Speak to a running engine.
+    Ctl(CtlArgs),
+    /// Look at the signal sidecar.
+    Signal {
+        /// What to look at.
+        #[command(subcommand)]
+        command: SignalCommand,
+    },
+}
+
+/// How results are shown.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Show {
+    /// No progress line and no table.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print the summary as one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corelane run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// `corelane replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// Configuration file: strategies, limits, venue, sidecars.
+    #[arg(long, value_name = "FILE", default_value = "config/demo.toml")]
+    pub config: PathBuf,
+    /// Recording to play instead of the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Times recorded speed, or `max` for as fast as possible (throughput, no latency).
+    #[arg(long, value_name = "N|max")]
+    pub speed: Option<Speed>,
+    /// How results are shown.
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// `corelane backtest`.
+#[derive(Args, Debug)]
+pub struct BacktestArgs {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Recording to run over instead of the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Keep only the strategy of this name.
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// Engine time from a signal request to its answer, microseconds.
+    #[arg(long, value_name = "US", default_value_t = 1_000)]
+    pub signal_latency_us: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corelane print`.
+#[derive(Args, Debug)]
+pub struct PrintArgs {
+    /// Recording or record (`.clrec`).
+    pub file: PathBuf,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Only frames of this kind (`trade`, `new-order`, ...; repeatable).
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<String>,
+    /// At most this many frames.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// `corelane book`.
+#[derive(Args, Debug)]
+pub struct BookArgs {
+    /// Recording.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Symbol, as the recording's instrument table spells it.
+    #[arg(long, value_name = "SYMBOL")]
+    pub instrument: String,
+    /// CSV on standard output (the only form; may be left out).
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// `corelane features`.
+#[derive(Args, Debug)]
+pub struct FeaturesArgs {
+    /// Recording.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Symbol; may be left out where the recording has one instrument.
+    #[arg(long, value_name = "SYMBOL")]
+    pub instrument: Option<String>,
+    /// Engine time between samples, milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    pub interval_ms: u64,
+    /// File to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// What `corelane export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Orders sent and orders denied.
+    Orders,
+    /// Fills.
+    Fills,
+    /// Best bid and offer after each change.
+    Bbo,
+    /// Model scores taken.
+    Scores,
+}
+
+/// Output format of `corelane export`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values with a header line.
+    Csv,
+}
+
+/// `corelane export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Directory of a run (`runs/<id>`).
+    pub run_dir: PathBuf,
+    /// What to write; one is printed, several go to files in `--out`.
+    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    pub what: Vec<What>,
+    /// Format.
+    #[arg(long, value_enum, default_value = "csv")]
+    pub format: Format,
+    /// Directory for the files; standard output for a single one if left out.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `corelane latency ...`.
+#[derive(Debug, Subcommand)]
+pub enum LatencyCommand {
+    /// Print the percentiles of a run's stages.
+    Report {
+        /// Directory of a run.
+        run_dir: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `corelane ctl ...`.
+#[derive(Args, Debug)]
+pub struct CtlArgs {
+    /// Control socket of the engine; without it the newest running engine's is taken.
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// What to say.
+    #[command(subcommand)]
+    pub command: CtlCommand,
+}
+
+/// What an operator can say to an engine.
+#[derive(Debug, Subcommand)]
+pub enum CtlCommand {
+    /// Print the engine's state as JSON.
+    Status,
+    /// Latch the kill switch: no new order, everything canceled.
+    Halt {
+        /// Why, for the record.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Leave HALTED; goes through RECONCILE.
+    Resume {
+        /// Why it is safe.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Ask for a mode: live, reducing, draining, maintenance, reconcile.
+    Mode {
+        /// The mode.
+        mode: String,
+    },
+    /// End the session in good order.
+    Shutdown,
+}
+
+/// `corelane signal ...`.
+#[derive(Debug, Subcommand)]
+pub enum SignalCommand {
+    /// Say which model back ends work on this machine, which is live, and why.
+    Doctor {
+        /// Model directory.
+        #[arg(long, value_name = "DIR", default_value = "sidecars/signal/models/bin_ctabl")]
+        model: PathBuf,
+        /// Back end to ask for: auto, tract or onnxruntime.
+        #[arg(long, default_value = "auto")]
+        backend: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,52 @@
+//! `corelane`: reads the command line, runs one command, turns its failure into lines and an exit
+//! code of `wire::exit`.
+
+use clap::Parser;
+use corelane_tools as tools;
+use corelane_tools::cli::{Cli, Command};
+use station::config::Overrides;
+use station::operator::Failure;
+use std::io::Write;
+use std::process::ExitCode;
+use wire::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not failures.
+            let exit = if error.use_stderr() { Exit::Arguments } else { Exit::Clean };
+            // A closed terminal leaves nobody to tell.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => Exit::Clean.into(),
+        Err(failure) => {
+            if !failure.lines.is_empty() {
+                let _ = writeln!(std::io::stderr().lock(), "{failure}");
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
+        Command::Replay(args) => {
+            let overrides = Overrides { recording: args.data, speed: args.speed, strategy: None };
+            tools::run::run(&args.config, &overrides, args.show)
+        }
+        Command::Backtest(args) => tools::backtest::backtest(&args),
+        Command::Import(args) => tools::import::command(&args),
+        Command::Print(args) => tools::print::print(&args),
+        Command::Book(args) => tools::book::book(&args),
+        Command::Features(args) => tools::features::features(&args),
+        Command::Export(args) => tools::export::export(&args),
+        Command::Latency { command } => tools::latency::latency(&command),
+        Command::Ctl(args) => tools::ctl::ctl(&args),
+        Command::Signal { command } => tools::doctor::signal(&command),
+    }
+}

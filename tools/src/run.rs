@@ -1,0 +1,256 @@
+//! `corelane run` and `corelane replay`: start the sidecar and the engine as processes of their
+//! own, show progress, then the table and the report.
+//!
+//! Owns the children: none outlives this process. Must never: stand between engine and sidecar, or
+//! touch the engine but through its control socket.
+
+use crate::cli::Show;
+use crate::ctl;
+use crate::latency::read_summary;
+use crate::output::Output;
+use crate::{progress, report, table};
+use serde_json::Value;
+use station::config::{Config, Overrides, control_socket};
+use station::operator::Failure;
+use station::{run_dir, sys};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+use wire::exit::Exit;
+
+/// How often progress is shown and signals are looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// Longest wait for the sidecar to load its model before the engine starts without it.
+const SIDECAR_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Plays the configured recording and shows the result.
+///
+/// # Errors
+/// A failure of the configuration, or the engine's own, by its exit code.
+pub fn run(file: &Path, overrides: &Overrides, show: Show) -> Result<(), Failure> {
+    let config = Config::load(file, overrides)?;
+    let started = clock::Clock::calibrate().wall_ns();
+    let dir = run_dir::make(&config, None, started)?;
+    let quiet = show.quiet || show.json;
+    sys::catch_stop_signals().map_err(|e| system("cannot catch signals", &e))?;
+    let mut sidecar = config.signal.enabled.then(|| start_sidecar(&config, &dir, quiet)).flatten();
+    let status = play(file, overrides, &dir, quiet);
+    if let Some(child) = &mut sidecar {
+        end(child);
+    }
+    let status = status?;
+    finish(&dir, status, show)
+}
+
+/// Starts the engine and waits for it, showing progress.
+fn play(
+    file: &Path,
+    overrides: &Overrides,
+    dir: &Path,
+    quiet: bool,
+) -> Result<ExitStatus, Failure> {
+    let mut command = Command::new(beside("corelane-engine")?);
+    command.arg(format!("--config={}", file.display()));
+    command.arg(format!("--run-dir={}", dir.display()));
+    if quiet {
+        command.arg("--quiet");
+    }
+    if let Some(recording) = &overrides.recording {
+        command.arg(format!("--data={}", recording.display()));
+    }
+    if let Some(speed) = &overrides.speed {
+        command.arg(format!("--speed={speed}"));
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|e| system("cannot start corelane-engine", &e))?;
+    let (sender, ended) = channel();
+    let pid = child.id();
+    let waiter = std::thread::spawn(move || {
+        let status = child.wait();
+        // The receiver is waited on until it has this.
+        let _ = sender.send(status);
+    });
+    let status = watch(&ended, pid, dir, quiet);
+    let _ = waiter.join();
+    status
+}
+
+fn watch(
+    ended: &Receiver<std::io::Result<ExitStatus>>,
+    pid: u32,
+    dir: &Path,
+    quiet: bool,
+) -> Result<ExitStatus, Failure> {
+    let mut line = progress::Line::new(&dir.join("counters"), quiet);
+    let mut told = false;
+    loop {
+        match ended.recv_timeout(TICK) {
+            Ok(status) => {
+                line.finish();
+                return status.map_err(|e| system("cannot wait for corelane-engine", &e));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let gone = std::io::Error::other("the waiting thread ended");
+                return Err(system("cannot wait for corelane-engine", &gone));
+            }
+            Err(RecvTimeoutError::Timeout) => line.show(),
+        }
+        if sys::stop_signal().is_some() && !told {
+            told = true;
+            stop_engine(dir, pid);
+        }
+    }
+}
+
+/// Asks the engine for an orderly end: over its control socket, or with SIGTERM while it has none.
+fn stop_engine(dir: &Path, pid: u32) {
+    let asked = ctl::ask(&control_socket(dir), &ctl::shutdown_frame());
+    if asked.is_err()
+        && let Err(error) = sys::terminate(pid)
+    {
+        warn(&format!("RESOURCE: cannot stop corelane-engine: pid={pid} error=\"{error}\""));
+    }
+}
+
+/// Starts the signal sidecar and waits until it has loaded its model. Without one the run goes on.
+fn start_sidecar(config: &Config, dir: &Path, quiet: bool) -> Option<Child> {
+    let outcome = spawn_sidecar(config, dir);
+    let (child, said) = match outcome {
+        Ok(started) => started,
+        Err(failure) => {
+            warn(&format!("{failure}; the run goes on without signals"));
+            return None;
+        }
+    };
+    loop {
+        match said.recv_timeout(SIDECAR_PATIENCE) {
+            Ok(line) if line.contains(": ready: ") => {
+                if !quiet {
+                    warn(&line);
+                }
+                return Some(child);
+            }
+            Ok(line) => warn(&line),
+            Err(RecvTimeoutError::Timeout) => {
+                warn("RESOURCE: the signal sidecar is not ready yet; the run goes on without it");
+                return Some(child);
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                warn("RESOURCE: the signal sidecar ended at its start; the run goes on without it");
+                return Some(child);
+            }
+        }
+    }
+}
+
+fn spawn_sidecar(config: &Config, dir: &Path) -> Result<(Child, Receiver<String>), Failure> {
+    let model = config.signal.model.clone().unwrap_or_default();
+    let mut child = Command::new(beside("corelane-signal")?)
+        .arg(format!("--socket={}", config.signal_socket(dir).display()))
+        .arg(format!("--model={}", model.display()))
+        .arg(format!("--backend={}", config.signal.backend))
+        .arg("--shutdown-with-parent")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| system("cannot start corelane-signal", &e))?;
+    let (sender, said) = channel();
+    if let Some(stream) = child.stderr.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if let Err(unheard) = sender.send(line) {
+                    // Nobody waits for readiness any more: what it says now is news.
+                    if !unheard.0.contains(": ended: ") {
+                        warn(&unheard.0);
+                    }
+                }
+            }
+        });
+    }
+    Ok((child, said))
+}
+
+fn end(child: &mut Child) {
+    if let Ok(Some(status)) = child.try_wait() {
+        warn(&format!(
+            "RESOURCE: the signal sidecar ended before the run did: status=\"{status}\"; next: the \
+             run went on without signals from then on; look at the lines above"
+        ));
+        return;
+    }
+    // Refused only where it has ended already.
+    let _ = sys::terminate(child.id());
+    // It ends on SIGTERM; a status nobody reads tells nothing.
+    let _ = child.wait();
+}
+
+/// Shows the result of a finished engine, and passes its failure on.
+fn finish(dir: &Path, status: ExitStatus, show: Show) -> Result<(), Failure> {
+    let exit = status.code().and_then(Exit::from_code);
+    let mut out = Output::stdout();
+    if dir.join("summary.json").is_file() {
+        let summary = read_summary(dir)?;
+        let page = report::write(dir, &summary)?;
+        show_result(&summary, &page, dir, show, &mut out)?;
+    }
+    out.finish()?;
+    match exit {
+        Some(Exit::Clean) => Ok(()),
+        // The engine has said why on standard error.
+        Some(exit) => Err(Failure { exit, lines: Vec::new() }),
+        None => Err(Failure::new(
+            Exit::Bug,
+            "corelane-engine ended without an exit code of its own",
+            format!("status=\"{status}\" run_dir={}", dir.display()),
+            "the record up to its last whole block is in the run's directory",
+        )),
+    }
+}
+
+fn show_result(
+    summary: &Value,
+    page: &Path,
+    dir: &Path,
+    show: Show,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    if show.json {
+        out.line(format_args!("{summary}"))?;
+    } else if !show.quiet {
+        out.write(table::summary(summary).as_bytes())?;
+        out.line(format_args!("run directory {}", dir.display()))?;
+        out.line(format_args!("report        {}", page.display()))?;
+    }
+    Ok(())
+}
+
+/// A binary of ours: beside this one.
+fn beside(name: &str) -> Result<PathBuf, Failure> {
+    let here = std::env::current_exe().map_err(|e| system("cannot find this program", &e))?;
+    let path = here.with_file_name(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Failure::new(
+        Exit::Resource,
+        format!("{name} is missing"),
+        format!("path={}", path.display()),
+        "build the whole workspace: make build",
+    ))
+}
+
+fn system(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Resource, what, format!("error=\"{error}\""), "try again")
+}
+
+fn warn(line: &str) {
+    use std::io::Write as _;
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
