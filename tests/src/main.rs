@@ -1,0 +1,189 @@
+//! `make test`: runs every test of the project and says at the end what passed, what failed and
+//! what was skipped, by name and with the reason.
+//!
+//! Owns no test. A test that lacks an optional tool prints `SKIPPED <name>: <reason>` and returns;
+//! this program finds those lines, so a skip is never silent and never counts as a pass. The full
+//! output is in `target/test-log.txt`.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+/// One kind of tests and the command that runs it.
+struct Stage {
+    name: &'static str,
+    command: Command,
+}
+
+/// Totals over all stages.
+#[derive(Default)]
+struct Totals {
+    passed: u64,
+    failed: u64,
+    skipped: Vec<String>,
+    broken: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let log_path = root.join("target/test-log.txt");
+    let log = std::fs::create_dir_all(root.join("target")).and_then(|()| File::create(&log_path));
+    let mut log = match log {
+        Ok(log) => log,
+        Err(error) => {
+            say(&format!("cannot write {}: {error}", log_path.display()));
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut totals = Totals::default();
+    for stage in stages(&root) {
+        run(stage, &mut log, &mut totals);
+    }
+    say("");
+    for line in &totals.skipped {
+        say(line);
+    }
+    for line in &totals.broken {
+        say(&format!("FAILED {line}; the output is in target/test-log.txt"));
+    }
+    let skipped = totals.skipped.len() as u64;
+    // A skipped test returns early and is counted as passed by the test harness.
+    let passed = totals.passed.saturating_sub(skipped);
+    say(&format!("{passed} passed, {} failed, {skipped} skipped", totals.failed));
+    if totals.failed == 0 && totals.broken.is_empty() && totals.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+fn stages(root: &Path) -> Vec<Stage> {
+    let command = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(root).env_remove("RUST_BACKTRACE");
+        command
+    };
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    // Without capture: skips are told on standard error. Building the tests of every package also
+    // builds the programs that the process tests start.
+    let all = ["test", "--workspace", "--no-fail-fast", "--", "--nocapture"];
+    let mut stages =
+        vec![Stage { name: "unit, property and process tests", command: command(&cargo, &all) }];
+    for folder in ["sidecars/python", "sidecars/signal/training"] {
+        let args = ["-m", "unittest", "discover", "-v", "-s", folder, "-p", "test_*.py"];
+        stages.push(Stage { name: folder, command: command("python3", &args) });
+    }
+    stages
+}
+
+fn run(mut stage: Stage, log: &mut File, totals: &mut Totals) {
+    say(&format!("== {}", stage.name));
+    let before = totals.failed;
+    let child = stage.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = match child.spawn() {
+        Ok(child) => child,
+        Err(error) if stage.name.contains('/') => {
+            totals.passed += 1;
+            totals.skipped.push(format!("SKIPPED {}: python3: {error}", stage.name));
+            return;
+        }
+        Err(error) => {
+            totals.broken.push(format!("{}: {error}", stage.name));
+            return;
+        }
+    };
+    let (sender, lines) = std::sync::mpsc::channel();
+    let mut readers = Vec::new();
+    for stream in [
+        child.stdout.take().map(|s| Box::new(s) as Box<dyn std::io::Read + Send>),
+        child.stderr.take().map(|s| Box::new(s) as Box<dyn std::io::Read + Send>),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let sender = sender.clone();
+        readers.push(std::thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                // The receiver lives until every sender is gone.
+                let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        }));
+    }
+    drop(sender);
+    for line in lines {
+        take(&line, log, totals);
+    }
+    for reader in readers {
+        let _ = reader.join();
+    }
+    let status = child.wait();
+    if !status.as_ref().is_ok_and(std::process::ExitStatus::success) {
+        totals.broken.push(format!("{}: {status:?}", stage.name));
+        totals.failed = totals.failed.max(before + 1);
+    }
+}
+
+/// Counts what a line says, and shows it where a person waits for it.
+fn take(line: &str, log: &mut File, totals: &mut Totals) {
+    let _ = writeln!(log, "{line}");
+    if let Some(at) = line.find("SKIPPED ") {
+        totals.skipped.push(line[at..].to_owned());
+    } else if line.trim_start().starts_with("test result:") {
+        totals.passed += number_before(line, " passed");
+        totals.failed += number_before(line, " failed");
+        say(&format!("   {}", line.trim()));
+    } else if let Some(rest) = line.strip_prefix("Ran ") {
+        // Python's unittest.
+        totals.passed += number_before(&format!(" {rest}"), " test");
+        say(&format!("   {line}"));
+    } else if line.contains("skipped '") {
+        let (name, reason) = line.split_once(" ... skipped ").unwrap_or((line, ""));
+        totals.skipped.push(format!("SKIPPED {}: {reason}", name.trim()));
+    } else if line.trim_start().starts_with("Running ")
+        || line.trim_start().starts_with("Doc-tests ")
+        || line.contains("panicked at")
+        || line.starts_with("error")
+        || line.ends_with("FAILED")
+    {
+        say(&format!("   {}", line.trim()));
+    }
+}
+
+fn number_before(line: &str, word: &str) -> u64 {
+    let head = line.split(word).next().unwrap_or("");
+    head.rsplit([' ', '.']).next().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody reads: nothing to tell.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_and_skips_are_kept() {
+        let mut totals = Totals::default();
+        let mut log = File::create("/dev/null").expect("sink");
+        for line in [
+            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out",
+            "test a::b ... SKIPPED b: no ../shared/data",
+            "test result: FAILED. 5 passed; 2 failed; 0 ignored",
+            "Ran 4 tests in 0.1s",
+            "test_x (test_client.Client) ... skipped 'no numpy'",
+        ] {
+            take(line, &mut log, &mut totals);
+        }
+        assert_eq!((totals.passed, totals.failed), (21, 2));
+        assert_eq!(totals.skipped.len(), 2);
+        assert!(totals.skipped[1].contains("no numpy"), "{:?}", totals.skipped);
+    }
+}

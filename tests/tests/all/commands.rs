@@ -1,0 +1,153 @@
+//! The commands on the bundled recording, and those the documents show.
+
+use crate::support::{clean, config, corelane, json, only_run, program, recording, root, set};
+use std::fs;
+use std::process::Command;
+
+fn data() -> String {
+    format!("--data={}", recording().display())
+}
+
+#[test]
+fn book_prints_exact_text_that_rises_by_venue_sequence() {
+    let csv = clean(corelane(&["book", &data(), "--instrument=BTCUSDT", "--csv"]));
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("venue_seq,ts_event_ns,bid_price,bid_qty,ask_price,ask_qty"));
+    let mut last = 0;
+    let mut rows = 0;
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells.len(), 6, "{line}");
+        let seq: u64 = cells[0].parse().unwrap();
+        assert!(seq >= last, "{line}");
+        last = seq;
+        let cents = |text: &str| text.replace('.', "").parse::<u64>().unwrap();
+        assert!(cents(cells[2]) < cents(cells[4]), "bid below ask: {line}");
+        assert_eq!(cells[2].split('.').nth(1).map(str::len), Some(2), "{line}");
+        assert_eq!(cells[3].split('.').nth(1).map(str::len), Some(6), "{line}");
+        rows += 1;
+    }
+    assert!(rows > 3_000, "{rows}");
+}
+
+#[test]
+fn print_gives_one_json_object_a_frame() {
+    let path = recording().display().to_string();
+    let text = clean(corelane(&["print", &path, "--json", "--kind=trade", "--limit=3"]));
+    let trades: Vec<_> = text.lines().map(json).collect();
+    assert_eq!(trades.len(), 3);
+    for trade in trades {
+        assert_eq!(trade["kind"], "trade");
+        assert_eq!(trade["symbol"], "BTCUSDT");
+        assert!(trade["price"].as_str().unwrap().contains('.'), "{trade}");
+    }
+    let text = clean(corelane(&["print", &path, "--limit=4"]));
+    assert_eq!(text.lines().count(), 4);
+    assert!(text.starts_with("instrument "), "{text}");
+}
+
+/// The request the engine makes holds the numbers `features` wrote, byte for byte.
+#[test]
+fn features_are_what_the_engine_asks_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("f.bin");
+    clean(corelane(&["features", &data(), &format!("--out={}", out.display())]));
+    let bytes = fs::read(out).unwrap();
+    let words: Vec<i64> =
+        bytes[64..].chunks_exact(8).map(|c| i64::from_le_bytes(c.try_into().unwrap())).collect();
+    let rows: Vec<&[i64]> = words.chunks_exact(42).collect();
+    assert_eq!(u64::from_le_bytes(bytes[16..24].try_into().unwrap()), rows.len() as u64);
+    let file = config(dir.path(), |text| set(&text, "speed", "\"max\""));
+    clean(corelane(&["run", "--quiet", &format!("--config={}", file.display())]));
+    let record = tape::read_all(only_run(dir.path()).join("frames.clrec")).unwrap();
+    let mut compared = 0;
+    for frame in record.frames() {
+        if let Ok(wire::Frame::SignalRequest(request)) = wire::decode(frame) {
+            let at = i64::try_from(request.header.ts_recv_ns.get()).unwrap();
+            let newest = rows.iter().position(|row| row[0] == at).expect("a sample of that time");
+            let asked: &[i64] = bytemuck::cast_slice(&request.window);
+            for (n, snapshot) in asked.chunks_exact(40).enumerate() {
+                assert_eq!(snapshot, &rows[newest + n - 9][2..], "snapshot {n}");
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 1_000, "{compared} requests compared");
+}
+
+#[test]
+fn exports_have_headers_and_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path(), |text| set(&text, "speed", "\"max\""));
+    let summary = clean(corelane(&["run", "--json", &format!("--config={}", file.display())]));
+    let summary = json(&summary);
+    let run = only_run(dir.path());
+    let out = dir.path().join("csv");
+    clean(corelane(&[
+        "export",
+        run.to_str().unwrap(),
+        "--what=orders,fills,bbo,scores",
+        &format!("--out={}", out.display()),
+    ]));
+    for name in ["orders", "fills", "bbo", "scores"] {
+        let csv = fs::read_to_string(out.join(format!("{name}.csv"))).unwrap();
+        let columns = csv.lines().next().unwrap().split(',').count();
+        assert!(csv.lines().all(|line| line.split(',').count() == columns), "{name}");
+        if name == "fills" {
+            let rows = csv.lines().count() as u64 - 1;
+            assert_eq!(Some(rows), summary["fills"].as_u64());
+        }
+    }
+    let table = clean(corelane(&["latency", "report", run.to_str().unwrap()]));
+    assert!(table.contains("p99.9") && table.contains("event"), "{table}");
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.matches("<svg").count() >= 4, "charts");
+    for outside in ["<script", "src=", "href=", "@import", "url("] {
+        assert!(!page.contains(outside), "the page must stand alone: {outside}");
+    }
+    pandas(&run);
+}
+
+/// The three lines of Python in the README, on a real run.
+fn pandas(run: &std::path::Path) {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let code = readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next());
+    let code = code.expect("the README has a Python example");
+    assert_eq!(code.lines().count(), 3, "three lines: {code}");
+    let has = Command::new("python3").args(["-c", "import pandas"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED readme_pandas_example: python3 with pandas is not installed");
+        return;
+    }
+    let output = Command::new("python3")
+        .args(["-c", code, program("corelane").to_str().unwrap(), run.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(clean(output).contains("buy"));
+}
+
+#[test]
+fn signal_doctor_says_what_is_live_and_why() {
+    let report = json(&clean(corelane(&["signal", "doctor", "--json"])));
+    assert!(report["live"]["backend"].is_string(), "{report}");
+    assert!(report["backends"].as_array().unwrap().len() >= 2, "{report}");
+    let text = clean(corelane(&["signal", "doctor"]));
+    assert!(text.contains("tract"), "{text}");
+}
+
+/// Every `corelane` line of the README runs as written; `<id>` and the live engine are other tests'.
+#[test]
+fn the_commands_of_the_readme_run() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut ran = 0;
+    for line in readme.lines().filter(|line| line.starts_with("corelane ")) {
+        let line = line.split(" #").next().unwrap().trim();
+        if line.contains('<') || line.contains("ctl") || line.contains("replay") {
+            continue;
+        }
+        let args: Vec<&str> = line.split_whitespace().skip(1).collect();
+        clean(corelane(&args));
+        ran += 1;
+    }
+    assert!(ran >= 5, "{ran} commands of the README ran");
+}

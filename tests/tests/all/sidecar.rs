@@ -1,0 +1,150 @@
+//! Promise 7 and the control socket, on real processes: a sidecar killed or stopped in the middle
+//! costs its signal and nothing else; an operator can look, halt and resume.
+
+use crate::support::{command, config, corelane, json, only_run, set};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tools::progress;
+use wire::counters::Counter;
+
+/// A run at a speed that leaves a few seconds to act in.
+struct Running {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(change: impl Fn(String) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = config(dir.path(), |text| change(set(&text, "speed", "24")));
+        let child = command(&["run", "--json", &format!("--config={}", file.display())])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child, dir }
+    }
+
+    /// Waits until a counter of the engine has reached a value; panics when the run ends before.
+    fn wait_for(&mut self, counter: Counter, at_least: u64) {
+        loop {
+            let runs = self.dir.path().join("runs");
+            let page = std::fs::read_dir(&runs)
+                .ok()
+                .and_then(|mut entries| entries.next())
+                .and_then(|entry| progress::read(&entry.ok()?.path().join("counters")));
+            if page.is_some_and(|page| progress::value(&page, counter) >= at_least) {
+                return;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the run ended before {} was {at_least}", counter.name());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Process ids of the children by name.
+    fn child_of_name(&self, name: &str) -> String {
+        let pid = self.child.id();
+        // Children are listed by the thread that started them.
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        for task in tasks {
+            let list = task.unwrap().path().join("children");
+            for child in std::fs::read_to_string(list).unwrap_or_default().split_whitespace() {
+                let comm = std::fs::read_to_string(format!("/proc/{child}/comm"));
+                // The kernel keeps 15 bytes of a name.
+                if comm.is_ok_and(|c| name.starts_with(c.trim())) {
+                    return child.to_owned();
+                }
+            }
+        }
+        panic!("no child {name}");
+    }
+
+    fn signal(&self, signal: &str, name: &str) {
+        let pid = self.child_of_name(name);
+        let status = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn finish(self) -> (Value, String) {
+        let output = self.child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {said}", output.status);
+        let run = only_run(self.dir.path());
+        for file in ["summary.json", "report.html", "frames.clrec", "latency.hlog"] {
+            assert!(run.join(file).is_file(), "{file} is missing");
+        }
+        let recording = tape::read_all(run.join("frames.clrec")).unwrap();
+        assert!(recording.summary.frames > 50_000);
+        (json(&String::from_utf8_lossy(&output.stdout)), said)
+    }
+}
+
+fn plays_on(summary: &Value) {
+    assert_eq!(summary["events"], summary["data"]["events"], "every event went through");
+    assert!(summary["signal"]["requests"].as_u64() > summary["signal"]["answers"].as_u64());
+}
+
+#[test]
+fn a_sidecar_killed_in_the_middle_costs_its_signal_only() {
+    let mut run = Running::start(|text| text);
+    run.wait_for(Counter::LoopSignalAnswers, 50);
+    run.signal("-KILL", "corelane-signal");
+    let (summary, said) = run.finish();
+    plays_on(&summary);
+    assert!(summary["signal"]["answers"].as_u64().unwrap() >= 50);
+    assert!(said.contains("sidecar ended"), "the run says that the sidecar went: {said:?}");
+}
+
+#[test]
+fn a_sidecar_that_stops_answering_costs_its_signal_only() {
+    let mut run = Running::start(|text| text);
+    run.wait_for(Counter::LoopSignalAnswers, 50);
+    run.signal("-STOP", "corelane-signal");
+    run.wait_for(Counter::LoopInputs, 50_000);
+    run.signal("-CONT", "corelane-signal");
+    let (summary, _) = run.finish();
+    plays_on(&summary);
+}
+
+#[test]
+fn the_same_station_runs_on_one_thread_and_on_io_uring() {
+    for (key, value) in [("threads", "\"one\""), ("io", "\"io_uring\""), ("idle", "\"park\"")] {
+        let run = Running::start(|text| set(&text, key, value));
+        let (summary, _) = run.finish();
+        assert_eq!(summary["events"], summary["data"]["events"], "{key} = {value}");
+        assert!(summary["signal"]["answers"].as_u64().unwrap() > 0, "{key} = {value}: {summary}");
+    }
+}
+
+fn ctl(dir: &Path, args: &[&str]) -> std::process::Output {
+    let run = only_run(dir);
+    let socket = format!("--socket={}", station::config::control_socket(&run).display());
+    corelane(&[&["ctl", socket.as_str()], args].concat())
+}
+
+#[test]
+fn an_operator_looks_halts_and_resumes() {
+    let mut run = Running::start(|text| text);
+    run.wait_for(Counter::LoopInputs, 5_000);
+    let dir = run.dir.path().to_owned();
+    let text = |output: std::process::Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(json(&text(ctl(&dir, &["status"])))["mode"], "LIVE");
+    text(ctl(&dir, &["halt", "--reason=test"]));
+    run.wait_for(Counter::LoopMode, u64::from(b'H'));
+    assert_eq!(json(&text(ctl(&dir, &["status"])))["mode"], "HALTED");
+    let refused = ctl(&dir, &["mode", "live"]);
+    assert_eq!(refused.status.code(), Some(31), "HALTED is left only by a resume");
+    let empty = ctl(&dir, &["resume", "--reason= "]);
+    assert_eq!(empty.status.code(), Some(31), "a resume needs a reason");
+    text(ctl(&dir, &["resume", "--reason=looked"]));
+    text(ctl(&dir, &["shutdown"]));
+    let output = run.child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = json(&String::from_utf8_lossy(&output.stdout));
+    assert!(summary["events"].as_u64() < summary["data"]["events"].as_u64(), "ended early");
+}
