@@ -1,0 +1,51 @@
+# Verbs only; the logic is in Rust. `make` alone prints this list.
+CARGO ?= cargo
+BIN := target/release
+
+.PHONY: help build run test lint fmt bench fuzz wire onnxruntime train clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+build: ## build the binaries (release)
+	$(CARGO) build --release --locked
+
+run: build ## play the bundled recording through the station and show the result
+	$(BIN)/corelane run --config=config/demo.toml
+
+test: ## every test; skips are listed and counted
+	$(CARGO) run --locked --quiet -p corelane-tests --bin suite
+
+lint: ## formatting and lints, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+fmt: ## format the source
+	$(CARGO) fmt --all
+
+bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
+	$(CARGO) bench --locked -p corelane-benches
+
+SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
+fuzz: ## fuzz the decoders for a minute each (stable Rust, needs a C++ compiler)
+	cd tests/fuzz && RUSTFLAGS="$(SANCOV)" $(CARGO) build --release --target $$(rustc -vV | sed -n 's/host: //p')
+	cd tests/fuzz && for t in target/*/release/decode target/*/release/binance; do $$t -max_total_time=60 corpus/$$(basename $$t) || exit 1; done
+
+wire: ## write WIRE.md, the C header, the Python mirror and the golden frames anew
+	$(CARGO) run --locked -p corelane-wire --example wire-bindings
+
+onnxruntime: ## fetch ONNX Runtime from PyPI into .venv-onnxruntime (optional back end)
+	python3 -m venv .venv-onnxruntime
+	.venv-onnxruntime/bin/pip install --quiet --no-deps onnxruntime==1.31.1
+	@echo "export ORT_DYLIB_PATH=$$(ls $(CURDIR)/.venv-onnxruntime/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)"
+
+train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
+	python3 -m venv .venv-train
+	.venv-train/bin/pip install --quiet -r sidecars/signal/training/requirements.txt
+	.venv-train/bin/python sidecars/signal/training/train.py --corelane=$(BIN)/corelane
+
+clean: ## remove build output and runs
+	$(CARGO) clean
+	rm -rf runs

@@ -1,0 +1,262 @@
+//! The whole in-process path: a market frame goes into the ring to the loop, an order frame comes
+//! out of the ring to the edge. Book, strategy, all checks of the gate, the record's ring and every
+//! stamp are in it; the venue is not.
+//!
+//! The events are those of the bundled recording, in order. A strategy of the bench asks for an
+//! order on every one, and the bench lets each order expire outside the timed span, so every event
+//! leads to one order. Two rows: loop and edge on one thread (no core is crossed), and on two
+//! pinned CPUs with one event each 20 us (open loop: the span counts from the intended push).
+
+use clock::Clock;
+use corelane_benches::{LineProbe, Report, Sample, Size, allowed_cpus, jitter, pin, timer_cost};
+use engine::hash::StateHasher;
+use engine::strategy::{Context, Event, Intent, Intents, OrderUpdate, Placement, Strategy};
+use engine::{Engine, Limits, OwnStrategy, Setup};
+use ring::Consumer;
+use station::counters::Counters;
+use station::inputs::ask_mode;
+use station::link::{LinkRx, LinkTx, link};
+use station::loop_task::{LoopPorts, LoopTask, Reserve};
+use station::shared::Shared;
+use station::stamps::{EventStamp, INPUT_STAMPS, ORDER_STAMPS, RECORD_STAMPS};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tape::Recording;
+use wire::order::{ExecType, ExecutionReport, NewOrder, OrdStatus, Side};
+use wire::station::Mode;
+use wire::{ClOrdId, Frame, FrameHeader, InstrumentId, MoneyE9, PriceTicks, QtyLots, TsNs, decode};
+
+/// Time between two events of the open loop, nanoseconds.
+const EVERY_NS: u64 = 20_000;
+
+/// Asks for one order on every event, ten ticks behind the touch.
+#[derive(Debug)]
+struct EveryEvent;
+
+impl Strategy for EveryEvent {
+    fn on_event(&mut self, event: &Event<'_>, context: &Context<'_>, wishes: &mut Intents) {
+        if matches!(event, Event::Timer(_) | Event::Signal(_) | Event::Bar(_)) {
+            return;
+        }
+        if let Some(touch) = context.instrument.touch() {
+            let price = PriceTicks(touch.bid.price_ticks.get() - 10);
+            wishes.push(Intent::Place(Placement::ioc(Side::Buy, price, QtyLots(1_000))));
+        }
+    }
+    fn on_order(&mut self, _update: &OrderUpdate<'_>) {}
+    fn hash_into(&self, _h: &mut StateHasher) {}
+}
+
+/// The edge's side of the rings.
+struct Edge {
+    to_loop: LinkTx<INPUT_STAMPS>,
+    orders: LinkRx<ORDER_STAMPS>,
+    record: LinkRx<RECORD_STAMPS>,
+    events: Consumer<EventStamp>,
+    clock: Clock,
+    execs: u64,
+}
+
+fn main() {
+    let size = Size::from_args();
+    let clock = Clock::calibrate();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/demo/btcusdt-20240809.clrec");
+    let recording = match tape::read_all(&path) {
+        Ok(recording) => recording,
+        Err(error) => {
+            eprintln!("SKIPPED path bench: {error}");
+            return;
+        }
+    };
+    let cpus = allowed_cpus();
+    let pinned = cpus.first().is_some_and(|cpu| pin(*cpu));
+    let mut report = Report::start("path", &clock, size);
+    report.line(&Sample::headings("ns"));
+    report.line(&timer_cost(&clock, size.pick(20_000, 200_000)).row("floor: pair of readings"));
+    let mut gaps = jitter(&clock, size.pick(5_000_000, 500_000_000));
+    report.line(&gaps.row("floor: gaps > 1 us of an empty loop"));
+    let events = size.pick(5_000, usize::MAX);
+    let mut one = one_thread(&recording, clock, events);
+    report.line(&one.row("one thread: event to order"));
+    match cpus[..] {
+        [_, peer, ..] if pinned => {
+            let before = LineProbe::take(&clock, peer);
+            let mut two = two_threads(&recording, clock, size.pick(2_000, usize::MAX), peer);
+            let after = LineProbe::take(&clock, peer);
+            report.line(&two.row("two CPUs, 50,000 events/s: to order"));
+            match before.agrees(&after) {
+                Some(placement) => report.line(&format!("placement of the CPUs: {placement:?}")),
+                None => report.line("placement of the CPUs changed during the row: read it so"),
+            }
+        }
+        _ => report.line("two CPUs: not run, this process may not pin itself to two"),
+    }
+    report.line(&format!("pinned: {pinned}; every event led to exactly one order"));
+    if let Err(fault) = report.finish() {
+        eprintln!("the record could not be written: {fault}");
+    }
+}
+
+fn setup(recording: &Recording) -> Setup {
+    let limits = Limits {
+        max_order_qty_lots: QtyLots(1_000_000),
+        max_order_notional_e9: i64::MAX,
+        max_long_lots: 1_000_000,
+        max_short_lots: 1_000_000,
+        max_open_orders: 64,
+        price_collar_bp: 100,
+        order_rate_per_s: 1_000_000,
+        order_burst: 1_000_000,
+        max_market_age_ns: 10_000_000_000,
+    };
+    let instruments = recording.instruments().to_vec();
+    Setup {
+        epoch: 1,
+        limits: vec![Some(limits); instruments.len()],
+        instruments,
+        strategies: Vec::new(),
+        signal: None,
+        order_capacity: 1_024,
+    }
+}
+
+fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
+    let setup = setup(recording);
+    let reserve = Reserve::of(&setup, 1);
+    let own = OwnStrategy {
+        name: "every-event".into(),
+        instrument: InstrumentId(0),
+        uses_signal: false,
+        logic: Box::new(EveryEvent),
+    };
+    let engine = Engine::with_strategies(setup, vec![own]).expect("the bench's setup is sound");
+    let (mut bridge_tx, from_bridge) = link(1_024);
+    let (to_loop, from_edge) = link(8_192);
+    let (order_tx, orders) = link(8_192);
+    let (record_tx, record) = link(32_768);
+    let (stamps, events) = ring::ring(16_384);
+    let live = ask_mode(Mode::Live, "bench", TsNs::UNDEF);
+    assert!(bridge_tx.push([0, 0], bytemuck::bytes_of(&live)), "a fresh ring has room");
+    let ports = LoopPorts {
+        from_bridge,
+        from_edge,
+        orders: order_tx,
+        record: record_tx,
+        requests: Vec::new(),
+        stamps,
+    };
+    let shared = Arc::new(Shared::default());
+    let order_loop = LoopTask::new(engine, reserve, ports, clock, Counters::default(), shared);
+    (order_loop, Edge { to_loop, orders, record, events, clock, execs: 0 })
+}
+
+/// The market frames of a recording.
+fn market(recording: &Recording) -> impl Iterator<Item = &[u8]> {
+    recording.frames().filter(|frame| {
+        matches!(
+            decode(frame),
+            Ok(Frame::BookSnapshot(_) | Frame::DepthDelta(_) | Frame::Quote(_) | Frame::Trade(_))
+        )
+    })
+}
+
+fn one_thread(recording: &Recording, clock: Clock, events: usize) -> Sample {
+    let (mut order_loop, mut edge) = station(recording, clock);
+    // The command to go live.
+    order_loop.turn();
+    let mut sample = Sample::with_capacity(200_000);
+    for frame in market(recording).take(events) {
+        let start = clock.cycles();
+        assert!(edge.to_loop.push([start, 0], frame), "the loop keeps up");
+        order_loop.turn();
+        let order = edge.take_order();
+        let end = clock.cycles();
+        let order = order.expect("an order for every event");
+        sample.push(clock.cycles_to_ns(end.saturating_sub(start)));
+        edge.expire(&order);
+        order_loop.turn();
+        edge.drain();
+    }
+    sample
+}
+
+fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) -> Sample {
+    let (mut order_loop, mut edge) = station(recording, clock);
+    let over = AtomicBool::new(false);
+    let (ready, started) = std::sync::mpsc::channel();
+    let mut sample = Sample::with_capacity(200_000);
+    let stop = &over;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let pinned = pin(peer);
+            // The receiver waits for this before the first event.
+            let _ = ready.send(pinned);
+            // ORDERING: relaxed; the flag orders nothing, it only ends the spin.
+            while !stop.load(Ordering::Relaxed) {
+                order_loop.turn();
+            }
+        });
+        assert_eq!(started.recv(), Ok(true), "the loop's thread is pinned");
+        let every = clock.ns_to_cycles(EVERY_NS);
+        let mut intended = clock.cycles() + every;
+        for frame in market(recording).take(events) {
+            while clock.cycles() < intended {
+                std::hint::spin_loop();
+            }
+            assert!(edge.to_loop.push([intended, intended], frame), "the loop keeps up");
+            let order = loop {
+                if let Some(order) = edge.take_order() {
+                    break order;
+                }
+            };
+            sample.push(clock.cycles_to_ns(clock.cycles().saturating_sub(intended)));
+            edge.expire(&order);
+            edge.drain();
+            intended += every;
+        }
+        // ORDERING: relaxed; as above.
+        over.store(true, Ordering::Relaxed);
+    });
+    sample
+}
+
+impl Edge {
+    fn take_order(&mut self) -> Option<NewOrder> {
+        let message = self.orders.take()?;
+        bytemuck::try_from_bytes(message.frame).ok().copied()
+    }
+
+    /// Lets an order expire: the loop takes the report before the next event.
+    fn expire(&mut self, order: &NewOrder) {
+        self.execs += 1;
+        let mut header = FrameHeader::new::<ExecutionReport>();
+        header.instrument_id = order.header.instrument_id;
+        header.ts_recv_ns = order.header.ts_recv_ns;
+        let report = ExecutionReport {
+            header,
+            cl_ord_id: order.cl_ord_id,
+            orig_cl_ord_id: ClOrdId::UNDEF,
+            order_id: self.execs,
+            exec_id: self.execs,
+            last_px_ticks: PriceTicks::UNDEF,
+            last_qty_lots: QtyLots(0),
+            leaves_qty_lots: QtyLots(0),
+            cum_qty_lots: QtyLots(0),
+            fee_e9: MoneyE9(0),
+            exec_type: ExecType::Expired.code(),
+            ord_status: OrdStatus::Expired.code(),
+            side: order.side,
+            liquidity: 0,
+            reject_reason: 0,
+            reserved: [0; 11],
+        };
+        let now = self.clock.cycles();
+        assert!(self.to_loop.push([now, 0], bytemuck::bytes_of(&report)), "the loop keeps up");
+    }
+
+    fn drain(&mut self) {
+        while self.record.take().is_some() {}
+        while self.events.try_pop().is_some() {}
+    }
+}
