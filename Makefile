@@ -44,7 +44,8 @@ onnxruntime: ## fetch ONNX Runtime from PyPI into .venv-onnxruntime (optional ba
 train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train
 	.venv-train/bin/pip install --quiet -r sidecars/signal/training/requirements.txt
-	.venv-train/bin/python sidecars/signal/training/train.py --corelane=$(BIN)/corelane
+	.venv-train/bin/python sidecars/signal/training/prepare.py --corelane=$(BIN)/corelane --raw=../shared/data/binance-raw --out=target/features
+	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models/bin_ctabl
 
 clean: ## remove build output and runs
 	$(CARGO) clean

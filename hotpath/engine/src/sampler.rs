@@ -2,9 +2,9 @@
 //! the last ten in a window.
 //!
 //! A sample is taken right after the first book event at or after each interval boundary; several
-//! boundaries without an event give one sample. A pause longer than [`MAX_PAUSE_INTERVALS`]
-//! intervals, a gap of the feed, or a book with fewer than ten levels a side empties the window.
-//! `corelane features` runs the same code.
+//! boundaries without an event give one sample. A book that is crossed, locked, or has fewer than
+//! ten levels a side gives none. A pause of more than [`MAX_PAUSE_INTERVALS`] intervals between two
+//! samples, or a gap of the feed, empties the window. `corelane features` runs the same code.
 
 use crate::book::L2Book;
 use crate::hash::StateHasher;
@@ -23,6 +23,7 @@ pub type Snapshot = [SnapshotLevel; DEPTH];
 pub struct Sampler {
     interval_ns: u64,
     last_boundary: u64,
+    last_sample: TsNs,
     filled: usize,
     window: [SnapshotLevel; WINDOW * DEPTH],
 }
@@ -42,6 +43,7 @@ impl Sampler {
         Self {
             interval_ns: interval_ns.max(1),
             last_boundary: 0,
+            last_sample: TsNs(0),
             filled: 0,
             window: [EMPTY; WINDOW * DEPTH],
         }
@@ -58,18 +60,19 @@ impl Sampler {
         if boundary == self.last_boundary {
             return None;
         }
-        let pause = boundary - self.last_boundary.min(boundary);
         self.last_boundary = boundary;
-        if pause > MAX_PAUSE_INTERVALS {
-            self.filled = 0;
-        }
         let mut bids = [Level { price_ticks: PriceTicks::UNDEF, qty_lots: QtyLots(0) }; DEPTH];
         let mut asks = bids;
-        if book.top(BookSide::Bid, &mut bids) < DEPTH || book.top(BookSide::Ask, &mut asks) < DEPTH
+        if book.is_crossed()
+            || book.top(BookSide::Bid, &mut bids) < DEPTH
+            || book.top(BookSide::Ask, &mut asks) < DEPTH
         {
-            self.filled = 0;
             return None;
         }
+        if now.since(self.last_sample) > self.interval_ns.saturating_mul(MAX_PAUSE_INTERVALS) {
+            self.filled = 0;
+        }
+        self.last_sample = now;
         self.window.copy_within(DEPTH.., 0);
         let newest = &mut self.window[(WINDOW - 1) * DEPTH..];
         for (level, (bid, ask)) in newest.iter_mut().zip(bids.iter().zip(asks.iter())) {
@@ -92,6 +95,7 @@ impl Sampler {
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         h.u64(self.last_boundary);
+        h.u64(self.last_sample.get());
         h.u64(self.filled as u64);
         for level in &self.window[(WINDOW - self.filled) * DEPTH..] {
             h.i64(level.ask_price_ticks.get());
@@ -99,5 +103,66 @@ impl Sampler {
             h.i64(level.bid_price_ticks.get());
             h.i64(level.bid_qty_lots.get());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::BookConfig;
+
+    const INTERVAL: u64 = 100;
+
+    fn book() -> L2Book {
+        let level = |price, qty| Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) };
+        let bids: Vec<Level> = (0..12).map(|n| level(999 - n, 5)).collect();
+        let asks: Vec<Level> = (0..12).map(|n| level(1_001 + n, 5)).collect();
+        let mut book = L2Book::new(BookConfig { window_ticks: 4096, max_levels: 64 });
+        book.apply_snapshot(&bids, &asks, 1);
+        book
+    }
+
+    fn samples(sampler: &mut Sampler, book: &L2Book, at: &[u64]) -> usize {
+        at.iter().filter(|ns| sampler.on_book(book, TsNs(**ns)).is_some()).count()
+    }
+
+    #[test]
+    fn one_sample_an_interval_and_ten_make_a_window() {
+        let (book, mut sampler) = (book(), Sampler::new(INTERVAL));
+        assert_eq!(samples(&mut sampler, &book, &[100, 150, 199, 200, 555, 599]), 3);
+        assert!(sampler.window().is_none());
+        let more: Vec<u64> = (6..13).map(|n| n * INTERVAL).collect();
+        assert_eq!(samples(&mut sampler, &book, &more), 7);
+        assert!(sampler.window().is_some());
+        sampler.reset();
+        assert!(sampler.window().is_none());
+    }
+
+    #[test]
+    fn a_pause_of_more_than_ten_intervals_empties_the_window() {
+        for (pause, whole) in [(10 * INTERVAL, true), (10 * INTERVAL + 1, false)] {
+            let (book, mut sampler) = (book(), Sampler::new(INTERVAL));
+            let first: Vec<u64> = (10..20).map(|n| n * INTERVAL).collect();
+            samples(&mut sampler, &book, &first);
+            assert_eq!(samples(&mut sampler, &book, &[19 * INTERVAL + pause]), 1);
+            assert_eq!(sampler.window().is_some(), whole, "pause {pause}");
+        }
+    }
+
+    #[test]
+    fn a_crossed_or_thin_book_gives_no_sample_and_keeps_the_window() {
+        let (mut book, mut sampler) = (book(), Sampler::new(INTERVAL));
+        let first: Vec<u64> = (10..20).map(|n| n * INTERVAL).collect();
+        samples(&mut sampler, &book, &first);
+        let bid = |price, qty| [Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) }];
+        book.apply_delta(&bid(1_001, 1), &[]);
+        assert_eq!(samples(&mut sampler, &book, &[2_000]), 0, "locked");
+        book.apply_delta(&bid(1_001, 0), &[]);
+        assert_eq!(samples(&mut sampler, &book, &[2_050, 2_100]), 1, "once a boundary");
+        assert!(sampler.window().is_some());
+        for price in 990..993 {
+            book.apply_delta(&bid(price, 0), &[]);
+        }
+        assert_eq!(samples(&mut sampler, &book, &[2_200]), 0, "nine bids");
     }
 }
