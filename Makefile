@@ -31,7 +31,9 @@ SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
 fuzz: ## fuzz the decoders for a minute each (stable Rust, needs a C++ compiler)
 	cd tests/fuzz && RUSTFLAGS="$(SANCOV)" $(CARGO) build --release --target $$(rustc -vV | sed -n 's/host: //p')
-	cd tests/fuzz && for t in target/*/release/decode target/*/release/binance; do $$t -max_total_time=60 corpus/$$(basename $$t) || exit 1; done
+	cd tests/fuzz && mkdir -p corpus/decode corpus/binance
+	cd tests/fuzz && target/*/release/decode -max_total_time=60 corpus/decode ../../wire/tests/corpus
+	cd tests/fuzz && target/*/release/binance -max_total_time=60 corpus/binance seeds/binance
 
 wire: ## write WIRE.md, the C header, the Python mirror and the golden frames anew
 	$(CARGO) run --locked -p corelane-wire --example wire-bindings
