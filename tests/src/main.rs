@@ -116,7 +116,11 @@ fn run(mut stage: Stage, log: &mut File, totals: &mut Totals) {
     }
     drop(sender);
     for line in lines {
-        take(&line, log, totals);
+        // The log is a help; what counts is shown and counted here.
+        let _ = writeln!(log, "{line}");
+        if let Some(shown) = take(&line, totals) {
+            say(&format!("   {shown}"));
+        }
     }
     for reader in readers {
         let _ = reader.join();
@@ -128,30 +132,33 @@ fn run(mut stage: Stage, log: &mut File, totals: &mut Totals) {
     }
 }
 
-/// Counts what a line says, and shows it where a person waits for it.
-fn take(line: &str, log: &mut File, totals: &mut Totals) {
-    let _ = writeln!(log, "{line}");
+/// Counts what a line says; gives it back where a person waits for it.
+fn take<'a>(line: &'a str, totals: &mut Totals) -> Option<&'a str> {
     if let Some(at) = line.find("SKIPPED ") {
         totals.skipped.push(line[at..].to_owned());
-    } else if line.trim_start().starts_with("test result:") {
-        totals.passed += number_before(line, " passed");
-        totals.failed += number_before(line, " failed");
-        say(&format!("   {}", line.trim()));
-    } else if let Some(rest) = line.strip_prefix("Ran ") {
-        // Python's unittest.
-        totals.passed += number_before(&format!(" {rest}"), " test");
-        say(&format!("   {line}"));
-    } else if line.contains("skipped '") {
+        return None;
+    }
+    if line.contains("skipped '") {
         let (name, reason) = line.split_once(" ... skipped ").unwrap_or((line, ""));
         totals.skipped.push(format!("SKIPPED {}: {reason}", name.trim()));
-    } else if line.trim_start().starts_with("Running ")
-        || line.trim_start().starts_with("Doc-tests ")
-        || line.contains("panicked at")
-        || line.starts_with("error")
-        || line.ends_with("FAILED")
-    {
-        say(&format!("   {}", line.trim()));
+        return None;
     }
+    let text = line.trim();
+    if text.starts_with("test result:") {
+        totals.passed += number_before(text, " passed");
+        totals.failed += number_before(text, " failed");
+        return Some(text);
+    }
+    if let Some(rest) = line.strip_prefix("Ran ") {
+        // Python's unittest.
+        totals.passed += number_before(&format!(" {rest}"), " test");
+        return Some(text);
+    }
+    let shown = text.starts_with("Running ")
+        || text.starts_with("Doc-tests ")
+        || line.starts_with("error")
+        || line.ends_with("FAILED");
+    shown.then_some(text)
 }
 
 fn number_before(line: &str, word: &str) -> u64 {
@@ -172,15 +179,14 @@ mod unit {
     #[test]
     fn lines_are_counted_and_skips_are_kept() {
         let mut totals = Totals::default();
-        let mut log = File::create("/dev/null").expect("sink");
         for line in [
-            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out",
+            " test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out",
             "test a::b ... SKIPPED b: no ../shared/data",
             "test result: FAILED. 5 passed; 2 failed; 0 ignored",
             "Ran 4 tests in 0.1s",
             "test_x (test_client.Client) ... skipped 'no numpy'",
         ] {
-            take(line, &mut log, &mut totals);
+            take(line, &mut totals);
         }
         assert_eq!((totals.passed, totals.failed), (21, 2));
         assert_eq!(totals.skipped.len(), 2);

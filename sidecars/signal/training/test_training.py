@@ -11,15 +11,18 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import numpy as np
-import torch
+try:
+    import numpy as np
+    import torch
 
-import baselines
-import export
-import features
-import fit
-import metrics
-from model import BinCtabl
+    import baselines
+    import export
+    import features
+    import fit
+    import metrics
+    from model import BinCtabl
+except ImportError as missing:
+    raise unittest.SkipTest(f"{missing.name} is not installed (requirements.txt)") from missing
 
 MODEL = Path(__file__).resolve().parent.parent / "models" / "bin_ctabl"
 SECOND = 1_000_000_000
