@@ -11,6 +11,7 @@ pub mod signal_taker;
 use crate::bars::Bar;
 use crate::hash::StateHasher;
 use crate::instrument::{InstrumentState, Signal, Touch};
+use crate::order::is_done;
 use crate::orders::Order;
 use crate::position::Position;
 use core::fmt::Debug;
@@ -179,6 +180,40 @@ pub trait Strategy: Debug + Send {
 
     /// Folds everything that can influence a later wish into the state hash.
     fn hash_into(&self, h: &mut StateHasher);
+}
+
+/// The one order a strategy has working, followed through the updates.
+#[derive(Clone, Copy, Debug)]
+pub struct OneOrder(ClOrdId);
+
+impl Default for OneOrder {
+    fn default() -> Self {
+        Self(ClOrdId::UNDEF)
+    }
+}
+
+impl OneOrder {
+    /// The order's id, while it works.
+    #[must_use]
+    pub fn id(self) -> Option<ClOrdId> {
+        (self.0 != ClOrdId::UNDEF).then_some(self.0)
+    }
+
+    /// Takes an update of any order of the strategy.
+    pub fn follow(&mut self, update: &OrderUpdate<'_>) {
+        match update {
+            OrderUpdate::Sent(order) => self.0 = order.cl_ord_id,
+            OrderUpdate::Changed(order) if order.cl_ord_id == self.0 && is_done(order.status) => {
+                self.0 = ClOrdId::UNDEF;
+            }
+            OrderUpdate::Changed(_) | OrderUpdate::Denied(_) => {}
+        }
+    }
+
+    /// Folds the id into the state hash.
+    pub fn hash_into(self, h: &mut StateHasher) {
+        h.u64(self.0.get());
+    }
 }
 
 /// A price that crosses the touch by `slip` ticks for the side that takes.

@@ -5,13 +5,13 @@
 //! Integers only: averages are compared as sums, cross-multiplied.
 
 use super::{
-    Context, Event, Intent, Intents, OrderUpdate, Placement, Strategy, order_between, taking_price,
+    Context, Event, Intent, Intents, OneOrder, OrderUpdate, Placement, Strategy, order_between,
+    taking_price,
 };
 use crate::bars::BarInterval;
 use crate::hash::StateHasher;
-use crate::order::is_done;
+use wire::QtyLots;
 use wire::order::Side;
-use wire::{ClOrdId, QtyLots};
 
 /// Most bars the slow average may span.
 pub const MAX_BARS: usize = 128;
@@ -56,14 +56,14 @@ pub struct Momentum {
     params: Params,
     closes: [i64; MAX_BARS],
     seen: usize,
-    working: ClOrdId,
+    working: OneOrder,
 }
 
 impl Momentum {
     /// A flat strategy without history.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        Self { params, closes: [0; MAX_BARS], seen: 0, working: ClOrdId::UNDEF }
+        Self { params, closes: [0; MAX_BARS], seen: 0, working: OneOrder::default() }
     }
 
     fn sum_of_last(&self, bars: usize) -> i128 {
@@ -97,7 +97,7 @@ impl Momentum {
         let Some(touch) = context.instrument.touch() else {
             return;
         };
-        if self.working != ClOrdId::UNDEF {
+        if self.working.id().is_some() {
             return;
         }
         if lots != 0 && lots.signum() != direction {
@@ -128,8 +128,10 @@ impl Strategy for Momentum {
                 self.seen += 1;
                 self.on_bar(context, wishes);
             }
-            Event::Timer(EXPIRE) if self.working != ClOrdId::UNDEF => {
-                wishes.push(Intent::Cancel(self.working));
+            Event::Timer(EXPIRE) => {
+                if let Some(id) = self.working.id() {
+                    wishes.push(Intent::Cancel(id));
+                }
             }
             Event::Timer(_)
             | Event::Bar(_)
@@ -141,15 +143,7 @@ impl Strategy for Momentum {
     }
 
     fn on_order(&mut self, update: &OrderUpdate<'_>) {
-        match update {
-            OrderUpdate::Sent(order) => self.working = order.cl_ord_id,
-            OrderUpdate::Changed(order)
-                if order.cl_ord_id == self.working && is_done(order.status) =>
-            {
-                self.working = ClOrdId::UNDEF;
-            }
-            OrderUpdate::Changed(_) | OrderUpdate::Denied(_) => {}
-        }
+        self.working.follow(update);
     }
 
     fn hash_into(&self, h: &mut StateHasher) {
@@ -161,6 +155,6 @@ impl Strategy for Momentum {
         h.u64(p.order_ttl_ns);
         self.closes.iter().for_each(|c| h.i64(*c));
         h.u64(self.seen as u64);
-        h.u64(self.working.get());
+        self.working.hash_into(h);
     }
 }

@@ -5,11 +5,11 @@
 //! nothing but let the holding timer close what is open.
 
 use super::{
-    Context, Event, Intent, Intents, OrderUpdate, Placement, Strategy, order_between, taking_price,
+    Context, Event, Intent, Intents, OneOrder, OrderUpdate, Placement, Strategy, order_between,
+    taking_price,
 };
 use crate::hash::StateHasher;
-use crate::order::is_done;
-use wire::{ClOrdId, QtyLots, TsNs};
+use wire::{QtyLots, TsNs};
 
 /// The timer that ends a holding.
 const HOLD: usize = 0;
@@ -60,7 +60,7 @@ impl Params {
 #[derive(Debug)]
 pub struct SignalTaker {
     params: Params,
-    working: ClOrdId,
+    working: OneOrder,
     quiet_until: TsNs,
 }
 
@@ -68,7 +68,7 @@ impl SignalTaker {
     /// A flat strategy.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        Self { params, working: ClOrdId::UNDEF, quiet_until: TsNs(0) }
+        Self { params, working: OneOrder::default(), quiet_until: TsNs(0) }
     }
 
     fn target(&self, score_e6: i32, lots: i64) -> i64 {
@@ -85,7 +85,7 @@ impl SignalTaker {
     }
 
     fn take(&mut self, target: i64, context: &Context<'_>, wishes: &mut Intents) {
-        if self.working != ClOrdId::UNDEF || context.now < self.quiet_until {
+        if self.working.id().is_some() || context.now < self.quiet_until {
             return;
         }
         let Some((side, qty)) = order_between(context.position.lots().get(), target) else {
@@ -127,15 +127,7 @@ impl Strategy for SignalTaker {
     }
 
     fn on_order(&mut self, update: &OrderUpdate<'_>) {
-        match update {
-            OrderUpdate::Sent(order) => self.working = order.cl_ord_id,
-            OrderUpdate::Changed(order)
-                if order.cl_ord_id == self.working && is_done(order.status) =>
-            {
-                self.working = ClOrdId::UNDEF;
-            }
-            OrderUpdate::Changed(_) | OrderUpdate::Denied(_) => {}
-        }
+        self.working.follow(update);
     }
 
     fn hash_into(&self, h: &mut StateHasher) {
@@ -147,7 +139,7 @@ impl Strategy for SignalTaker {
         h.i64(p.slip_ticks);
         h.u64(p.hold_ns);
         h.u64(p.cooldown_ns);
-        h.u64(self.working.get());
+        self.working.hash_into(h);
         h.u64(self.quiet_until.get());
     }
 }
