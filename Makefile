@@ -24,7 +24,7 @@ fmt: ## format the source
 	$(CARGO) fmt --all
 
 bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
-	$(CARGO) bench --locked -p corelane-benches
+	$(CARGO) bench --locked --profile dist -p corelane-benches
 
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
