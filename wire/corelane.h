@@ -1145,7 +1145,7 @@ CORELANE_AT(corelane_mode_change, to, 41);
 CORELANE_AT(corelane_mode_change, cause_kind, 42);
 CORELANE_AT(corelane_mode_change, reserved, 43);
 
-/* A session begins: the first frame of a record. */
+/* A session begins: the first frame of a record after its instrument table. */
 struct corelane_session_start {
     /* Kind 58. */
     struct corelane_frame_header header;

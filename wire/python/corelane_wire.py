@@ -1262,7 +1262,7 @@ class ModeChange(Frame):
 
 @dataclass(frozen=True)
 class SessionStart(Frame):
-    """A session begins: the first frame of a record."""
+    """A session begins: the first frame of a record after its instrument table."""
 
     #: Kind 58.
     header: FrameHeader

@@ -55,7 +55,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// A session begins: the first frame of a record.
+    /// A session begins: the first frame of a record after its instrument table.
     SessionStart, size = 80 {
         /// Kind 58.
         header: FrameHeader,
