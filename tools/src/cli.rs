@@ -179,13 +179,13 @@ pub enum Format {
 pub struct ExportArgs {
     /// Directory of a run (`runs/<id>`).
     pub run_dir: PathBuf,
-    /// What to write; one is printed, several go to files in `--out`.
+    /// What to write; one is printed, several go to files.
     #[arg(long, value_enum, value_delimiter = ',', required = true)]
     pub what: Vec<What>,
     /// Format.
     #[arg(long, value_enum, default_value = "csv")]
     pub format: Format,
-    /// Directory for the files; standard output for a single one if left out.
+    /// Directory for the files; without it one table is printed and several go beside the record.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -51,30 +51,30 @@ impl What {
 pub fn export(args: &ExportArgs) -> Result<(), Failure> {
     let Format::Csv = args.format;
     let (recording, fault) = recording::open(&record::path_of(&args.run_dir)?)?;
-    if args.what.len() > 1 && args.out.is_none() {
-        return Err(Failure::new(
-            Exit::Arguments,
-            "several tables need a directory",
-            "what=several out=none",
-            "name one table with --what, or a directory with --out",
-        ));
-    }
+    // Several tables go to files: beside the record where no directory is named.
+    let several = args.what.len() > 1;
+    let dir = args.out.as_ref().or_else(|| several.then_some(&args.run_dir));
     for what in &args.what {
-        let mut out = match &args.out {
-            Some(dir) => {
-                std::fs::create_dir_all(dir).map_err(|error| {
-                    Failure::new(
-                        Exit::Resource,
-                        "cannot make the directory",
-                        format!("path={} error=\"{error}\"", dir.display()),
-                        "check the path",
-                    )
-                })?;
-                Output::file(&dir.join(format!("{}.csv", what.name())))?
-            }
-            None => Output::stdout(),
+        let Some(dir) = dir else {
+            let mut out = Output::stdout();
+            write(*what, &recording, &mut out)?;
+            out.finish()?;
+            continue;
         };
-        write(*what, &recording, &mut out)?;
+        std::fs::create_dir_all(dir).map_err(|error| {
+            Failure::new(
+                Exit::Resource,
+                "cannot make the directory",
+                format!("path={} error=\"{error}\"", dir.display()),
+                "check the path",
+            )
+        })?;
+        let path = dir.join(format!("{}.csv", what.name()));
+        let mut file = Output::file(&path)?;
+        write(*what, &recording, &mut file)?;
+        file.finish()?;
+        let mut out = Output::stdout();
+        out.line(format_args!("{}", path.display()))?;
         out.finish()?;
     }
     recording::settle(fault)

@@ -10,8 +10,9 @@ pub fn summary(summary: &Value) -> String {
     let number = |path: &str| summary.pointer(path).map_or_else(|| "n/a".into(), plain);
     let _ = writeln!(
         text,
-        "events {}  orders {}  fills {}  denied {}  mode at end {}",
+        "events {} ({} a second of wall time)  orders {}  fills {}  denied {}  mode at end {}",
         number("/events"),
+        number("/events_per_s"),
         number("/orders"),
         number("/fills"),
         denied_total(summary),

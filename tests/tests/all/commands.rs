@@ -98,6 +98,9 @@ fn exports_have_headers_and_rows() {
             assert_eq!(Some(rows), summary["fills"].as_u64());
         }
     }
+    // Without a directory they lie beside the record.
+    clean(corelane(&["export", run.to_str().unwrap(), "--what=orders,fills", "--format=csv"]));
+    assert!(run.join("orders.csv").is_file() && run.join("fills.csv").is_file());
     let table = clean(corelane(&["latency", "report", run.to_str().unwrap()]));
     assert!(table.contains("p99.9") && table.contains("event"), "{table}");
     let page = fs::read_to_string(run.join("report.html")).unwrap();
