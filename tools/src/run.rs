@@ -120,7 +120,7 @@ fn stop_engine(dir: &Path, pid: u32) {
 /// Starts the signal sidecar and waits until it has loaded its model. Without one the run goes on.
 fn start_sidecar(config: &Config, dir: &Path, quiet: bool) -> Option<Child> {
     let outcome = spawn_sidecar(config, dir);
-    let (child, said) = match outcome {
+    let (mut child, said) = match outcome {
         Ok(started) => started,
         Err(failure) => {
             warn(&format!("{failure}; the run goes on without signals"));
@@ -142,7 +142,9 @@ fn start_sidecar(config: &Config, dir: &Path, quiet: bool) -> Option<Child> {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 warn("RESOURCE: the signal sidecar ended at its start; the run goes on without it");
-                return Some(child);
+                // It has closed its output and is ending; its own line said why.
+                let _ = child.wait();
+                return None;
             }
         }
     }

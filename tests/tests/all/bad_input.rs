@@ -113,7 +113,7 @@ fn a_price_off_the_tick_on_import() {
 }
 
 #[test]
-fn a_missing_model_and_one_of_the_wrong_shape() {
+fn a_missing_model_is_named_and_the_station_goes_on_without_it() {
     let dir = tempfile::tempdir().unwrap();
     let none = dir.path().join("none");
     let file = config(dir.path(), |text| set(&text, "model", &format!("\"{}\"", none.display())));
@@ -131,6 +131,26 @@ fn a_missing_model_and_one_of_the_wrong_shape() {
     let summary = json(&String::from_utf8_lossy(&output.stdout));
     assert_eq!(summary["signal"]["answers"], 0);
     assert!(only_run(dir.path()).join("report.html").is_file());
+}
+
+#[test]
+fn a_model_of_the_wrong_shape_is_named_with_both_shapes() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = root().join("sidecars/signal/tests/fixtures/wrong_input");
+    let file = config(dir.path(), |text| {
+        let text = set(&text, "speed", "\"max\"");
+        set(&text, "model", &format!("\"{}\"", model.display()))
+    });
+    let parts = ["wrong_input", "found=window:[1,10,20]", "wanted=window:f32[N,10,40]"];
+    let output = corelane(&["backtest", &format!("--config={}", file.display())]);
+    refused(&output, Exit::Resource, &parts);
+    // The station goes on; the sidecar's own line says what was wrong.
+    let output = corelane(&["run", "--json", &format!("--config={}", file.display())]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    assert_eq!(said.matches("goes on without it").count(), 1, "said once: {said}");
+    assert!(!said.contains("ended before the run"), "it never was up: {said}");
 }
 
 #[test]
