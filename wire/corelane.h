@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0x7400982b02529e08)
+#define CORELANE_SCHEMA_HASH UINT64_C(0xbc5cf2a38ac86ae9)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -92,12 +92,26 @@ enum corelane_frame_kind {
     CORELANE_FRAME_KIND_CANCEL_ORDER = 17,
     /* "replace-order": corelane_replace_order. */
     CORELANE_FRAME_KIND_REPLACE_ORDER = 18,
+    /* "mass-status-request": corelane_mass_status_request. */
+    CORELANE_FRAME_KIND_MASS_STATUS_REQUEST = 19,
+    /* "order-status-request": corelane_order_status_request. */
+    CORELANE_FRAME_KIND_ORDER_STATUS_REQUEST = 20,
+    /* "parent-order": corelane_parent_order. */
+    CORELANE_FRAME_KIND_PARENT_ORDER = 21,
     /* "execution-report": corelane_execution_report. */
     CORELANE_FRAME_KIND_EXECUTION_REPORT = 24,
     /* "cancel-reject": corelane_cancel_reject. */
     CORELANE_FRAME_KIND_CANCEL_REJECT = 25,
     /* "denied": corelane_denied. */
     CORELANE_FRAME_KIND_DENIED = 26,
+    /* "order-status-report": corelane_order_status_report. */
+    CORELANE_FRAME_KIND_ORDER_STATUS_REPORT = 27,
+    /* "position-report": corelane_position_report. */
+    CORELANE_FRAME_KIND_POSITION_REPORT = 28,
+    /* "mass-status-end": corelane_mass_status_end. */
+    CORELANE_FRAME_KIND_MASS_STATUS_END = 29,
+    /* "venue-session": corelane_venue_session. */
+    CORELANE_FRAME_KIND_VENUE_SESSION = 30,
     /* "signal-request": corelane_signal_request. */
     CORELANE_FRAME_KIND_SIGNAL_REQUEST = 32,
     /* "signal-response": corelane_signal_response. */
@@ -108,10 +122,16 @@ enum corelane_frame_kind {
     CORELANE_FRAME_KIND_HELLO_ACK = 35,
     /* "advice": corelane_advice. */
     CORELANE_FRAME_KIND_ADVICE = 40,
+    /* "risk-input": corelane_risk_input. */
+    CORELANE_FRAME_KIND_RISK_INPUT = 41,
     /* "control": corelane_control. */
     CORELANE_FRAME_KIND_CONTROL = 48,
     /* "control-reply": corelane_control_reply. */
     CORELANE_FRAME_KIND_CONTROL_REPLY = 49,
+    /* "limit-change": corelane_limit_change. */
+    CORELANE_FRAME_KIND_LIMIT_CHANGE = 50,
+    /* "limits-epoch": corelane_limits_epoch. */
+    CORELANE_FRAME_KIND_LIMITS_EPOCH = 51,
     /* "timer": corelane_timer. */
     CORELANE_FRAME_KIND_TIMER = 56,
     /* "mode-change": corelane_mode_change. */
@@ -120,6 +140,10 @@ enum corelane_frame_kind {
     CORELANE_FRAME_KIND_SESSION_START = 58,
     /* "session-end": corelane_session_end. */
     CORELANE_FRAME_KIND_SESSION_END = 59,
+    /* "alarm": corelane_alarm. */
+    CORELANE_FRAME_KIND_ALARM = 60,
+    /* "kill-report": corelane_kill_report. */
+    CORELANE_FRAME_KIND_KILL_REPORT = 61,
 };
 
 /* What kind of contract an instrument is. */
@@ -193,16 +217,27 @@ enum corelane_ord_type {
     CORELANE_ORD_TYPE_MARKET = 0x31 /* '1' */,
     /* "limit": Limit. */
     CORELANE_ORD_TYPE_LIMIT = 0x32 /* '2' */,
+    /* "stop": Stop: becomes a market order when the market trades at or through the trigger. */
+    CORELANE_ORD_TYPE_STOP = 0x33 /* '3' */,
+    /*
+     * "stop-limit": Stop-limit: becomes a limit order when the market trades at or through the
+     * trigger.
+     */
+    CORELANE_ORD_TYPE_STOP_LIMIT = 0x34 /* '4' */,
 };
 
 /* Time in force (FIX 59). */
 enum corelane_time_in_force {
+    /* "day": Day: until the venue's session ends. */
+    CORELANE_TIME_IN_FORCE_DAY = 0x30 /* '0' */,
     /* "gtc": Good till cancel. */
     CORELANE_TIME_IN_FORCE_GTC = 0x31 /* '1' */,
     /* "ioc": Immediate or cancel. */
     CORELANE_TIME_IN_FORCE_IOC = 0x33 /* '3' */,
     /* "fok": Fill or kill. */
     CORELANE_TIME_IN_FORCE_FOK = 0x34 /* '4' */,
+    /* "gtd": Good till date: until the moment in the order. */
+    CORELANE_TIME_IN_FORCE_GTD = 0x36 /* '6' */,
 };
 
 /* Execution instruction (FIX 18). */
@@ -211,6 +246,8 @@ enum corelane_exec_inst {
     CORELANE_EXEC_INST_NONE = 0,
     /* "post-only": Participate, do not initiate: post-only. */
     CORELANE_EXEC_INST_POST_ONLY = 0x36 /* '6' */,
+    /* "reduce-only": Do not increase: reduce-only. */
+    CORELANE_EXEC_INST_REDUCE_ONLY = 0x45 /* 'E' */,
 };
 
 /* What an execution report tells (FIX 150). */
@@ -299,6 +336,14 @@ enum corelane_reject_reason {
     CORELANE_REJECT_REASON_MARKET_CLOSED = 15,
     /* "no-liquidity": No liquidity for a market or fill-or-kill order. */
     CORELANE_REJECT_REASON_NO_LIQUIDITY = 16,
+    /* "would-increase": A reduce-only order would have opened or enlarged a position. */
+    CORELANE_REJECT_REASON_WOULD_INCREASE = 17,
+    /* "wrong-trigger": The trigger has been passed already. */
+    CORELANE_REJECT_REASON_WRONG_TRIGGER = 18,
+    /* "expired": The expiry lies in the past. */
+    CORELANE_REJECT_REASON_EXPIRED = 19,
+    /* "throttled": More messages than the session may send. */
+    CORELANE_REJECT_REASON_THROTTLED = 20,
 };
 
 /* Outcome of a request. */
@@ -365,6 +410,20 @@ enum corelane_command {
     CORELANE_COMMAND_MODE = 0x4d /* 'M' */,
     /* "shutdown": End the session in good order. */
     CORELANE_COMMAND_SHUTDOWN = 0x58 /* 'X' */,
+    /* "flatten": Close every position with reduce-only orders, in REDUCING. */
+    CORELANE_COMMAND_FLATTEN = 0x46 /* 'F' */,
+    /* "rearm": Let a disabled strategy trade again, with a reason. */
+    CORELANE_COMMAND_REARM = 0x41 /* 'A' */,
+    /* "roll": Begin a new trading day: the day's counts and losses start anew, with a reason. */
+    CORELANE_COMMAND_ROLL = 0x44 /* 'D' */,
+    /* "adopt": Take an external order over: argument is the venue's order id. */
+    CORELANE_COMMAND_ADOPT = 0x4f /* 'O' */,
+    /* "accept": Take the venue's positions for ours, with a reason. */
+    CORELANE_COMMAND_ACCEPT = 0x50 /* 'P' */,
+    /* "mute": Listen no more to an advice source: argument is its index. */
+    CORELANE_COMMAND_MUTE = 0x55 /* 'U' */,
+    /* "model": The model whose scores may be used from here: argument is its hash. */
+    CORELANE_COMMAND_MODEL = 0x47 /* 'G' */,
 };
 
 /* Outcome of a command. */
@@ -393,6 +452,326 @@ enum corelane_mode {
     CORELANE_MODE_DRAINING = 0x4e /* 'N' */,
     /* "HALTED": Stopped; only an operator leads out. */
     CORELANE_MODE_HALTED = 0x48 /* 'H' */,
+};
+
+/* How a parent order is sliced. */
+enum corelane_parent_style {
+    /* "twap": Equal slices over equal times. */
+    CORELANE_PARENT_STYLE_TWAP = 0x54 /* 'T' */,
+    /* "vwap": Slices in proportion to a volume curve. */
+    CORELANE_PARENT_STYLE_VWAP = 0x56 /* 'V' */,
+};
+
+/* Where a parent order stands. */
+enum corelane_parent_state {
+    /* "started": Taken up. */
+    CORELANE_PARENT_STATE_STARTED = 0x53 /* 'S' */,
+    /* "filled": All of it is filled. */
+    CORELANE_PARENT_STATE_FILLED = 0x46 /* 'F' */,
+    /* "expired": Its time is over with quantity left. */
+    CORELANE_PARENT_STATE_EXPIRED = 0x45 /* 'E' */,
+    /* "canceled": Stopped by its strategy, a kill or a mode. */
+    CORELANE_PARENT_STATE_CANCELED = 0x43 /* 'C' */,
+};
+
+/* State of the order session with a venue. */
+enum corelane_session_state {
+    /* "up": Logged on: orders can be sent and reports come. */
+    CORELANE_SESSION_STATE_UP = 0x55 /* 'U' */,
+    /* "down": Lost: what was sent may or may not have arrived. */
+    CORELANE_SESSION_STATE_DOWN = 0x44 /* 'D' */,
+};
+
+/* What a limit row or a kill switch covers. */
+enum corelane_scope {
+    /* "firm": The whole station. */
+    CORELANE_SCOPE_FIRM = 0x46 /* 'F' */,
+    /* "venue": One venue. */
+    CORELANE_SCOPE_VENUE = 0x56 /* 'V' */,
+    /* "strategy": One strategy. */
+    CORELANE_SCOPE_STRATEGY = 0x53 /* 'S' */,
+    /* "symbol": One instrument. */
+    CORELANE_SCOPE_SYMBOL = 0x59 /* 'Y' */,
+};
+
+/* A limit. The number is stable; which scopes have it stands in brackets. */
+enum corelane_limit_field {
+    /* "max_order_qty_lots": Largest order, lots (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_ORDER_QTY = 1,
+    /*
+     * "max_order_notional_e9": Largest order value, billionths of the quote currency (symbol) or of
+     * the base currency (firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_ORDER_NOTIONAL = 2,
+    /* "max_adv_bp": Largest order as a share of the average daily volume, basis points (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_ADV_BP = 3,
+    /*
+     * "max_depth_bp": Largest order as a share of the displayed depth it would take from, basis
+     * points (symbol).
+     */
+    CORELANE_LIMIT_FIELD_MAX_DEPTH_BP = 4,
+    /* "price_collar_bp": Farthest a price may lie from the reference, basis points (symbol). */
+    CORELANE_LIMIT_FIELD_PRICE_COLLAR_BP = 5,
+    /* "price_collar_ticks": The collar is at least this wide, ticks (symbol). */
+    CORELANE_LIMIT_FIELD_PRICE_COLLAR_TICKS = 6,
+    /*
+     * "max_aggression_ticks": Farthest a price may lie beyond the opposite touch, ticks (symbol).
+     */
+    CORELANE_LIMIT_FIELD_MAX_AGGRESSION_TICKS = 7,
+    /* "max_long_lots": Largest long position, lots (symbol, strategy). */
+    CORELANE_LIMIT_FIELD_MAX_LONG = 8,
+    /* "max_short_lots": Largest short position, lots (symbol, strategy). */
+    CORELANE_LIMIT_FIELD_MAX_SHORT = 9,
+    /* "max_open_orders": Most orders that are not done (symbol, strategy, venue, firm). */
+    CORELANE_LIMIT_FIELD_MAX_OPEN_ORDERS = 10,
+    /*
+     * "max_open_notional_e9": Largest value of orders that are not done, billionths (symbol: quote
+     * currency; firm: base currency).
+     */
+    CORELANE_LIMIT_FIELD_MAX_OPEN_NOTIONAL = 11,
+    /* "max_market_age_ns": Oldest market data an order may be based on, nanoseconds (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_MARKET_AGE = 12,
+    /* "max_spread_ticks": Widest spread, ticks (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_SPREAD_TICKS = 13,
+    /* "max_spread_medians": Widest spread, medians of the spread (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_SPREAD_MEDIANS = 14,
+    /*
+     * "max_signal_lag": Requests that may have gone unanswered since the one the score answers
+     * (symbol).
+     */
+    CORELANE_LIMIT_FIELD_MAX_SIGNAL_LAG = 15,
+    /* "max_signal_repeats": Equal scores in a row (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_SIGNAL_REPEATS = 16,
+    /*
+     * "order_rate_per_s": New and amended orders per second, sustained (symbol, strategy, venue).
+     */
+    CORELANE_LIMIT_FIELD_ORDER_RATE_PER_S = 17,
+    /* "order_burst": New and amended orders at once (symbol, strategy, venue). */
+    CORELANE_LIMIT_FIELD_ORDER_BURST = 18,
+    /* "max_duplicates": Equal orders within the duplicate window (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_DUPLICATES = 19,
+    /*
+     * "duplicate_window_ns": Window in which equal orders count as duplicates, nanoseconds
+     * (symbol).
+     */
+    CORELANE_LIMIT_FIELD_DUPLICATE_WINDOW = 20,
+    /* "max_fill_lots": Lots filled within the fill window (symbol). */
+    CORELANE_LIMIT_FIELD_MAX_FILL_LOTS = 21,
+    /* "fill_window_ns": Window of the fill rate, nanoseconds (symbol). */
+    CORELANE_LIMIT_FIELD_FILL_WINDOW = 22,
+    /* "max_gross_e9": Largest worst-case gross exposure, billionths of the base currency (firm). */
+    CORELANE_LIMIT_FIELD_MAX_GROSS = 23,
+    /*
+     * "max_net_e9": Largest worst-case net exposure either way, billionths of the base currency
+     * (firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_NET = 24,
+    /*
+     * "max_concentration_bp": Largest share of the gross limit in one instrument, basis points
+     * (firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_CONCENTRATION_BP = 25,
+    /*
+     * "credit_use_bp": Share of the venue's free balance that orders may claim, basis points
+     * (firm).
+     */
+    CORELANE_LIMIT_FIELD_CREDIT_USE_BP = 26,
+    /* "capital_e9": Capital allotted, billionths of the base currency (strategy). */
+    CORELANE_LIMIT_FIELD_CAPITAL = 27,
+    /* "var_limit_e9": Largest value at risk, billionths of the base currency (firm). */
+    CORELANE_LIMIT_FIELD_VAR_LIMIT = 28,
+    /* "max_unknown_orders": Orders whose state is unknown before opening stops (firm). */
+    CORELANE_LIMIT_FIELD_MAX_UNKNOWN_ORDERS = 29,
+    /*
+     * "max_unknown_notional_e9": Value of orders whose state is unknown before opening stops,
+     * billionths of the base currency (firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_UNKNOWN_NOTIONAL = 30,
+    /* "max_daily_loss_e9": Loss of the day, billionths of the base currency (strategy, firm). */
+    CORELANE_LIMIT_FIELD_MAX_DAILY_LOSS = 31,
+    /*
+     * "max_drawdown_e9": Fall from the high-water mark, billionths of the base currency (strategy,
+     * firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_DRAWDOWN = 32,
+    /* "max_loss_streak": Losing round trips in a row (strategy). */
+    CORELANE_LIMIT_FIELD_MAX_LOSS_STREAK = 33,
+    /*
+     * "max_loss_per_min_e9": Loss within one minute, billionths of the base currency (strategy,
+     * firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_LOSS_PER_MIN = 34,
+    /* "message_rate_per_s": Messages per second, sustained (venue). */
+    CORELANE_LIMIT_FIELD_MESSAGE_RATE_PER_S = 35,
+    /* "message_burst": Messages at once (venue). */
+    CORELANE_LIMIT_FIELD_MESSAGE_BURST = 36,
+    /*
+     * "order_share_bp": Share of the message burst that orders may use; the rest is kept for
+     * cancels, basis points (venue).
+     */
+    CORELANE_LIMIT_FIELD_ORDER_SHARE_BP = 37,
+    /*
+     * "max_order_to_trade": Order messages a fill, counted from the hundredth message (strategy).
+     */
+    CORELANE_LIMIT_FIELD_MAX_ORDER_TO_TRADE = 38,
+    /* "max_executions": Fills before an operator must look (strategy). */
+    CORELANE_LIMIT_FIELD_MAX_EXECUTIONS = 39,
+    /* "max_consecutive_rejects": Denials and rejects in a row (strategy). */
+    CORELANE_LIMIT_FIELD_MAX_CONSECUTIVE_REJECTS = 40,
+    /*
+     * "max_daily_turnover_e9": Traded value of the day, billionths of the base currency (strategy,
+     * firm).
+     */
+    CORELANE_LIMIT_FIELD_MAX_DAILY_TURNOVER = 41,
+    /* "max_daily_orders": Orders of the day (strategy, firm). */
+    CORELANE_LIMIT_FIELD_MAX_DAILY_ORDERS = 42,
+    /* "max_risk_age_ns": Oldest reconciliation and risk figures, nanoseconds (firm). */
+    CORELANE_LIMIT_FIELD_MAX_RISK_AGE = 43,
+    /* "max_fx_age_ns": Oldest exchange rate, nanoseconds (firm). */
+    CORELANE_LIMIT_FIELD_MAX_FX_AGE = 44,
+    /* "max_clock_offset_ns": Largest clock error against UTC, nanoseconds (firm). */
+    CORELANE_LIMIT_FIELD_MAX_CLOCK_OFFSET = 45,
+    /* "qty_step_lots": Order quantities are a multiple of this, lots (symbol). */
+    CORELANE_LIMIT_FIELD_QTY_STEP = 46,
+    /* "price_step_ticks": Order prices are a multiple of this, ticks (symbol). */
+    CORELANE_LIMIT_FIELD_PRICE_STEP = 47,
+};
+
+/* Where a limit change comes from. */
+enum corelane_change_source {
+    /* "runtime": An operator at run time: may only tighten. */
+    CORELANE_CHANGE_SOURCE_RUNTIME = 0x52 /* 'R' */,
+    /* "epoch": Part of a limits file between the begin and the commit of its epoch. */
+    CORELANE_CHANGE_SOURCE_EPOCH = 0x45 /* 'E' */,
+};
+
+/* Stage of taking a limits file. */
+enum corelane_epoch_stage {
+    /* "begin": The values of this epoch follow. */
+    CORELANE_EPOCH_STAGE_BEGIN = 0x42 /* 'B' */,
+    /* "commit": All values came: they hold from here. */
+    CORELANE_EPOCH_STAGE_COMMIT = 0x43 /* 'C' */,
+    /* "running": The epoch a session starts with; its values are in the configuration. */
+    CORELANE_EPOCH_STAGE_RUNNING = 0x52 /* 'R' */,
+};
+
+/* A figure the checks need from outside the engine. */
+enum corelane_risk_field {
+    /* "fx-rate": Base currency for one unit of the instrument's quote currency, billionths. */
+    CORELANE_RISK_FIELD_FX_RATE = 1,
+    /* "short-lots": Lots that may be sold short (a locate). */
+    CORELANE_RISK_FIELD_SHORT_LOTS = 2,
+    /* "band-low": Lowest price the venue's band allows, ticks. */
+    CORELANE_RISK_FIELD_BAND_LOW = 3,
+    /* "band-high": Highest price the venue's band allows, ticks. */
+    CORELANE_RISK_FIELD_BAND_HIGH = 4,
+    /* "adv": Average daily volume, lots. */
+    CORELANE_RISK_FIELD_ADV = 5,
+    /* "var": Value at risk of the whole portfolio, billionths of the base currency. */
+    CORELANE_RISK_FIELD_VAR = 6,
+    /*
+     * "var-slope": Change of the value at risk for one lot more of the instrument, billionths of
+     * the base currency; negative for a lot that hedges.
+     */
+    CORELANE_RISK_FIELD_VAR_SLOPE = 7,
+    /* "balance": Free balance at the venue, billionths of the base currency. */
+    CORELANE_RISK_FIELD_BALANCE = 8,
+    /* "audit-fill": How full the audit trail's buffers are, thousandths. */
+    CORELANE_RISK_FIELD_AUDIT_FILL = 9,
+    /* "clock-offset": Largest clock error against UTC, nanoseconds. */
+    CORELANE_RISK_FIELD_CLOCK_OFFSET = 10,
+    /* "wire-count": Approvals the edge has spent. */
+    CORELANE_RISK_FIELD_WIRE_COUNT = 11,
+    /*
+     * "high-water": High-water mark carried over from an earlier session, billionths of the base
+     * currency; of the strategy in the header, or of the firm.
+     */
+    CORELANE_RISK_FIELD_HIGH_WATER = 12,
+    /* "prior-close": Reference price where there is no market yet (the prior close), ticks. */
+    CORELANE_RISK_FIELD_PRIOR_CLOSE = 13,
+};
+
+/* What an alarm is about. */
+enum corelane_alarm_code {
+    /* "UNATTRIBUTED_FILL": A fill that names no order of ours: booked on the instrument. */
+    CORELANE_ALARM_CODE_UNATTRIBUTED_FILL = 1,
+    /* "OVERFILL": More was filled than ordered. */
+    CORELANE_ALARM_CODE_OVERFILL = 2,
+    /* "FILL_AFTER_DONE": A fill of an order that was done. */
+    CORELANE_ALARM_CODE_FILL_AFTER_DONE = 3,
+    /* "CONTRADICTION": The venue contradicts itself or us about an order. */
+    CORELANE_ALARM_CODE_CONTRADICTION = 4,
+    /* "FILL_BUSTED": A fill was taken back. */
+    CORELANE_ALARM_CODE_FILL_BUSTED = 5,
+    /* "ACK_TIMEOUT": No word from the venue about a sent order in time: it is unknown. */
+    CORELANE_ALARM_CODE_ACK_TIMEOUT = 6,
+    /*
+     * "MISSING_AT_VENUE": An order we hold for working is not in the venue's list: it is unknown.
+     */
+    CORELANE_ALARM_CODE_MISSING_AT_VENUE = 7,
+    /* "EXTERNAL_ORDER": The venue lists an order that is not ours. */
+    CORELANE_ALARM_CODE_EXTERNAL_ORDER = 8,
+    /* "FILL_MISMATCH": Filled quantity of an order differs from the venue's. */
+    CORELANE_ALARM_CODE_FILL_MISMATCH = 9,
+    /* "POSITION_MISMATCH": Position differs from the venue's. */
+    CORELANE_ALARM_CODE_POSITION_MISMATCH = 10,
+    /* "RECONCILE_TIMEOUT": A mass status was not answered in time. */
+    CORELANE_ALARM_CODE_RECONCILE_TIMEOUT = 11,
+    /* "CANCEL_UNCONFIRMED": A cancel was not confirmed in time. */
+    CORELANE_ALARM_CODE_CANCEL_UNCONFIRMED = 12,
+    /* "SESSION_LOST": The order session was lost. */
+    CORELANE_ALARM_CODE_SESSION_LOST = 13,
+    /* "DAILY_LOSS": The loss of the day reached its limit. */
+    CORELANE_ALARM_CODE_DAILY_LOSS = 14,
+    /* "DRAWDOWN": The fall from the high-water mark reached its limit. */
+    CORELANE_ALARM_CODE_DRAWDOWN = 15,
+    /* "LOSS_STREAK": Too many losing round trips in a row. */
+    CORELANE_ALARM_CODE_LOSS_STREAK = 16,
+    /* "LOSS_VELOCITY": Too much was lost within a minute. */
+    CORELANE_ALARM_CODE_LOSS_VELOCITY = 17,
+    /* "REPEATED_EXECUTION": A strategy has had as many fills as it may without an operator. */
+    CORELANE_ALARM_CODE_REPEATED_EXECUTION = 18,
+    /* "FILL_RATE": Too much was filled within the window. */
+    CORELANE_ALARM_CODE_FILL_RATE = 19,
+    /* "CONSECUTIVE_REJECTS": Too many denials and rejects in a row. */
+    CORELANE_ALARM_CODE_CONSECUTIVE_REJECTS = 20,
+    /* "WIRE_MISMATCH": Orders on the wire and approvals differ. */
+    CORELANE_ALARM_CODE_WIRE_MISMATCH = 21,
+    /*
+     * "UNPROTECTED": A protective order of a bracket was denied or rejected: the position stands
+     * alone.
+     */
+    CORELANE_ALARM_CODE_UNPROTECTED = 22,
+    /* "ADVICE_REFUSED": An advice was refused. */
+    CORELANE_ALARM_CODE_ADVICE_REFUSED = 23,
+    /* "ADVICE_TAKEN": An advice tightened a limit. */
+    CORELANE_ALARM_CODE_ADVICE_TAKEN = 24,
+    /* "LIMIT_REFUSED": A limit change was refused. */
+    CORELANE_ALARM_CODE_LIMIT_REFUSED = 25,
+    /* "OVERFLOW": A sum left its range: nothing more may be added. */
+    CORELANE_ALARM_CODE_OVERFLOW = 26,
+    /* "PARENT_INCOMPLETE": A parent order ended with quantity left. */
+    CORELANE_ALARM_CODE_PARENT_INCOMPLETE = 27,
+};
+
+/* Who pulled a kill switch. */
+enum corelane_kill_cause {
+    /* "command": A command: operator, process signal or halt file; its reason is in the command. */
+    CORELANE_KILL_CAUSE_COMMAND = 0x43 /* 'C' */,
+    /* "rule": A rule of the engine; the alarm before it says which. */
+    CORELANE_KILL_CAUSE_RULE = 0x52 /* 'R' */,
+};
+
+/* How far a kill has come. */
+enum corelane_kill_stage {
+    /* "latched": Latched: nothing new passes from here. */
+    CORELANE_KILL_STAGE_LATCHED = 0x4c /* 'L' */,
+    /* "confirmed": Every order of the scope is done, on the venue's word. */
+    CORELANE_KILL_STAGE_CONFIRMED = 0x43 /* 'C' */,
+    /* "unconfirmed": Some order was not confirmed in time; it counts on. */
+    CORELANE_KILL_STAGE_UNCONFIRMED = 0x55 /* 'U' */,
+    /* "released": An operator released the latch. */
+    CORELANE_KILL_STAGE_RELEASED = 0x4f /* 'O' */,
 };
 
 /* Every counter of the station. Written by the thread its name begins with. */
@@ -713,32 +1092,44 @@ struct corelane_new_order {
     uint64_t cl_ord_id;
     /* Number of the gate's approval: the next of a sequence without holes. */
     uint64_t approval_seq;
-    /* Limit price, ticks; undefined for a market order. */
+    /* Limit price (44), ticks; undefined for a market or a stop order. */
     int64_t price_ticks;
+    /* Trigger (99), ticks; undefined where the order is no stop. */
+    int64_t stop_px_ticks;
     /* Quantity, lots; positive. */
     int64_t qty_lots;
+    /* When a good-till-date order ends (126), venue clock; undefined for all others. */
+    uint64_t expire_ns;
+    /* The parent this order is a slice of; 0 where it stands for itself. */
+    uint32_t parent_id;
+    /* Orders of one link group cancel each other when one fills; 0 where it is in none. */
+    uint32_t link_id;
     /* Side (54): '1' buy, '2' sell. */
     uint8_t side;
-    /* Type (40): '1' market, '2' limit. */
+    /* Type (40): '1' market, '2' limit, '3' stop, '4' stop-limit. */
     uint8_t ord_type;
-    /* Time in force (59): '1' GTC, '3' IOC, '4' FOK. */
+    /* Time in force (59): '0' day, '1' GTC, '3' IOC, '4' FOK, '6' GTD. */
     uint8_t time_in_force;
-    /* Instruction (18): 0 none, '6' post-only. */
+    /* Instruction (18): 0 none, '6' post-only, 'E' reduce-only. */
     uint8_t exec_inst;
     /* Zero. */
     uint8_t reserved[4];
 };
-CORELANE_SIZE(corelane_new_order, 80);
+CORELANE_SIZE(corelane_new_order, 104);
 CORELANE_AT(corelane_new_order, header, 0);
 CORELANE_AT(corelane_new_order, cl_ord_id, 40);
 CORELANE_AT(corelane_new_order, approval_seq, 48);
 CORELANE_AT(corelane_new_order, price_ticks, 56);
-CORELANE_AT(corelane_new_order, qty_lots, 64);
-CORELANE_AT(corelane_new_order, side, 72);
-CORELANE_AT(corelane_new_order, ord_type, 73);
-CORELANE_AT(corelane_new_order, time_in_force, 74);
-CORELANE_AT(corelane_new_order, exec_inst, 75);
-CORELANE_AT(corelane_new_order, reserved, 76);
+CORELANE_AT(corelane_new_order, stop_px_ticks, 64);
+CORELANE_AT(corelane_new_order, qty_lots, 72);
+CORELANE_AT(corelane_new_order, expire_ns, 80);
+CORELANE_AT(corelane_new_order, parent_id, 88);
+CORELANE_AT(corelane_new_order, link_id, 92);
+CORELANE_AT(corelane_new_order, side, 96);
+CORELANE_AT(corelane_new_order, ord_type, 97);
+CORELANE_AT(corelane_new_order, time_in_force, 98);
+CORELANE_AT(corelane_new_order, exec_inst, 99);
+CORELANE_AT(corelane_new_order, reserved, 100);
 
 /* Cancel a working order. */
 struct corelane_cancel_order {
@@ -1067,13 +1458,16 @@ CORELANE_AT(corelane_advice, source, 76);
 
 /* A command. */
 struct corelane_control {
-    /* Kind 48. */
+    /*
+     * Kind 48; a halt, resume, flatten or rearm concerns the venue, strategy or instrument named
+     * here, or the whole station where none is.
+     */
     struct corelane_frame_header header;
     /* Number of the command, from the sender. */
     uint64_t request_id;
     /* Argument of the command. */
     uint64_t argument;
-    /* Command: 'S', 'H', 'R', 'M' or 'X'. */
+    /* Command. */
     uint8_t command;
     /* Zero. */
     uint8_t reserved[7];
@@ -1210,5 +1604,308 @@ CORELANE_AT(corelane_counters_header, start_ns, 16);
 CORELANE_AT(corelane_counters_header, count, 24);
 CORELANE_AT(corelane_counters_header, wire_version, 28);
 CORELANE_AT(corelane_counters_header, reserved, 32);
+
+/*
+ * A parent order began or ended. It never leaves the station: its slices do, as orders that name
+ * it.
+ */
+struct corelane_parent_order {
+    /* Kind 21. */
+    struct corelane_frame_header header;
+    /* First slice not before, engine time. */
+    uint64_t start_ns;
+    /* Last slice not after, engine time. */
+    uint64_t end_ns;
+    /* Worst price of any slice, ticks. */
+    int64_t limit_px_ticks;
+    /* Whole quantity, lots. */
+    int64_t qty_lots;
+    /* Filled so far, lots. */
+    int64_t cum_qty_lots;
+    /* Still working, in flight or unknown, lots. */
+    int64_t working_lots;
+    /* Number of the parent, from 1. */
+    uint32_t parent_id;
+    /* Slices planned. */
+    uint32_t slices;
+    /* Side (54). */
+    uint8_t side;
+    /* Style: 'T' or 'V'. */
+    uint8_t style;
+    /* State. */
+    uint8_t state;
+    /* Zero. */
+    uint8_t reserved[13];
+};
+CORELANE_SIZE(corelane_parent_order, 112);
+CORELANE_AT(corelane_parent_order, header, 0);
+CORELANE_AT(corelane_parent_order, start_ns, 40);
+CORELANE_AT(corelane_parent_order, end_ns, 48);
+CORELANE_AT(corelane_parent_order, limit_px_ticks, 56);
+CORELANE_AT(corelane_parent_order, qty_lots, 64);
+CORELANE_AT(corelane_parent_order, cum_qty_lots, 72);
+CORELANE_AT(corelane_parent_order, working_lots, 80);
+CORELANE_AT(corelane_parent_order, parent_id, 88);
+CORELANE_AT(corelane_parent_order, slices, 92);
+CORELANE_AT(corelane_parent_order, side, 96);
+CORELANE_AT(corelane_parent_order, style, 97);
+CORELANE_AT(corelane_parent_order, state, 98);
+CORELANE_AT(corelane_parent_order, reserved, 99);
+
+/* Asks for everything open at the venue (FIX AF). */
+struct corelane_mass_status_request {
+    /* Kind 19. */
+    struct corelane_frame_header header;
+    /* Number of the request (584): rises from 1. */
+    uint32_t mass_status_id;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_mass_status_request, 48);
+CORELANE_AT(corelane_mass_status_request, header, 0);
+CORELANE_AT(corelane_mass_status_request, mass_status_id, 40);
+CORELANE_AT(corelane_mass_status_request, reserved, 44);
+
+/* Asks for one order (FIX H). */
+struct corelane_order_status_request {
+    /* Kind 20. */
+    struct corelane_frame_header header;
+    /* The order (11). */
+    uint64_t cl_ord_id;
+    /* The venue's order id (37); undefined before the venue gave one. */
+    uint64_t order_id;
+};
+CORELANE_SIZE(corelane_order_status_request, 56);
+CORELANE_AT(corelane_order_status_request, header, 0);
+CORELANE_AT(corelane_order_status_request, cl_ord_id, 40);
+CORELANE_AT(corelane_order_status_request, order_id, 48);
+
+/* The venue's view of one order: an answer to a mass status or a status request. */
+struct corelane_order_status_report {
+    /* Kind 27; ts_event_ns is the venue's time of the answer. */
+    struct corelane_frame_header header;
+    /* Client order id (11), as the venue has it; undefined where it has none. */
+    uint64_t cl_ord_id;
+    /* The venue's order id (37); undefined where it knows no such order. */
+    uint64_t order_id;
+    /* Limit price (44), ticks; undefined for an order without one. */
+    int64_t price_ticks;
+    /* Order quantity (38), lots. */
+    int64_t qty_lots;
+    /* Filled so far (14), lots. */
+    int64_t cum_qty_lots;
+    /* Still working (151), lots. */
+    int64_t leaves_qty_lots;
+    /* The mass status it belongs to (584); 0 for the answer to a status request. */
+    uint32_t mass_status_id;
+    /* Order state (39); 'U' where the venue knows no such order. */
+    uint8_t ord_status;
+    /* Side (54). */
+    uint8_t side;
+    /* Type (40). */
+    uint8_t ord_type;
+    /* Time in force (59). */
+    uint8_t time_in_force;
+    /* Zero. */
+    uint8_t reserved[8];
+};
+CORELANE_SIZE(corelane_order_status_report, 104);
+CORELANE_AT(corelane_order_status_report, header, 0);
+CORELANE_AT(corelane_order_status_report, cl_ord_id, 40);
+CORELANE_AT(corelane_order_status_report, order_id, 48);
+CORELANE_AT(corelane_order_status_report, price_ticks, 56);
+CORELANE_AT(corelane_order_status_report, qty_lots, 64);
+CORELANE_AT(corelane_order_status_report, cum_qty_lots, 72);
+CORELANE_AT(corelane_order_status_report, leaves_qty_lots, 80);
+CORELANE_AT(corelane_order_status_report, mass_status_id, 88);
+CORELANE_AT(corelane_order_status_report, ord_status, 92);
+CORELANE_AT(corelane_order_status_report, side, 93);
+CORELANE_AT(corelane_order_status_report, ord_type, 94);
+CORELANE_AT(corelane_order_status_report, time_in_force, 95);
+CORELANE_AT(corelane_order_status_report, reserved, 96);
+
+/* The venue's view of one instrument's position (FIX AP). */
+struct corelane_position_report {
+    /* Kind 28. */
+    struct corelane_frame_header header;
+    /* Signed position, lots. */
+    int64_t position_lots;
+    /* Average price of the position, ticks; undefined when flat or not told. */
+    int64_t avg_px_ticks;
+    /* Free balance the venue would let us use, billionths of the quote currency. */
+    int64_t balance_e9;
+    /* Fills the venue has reported for the instrument in this session. */
+    uint64_t fills;
+    /* The mass status it belongs to (584). */
+    uint32_t mass_status_id;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_position_report, 80);
+CORELANE_AT(corelane_position_report, header, 0);
+CORELANE_AT(corelane_position_report, position_lots, 40);
+CORELANE_AT(corelane_position_report, avg_px_ticks, 48);
+CORELANE_AT(corelane_position_report, balance_e9, 56);
+CORELANE_AT(corelane_position_report, fills, 64);
+CORELANE_AT(corelane_position_report, mass_status_id, 72);
+CORELANE_AT(corelane_position_report, reserved, 76);
+
+/* The mass status is complete. */
+struct corelane_mass_status_end {
+    /* Kind 29. */
+    struct corelane_frame_header header;
+    /* Number of the request (584). */
+    uint32_t mass_status_id;
+    /* Order status reports sent for it (911). */
+    uint32_t orders;
+    /* Position reports sent for it. */
+    uint32_t positions;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_mass_status_end, 56);
+CORELANE_AT(corelane_mass_status_end, header, 0);
+CORELANE_AT(corelane_mass_status_end, mass_status_id, 40);
+CORELANE_AT(corelane_mass_status_end, orders, 44);
+CORELANE_AT(corelane_mass_status_end, positions, 48);
+CORELANE_AT(corelane_mass_status_end, reserved, 52);
+
+/* The order session with a venue came up or went down. */
+struct corelane_venue_session {
+    /* Kind 30; the venue is in the header. */
+    struct corelane_frame_header header;
+    /* 'U' up, 'D' down. */
+    uint8_t state;
+    /* 1 where the venue cancels what works when the session goes down. */
+    uint8_t cancels_on_disconnect;
+    /* Zero. */
+    uint8_t reserved[6];
+};
+CORELANE_SIZE(corelane_venue_session, 48);
+CORELANE_AT(corelane_venue_session, header, 0);
+CORELANE_AT(corelane_venue_session, state, 40);
+CORELANE_AT(corelane_venue_session, cancels_on_disconnect, 41);
+CORELANE_AT(corelane_venue_session, reserved, 42);
+
+/* A figure the checks need from outside. */
+struct corelane_risk_input {
+    /* Kind 41; instrument, strategy or venue as the field needs. */
+    struct corelane_frame_header header;
+    /* The figure, in the field's unit. */
+    int64_t value;
+    /* Field. */
+    uint8_t field;
+    /* Zero. */
+    uint8_t reserved[7];
+};
+CORELANE_SIZE(corelane_risk_input, 56);
+CORELANE_AT(corelane_risk_input, header, 0);
+CORELANE_AT(corelane_risk_input, value, 40);
+CORELANE_AT(corelane_risk_input, field, 48);
+CORELANE_AT(corelane_risk_input, reserved, 49);
+
+/* One limit becomes another value. */
+struct corelane_limit_change {
+    /* Kind 50; instrument, strategy or venue as the scope needs. */
+    struct corelane_frame_header header;
+    /* The new value, in the field's unit. */
+    int64_t value;
+    /* Number of the change, from the sender. */
+    uint64_t change_id;
+    /* Field. */
+    uint16_t field;
+    /* Scope: 'F', 'V', 'S' or 'Y'. */
+    uint8_t scope;
+    /* Source: 'R' run time, 'E' part of an epoch. */
+    uint8_t source;
+    /* Zero. */
+    uint8_t reserved[4];
+};
+CORELANE_SIZE(corelane_limit_change, 64);
+CORELANE_AT(corelane_limit_change, header, 0);
+CORELANE_AT(corelane_limit_change, value, 40);
+CORELANE_AT(corelane_limit_change, change_id, 48);
+CORELANE_AT(corelane_limit_change, field, 56);
+CORELANE_AT(corelane_limit_change, scope, 58);
+CORELANE_AT(corelane_limit_change, source, 59);
+CORELANE_AT(corelane_limit_change, reserved, 60);
+
+/* A limits file, identified. */
+struct corelane_limits_epoch {
+    /* Kind 51. */
+    struct corelane_frame_header header;
+    /* Epoch: rises with every file. */
+    uint64_t epoch;
+    /* SHA-256 of the file, lower-case hex. */
+    uint8_t sha256[64];
+    /* Stage: 'B', 'C' or 'R'. */
+    uint8_t stage;
+    /* Zero. */
+    uint8_t reserved[7];
+};
+CORELANE_SIZE(corelane_limits_epoch, 120);
+CORELANE_AT(corelane_limits_epoch, header, 0);
+CORELANE_AT(corelane_limits_epoch, epoch, 40);
+CORELANE_AT(corelane_limits_epoch, sha256, 48);
+CORELANE_AT(corelane_limits_epoch, stage, 112);
+CORELANE_AT(corelane_limits_epoch, reserved, 113);
+
+/* Something an operator must know. */
+struct corelane_alarm {
+    /* Kind 60; instrument, strategy and venue as far as they are concerned. */
+    struct corelane_frame_header header;
+    /* The order concerned; undefined where there is none. */
+    uint64_t cl_ord_id;
+    /* The limit or our view, in the alarm's unit. */
+    int64_t limit;
+    /* What was found. */
+    int64_t actual;
+    /* Code. */
+    uint8_t code;
+    /* Zero. */
+    uint8_t reserved[7];
+};
+CORELANE_SIZE(corelane_alarm, 72);
+CORELANE_AT(corelane_alarm, header, 0);
+CORELANE_AT(corelane_alarm, cl_ord_id, 40);
+CORELANE_AT(corelane_alarm, limit, 48);
+CORELANE_AT(corelane_alarm, actual, 56);
+CORELANE_AT(corelane_alarm, code, 64);
+CORELANE_AT(corelane_alarm, reserved, 65);
+
+/* A kill switch moved, or the cancels it caused are settled. */
+struct corelane_kill_report {
+    /* Kind 61; instrument, strategy or venue as the scope needs. */
+    struct corelane_frame_header header;
+    /* Worst-case gross exposure left in the scope, billionths of the base currency. */
+    int64_t residual_e9;
+    /* Orders that are not done. */
+    uint32_t working;
+    /* Orders whose state is unknown. */
+    uint32_t unknown;
+    /* Cancels sent for this kill so far. */
+    uint32_t cancels;
+    /* Instruments with a position that is not flat. */
+    uint32_t positions;
+    /* Scope. */
+    uint8_t scope;
+    /* Cause. */
+    uint8_t cause;
+    /* Stage. */
+    uint8_t stage;
+    /* Zero. */
+    uint8_t reserved[13];
+};
+CORELANE_SIZE(corelane_kill_report, 80);
+CORELANE_AT(corelane_kill_report, header, 0);
+CORELANE_AT(corelane_kill_report, residual_e9, 40);
+CORELANE_AT(corelane_kill_report, working, 48);
+CORELANE_AT(corelane_kill_report, unknown, 52);
+CORELANE_AT(corelane_kill_report, cancels, 56);
+CORELANE_AT(corelane_kill_report, positions, 60);
+CORELANE_AT(corelane_kill_report, scope, 64);
+CORELANE_AT(corelane_kill_report, cause, 65);
+CORELANE_AT(corelane_kill_report, stage, 66);
+CORELANE_AT(corelane_kill_report, reserved, 67);
 
 #endif /* CORELANE_H */

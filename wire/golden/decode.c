@@ -218,8 +218,16 @@ static void print_new_order(const uint8_t *bytes)
     printf("%" PRIu64, (uint64_t)f.approval_seq);
     printf(",\"price_ticks\":");
     printf("%" PRId64, (int64_t)f.price_ticks);
+    printf(",\"stop_px_ticks\":");
+    printf("%" PRId64, (int64_t)f.stop_px_ticks);
     printf(",\"qty_lots\":");
     printf("%" PRId64, (int64_t)f.qty_lots);
+    printf(",\"expire_ns\":");
+    printf("%" PRIu64, (uint64_t)f.expire_ns);
+    printf(",\"parent_id\":");
+    printf("%" PRIu64, (uint64_t)f.parent_id);
+    printf(",\"link_id\":");
+    printf("%" PRIu64, (uint64_t)f.link_id);
     printf(",\"side\":");
     printf("%" PRIu64, (uint64_t)f.side);
     printf(",\"ord_type\":");
@@ -571,6 +579,240 @@ static void print_session_end(const uint8_t *bytes)
     putchar('}');
 }
 
+static void print_parent_order(const uint8_t *bytes)
+{
+    struct corelane_parent_order f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"parent-order\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"start_ns\":");
+    printf("%" PRIu64, (uint64_t)f.start_ns);
+    printf(",\"end_ns\":");
+    printf("%" PRIu64, (uint64_t)f.end_ns);
+    printf(",\"limit_px_ticks\":");
+    printf("%" PRId64, (int64_t)f.limit_px_ticks);
+    printf(",\"qty_lots\":");
+    printf("%" PRId64, (int64_t)f.qty_lots);
+    printf(",\"cum_qty_lots\":");
+    printf("%" PRId64, (int64_t)f.cum_qty_lots);
+    printf(",\"working_lots\":");
+    printf("%" PRId64, (int64_t)f.working_lots);
+    printf(",\"parent_id\":");
+    printf("%" PRIu64, (uint64_t)f.parent_id);
+    printf(",\"slices\":");
+    printf("%" PRIu64, (uint64_t)f.slices);
+    printf(",\"side\":");
+    printf("%" PRIu64, (uint64_t)f.side);
+    printf(",\"style\":");
+    printf("%" PRIu64, (uint64_t)f.style);
+    printf(",\"state\":");
+    printf("%" PRIu64, (uint64_t)f.state);
+    putchar('}');
+}
+
+static void print_mass_status_request(const uint8_t *bytes)
+{
+    struct corelane_mass_status_request f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"mass-status-request\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"mass_status_id\":");
+    printf("%" PRIu64, (uint64_t)f.mass_status_id);
+    putchar('}');
+}
+
+static void print_order_status_request(const uint8_t *bytes)
+{
+    struct corelane_order_status_request f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"order-status-request\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"cl_ord_id\":");
+    printf("%" PRIu64, (uint64_t)f.cl_ord_id);
+    printf(",\"order_id\":");
+    printf("%" PRIu64, (uint64_t)f.order_id);
+    putchar('}');
+}
+
+static void print_order_status_report(const uint8_t *bytes)
+{
+    struct corelane_order_status_report f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"order-status-report\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"cl_ord_id\":");
+    printf("%" PRIu64, (uint64_t)f.cl_ord_id);
+    printf(",\"order_id\":");
+    printf("%" PRIu64, (uint64_t)f.order_id);
+    printf(",\"price_ticks\":");
+    printf("%" PRId64, (int64_t)f.price_ticks);
+    printf(",\"qty_lots\":");
+    printf("%" PRId64, (int64_t)f.qty_lots);
+    printf(",\"cum_qty_lots\":");
+    printf("%" PRId64, (int64_t)f.cum_qty_lots);
+    printf(",\"leaves_qty_lots\":");
+    printf("%" PRId64, (int64_t)f.leaves_qty_lots);
+    printf(",\"mass_status_id\":");
+    printf("%" PRIu64, (uint64_t)f.mass_status_id);
+    printf(",\"ord_status\":");
+    printf("%" PRIu64, (uint64_t)f.ord_status);
+    printf(",\"side\":");
+    printf("%" PRIu64, (uint64_t)f.side);
+    printf(",\"ord_type\":");
+    printf("%" PRIu64, (uint64_t)f.ord_type);
+    printf(",\"time_in_force\":");
+    printf("%" PRIu64, (uint64_t)f.time_in_force);
+    putchar('}');
+}
+
+static void print_position_report(const uint8_t *bytes)
+{
+    struct corelane_position_report f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"position-report\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"position_lots\":");
+    printf("%" PRId64, (int64_t)f.position_lots);
+    printf(",\"avg_px_ticks\":");
+    printf("%" PRId64, (int64_t)f.avg_px_ticks);
+    printf(",\"balance_e9\":");
+    printf("%" PRId64, (int64_t)f.balance_e9);
+    printf(",\"fills\":");
+    printf("%" PRIu64, (uint64_t)f.fills);
+    printf(",\"mass_status_id\":");
+    printf("%" PRIu64, (uint64_t)f.mass_status_id);
+    putchar('}');
+}
+
+static void print_mass_status_end(const uint8_t *bytes)
+{
+    struct corelane_mass_status_end f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"mass-status-end\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"mass_status_id\":");
+    printf("%" PRIu64, (uint64_t)f.mass_status_id);
+    printf(",\"orders\":");
+    printf("%" PRIu64, (uint64_t)f.orders);
+    printf(",\"positions\":");
+    printf("%" PRIu64, (uint64_t)f.positions);
+    putchar('}');
+}
+
+static void print_venue_session(const uint8_t *bytes)
+{
+    struct corelane_venue_session f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"venue-session\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"state\":");
+    printf("%" PRIu64, (uint64_t)f.state);
+    printf(",\"cancels_on_disconnect\":");
+    printf("%" PRIu64, (uint64_t)f.cancels_on_disconnect);
+    putchar('}');
+}
+
+static void print_risk_input(const uint8_t *bytes)
+{
+    struct corelane_risk_input f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"risk-input\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"value\":");
+    printf("%" PRId64, (int64_t)f.value);
+    printf(",\"field\":");
+    printf("%" PRIu64, (uint64_t)f.field);
+    putchar('}');
+}
+
+static void print_limit_change(const uint8_t *bytes)
+{
+    struct corelane_limit_change f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"limit-change\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"value\":");
+    printf("%" PRId64, (int64_t)f.value);
+    printf(",\"change_id\":");
+    printf("%" PRIu64, (uint64_t)f.change_id);
+    printf(",\"field\":");
+    printf("%" PRIu64, (uint64_t)f.field);
+    printf(",\"scope\":");
+    printf("%" PRIu64, (uint64_t)f.scope);
+    printf(",\"source\":");
+    printf("%" PRIu64, (uint64_t)f.source);
+    putchar('}');
+}
+
+static void print_limits_epoch(const uint8_t *bytes)
+{
+    struct corelane_limits_epoch f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"limits-epoch\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"epoch\":");
+    printf("%" PRIu64, (uint64_t)f.epoch);
+    printf(",\"sha256\":");
+    print_text(f.sha256, sizeof f.sha256);
+    printf(",\"stage\":");
+    printf("%" PRIu64, (uint64_t)f.stage);
+    putchar('}');
+}
+
+static void print_alarm(const uint8_t *bytes)
+{
+    struct corelane_alarm f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"alarm\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"cl_ord_id\":");
+    printf("%" PRIu64, (uint64_t)f.cl_ord_id);
+    printf(",\"limit\":");
+    printf("%" PRId64, (int64_t)f.limit);
+    printf(",\"actual\":");
+    printf("%" PRId64, (int64_t)f.actual);
+    printf(",\"code\":");
+    printf("%" PRIu64, (uint64_t)f.code);
+    putchar('}');
+}
+
+static void print_kill_report(const uint8_t *bytes)
+{
+    struct corelane_kill_report f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"kill-report\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"residual_e9\":");
+    printf("%" PRId64, (int64_t)f.residual_e9);
+    printf(",\"working\":");
+    printf("%" PRIu64, (uint64_t)f.working);
+    printf(",\"unknown\":");
+    printf("%" PRIu64, (uint64_t)f.unknown);
+    printf(",\"cancels\":");
+    printf("%" PRIu64, (uint64_t)f.cancels);
+    printf(",\"positions\":");
+    printf("%" PRIu64, (uint64_t)f.positions);
+    printf(",\"scope\":");
+    printf("%" PRIu64, (uint64_t)f.scope);
+    printf(",\"cause\":");
+    printf("%" PRIu64, (uint64_t)f.cause);
+    printf(",\"stage\":");
+    printf("%" PRIu64, (uint64_t)f.stage);
+    putchar('}');
+}
+
 static int print_frame(const uint8_t *bytes, uint16_t kind)
 {
     switch (kind) {
@@ -645,6 +887,42 @@ static int print_frame(const uint8_t *bytes, uint16_t kind)
         return 0;
     case CORELANE_FRAME_KIND_SESSION_END:
         print_session_end(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_PARENT_ORDER:
+        print_parent_order(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_MASS_STATUS_REQUEST:
+        print_mass_status_request(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_ORDER_STATUS_REQUEST:
+        print_order_status_request(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_ORDER_STATUS_REPORT:
+        print_order_status_report(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_POSITION_REPORT:
+        print_position_report(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_MASS_STATUS_END:
+        print_mass_status_end(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_VENUE_SESSION:
+        print_venue_session(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_RISK_INPUT:
+        print_risk_input(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_LIMIT_CHANGE:
+        print_limit_change(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_LIMITS_EPOCH:
+        print_limits_epoch(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_ALARM:
+        print_alarm(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_KILL_REPORT:
+        print_kill_report(bytes);
         return 0;
     default:
         return 1;

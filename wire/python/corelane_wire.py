@@ -338,7 +338,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0x7400982b02529e08
+SCHEMA_HASH = 0xbc5cf2a38ac86ae9
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -394,20 +394,32 @@ class FrameKind(_Code):
     NEW_ORDER = 16, "new-order"
     CANCEL_ORDER = 17, "cancel-order"
     REPLACE_ORDER = 18, "replace-order"
+    MASS_STATUS_REQUEST = 19, "mass-status-request"
+    ORDER_STATUS_REQUEST = 20, "order-status-request"
+    PARENT_ORDER = 21, "parent-order"
     EXECUTION_REPORT = 24, "execution-report"
     CANCEL_REJECT = 25, "cancel-reject"
     DENIED = 26, "denied"
+    ORDER_STATUS_REPORT = 27, "order-status-report"
+    POSITION_REPORT = 28, "position-report"
+    MASS_STATUS_END = 29, "mass-status-end"
+    VENUE_SESSION = 30, "venue-session"
     SIGNAL_REQUEST = 32, "signal-request"
     SIGNAL_RESPONSE = 33, "signal-response"
     HELLO = 34, "hello"
     HELLO_ACK = 35, "hello-ack"
     ADVICE = 40, "advice"
+    RISK_INPUT = 41, "risk-input"
     CONTROL = 48, "control"
     CONTROL_REPLY = 49, "control-reply"
+    LIMIT_CHANGE = 50, "limit-change"
+    LIMITS_EPOCH = 51, "limits-epoch"
     TIMER = 56, "timer"
     MODE_CHANGE = 57, "mode-change"
     SESSION_START = 58, "session-start"
     SESSION_END = 59, "session-end"
+    ALARM = 60, "alarm"
+    KILL_REPORT = 61, "kill-report"
 
 
 class InstrumentType(_Code):
@@ -486,17 +498,25 @@ class OrdType(_Code):
     MARKET = ord("1"), "market"
     #: Limit.
     LIMIT = ord("2"), "limit"
+    #: Stop: becomes a market order when the market trades at or through the trigger.
+    STOP = ord("3"), "stop"
+    #: Stop-limit: becomes a limit order when the market trades at or through the trigger.
+    STOP_LIMIT = ord("4"), "stop-limit"
 
 
 class TimeInForce(_Code):
     """Time in force (FIX 59)."""
 
+    #: Day: until the venue's session ends.
+    DAY = ord("0"), "day"
     #: Good till cancel.
     GTC = ord("1"), "gtc"
     #: Immediate or cancel.
     IOC = ord("3"), "ioc"
     #: Fill or kill.
     FOK = ord("4"), "fok"
+    #: Good till date: until the moment in the order.
+    GTD = ord("6"), "gtd"
 
 
 class ExecInst(_Code):
@@ -506,6 +526,8 @@ class ExecInst(_Code):
     NONE = 0, "none"
     #: Participate, do not initiate: post-only.
     POST_ONLY = ord("6"), "post-only"
+    #: Do not increase: reduce-only.
+    REDUCE_ONLY = ord("E"), "reduce-only"
 
 
 class ExecType(_Code):
@@ -598,6 +620,14 @@ class RejectReason(_Code):
     MARKET_CLOSED = 15, "market-closed"
     #: No liquidity for a market or fill-or-kill order.
     NO_LIQUIDITY = 16, "no-liquidity"
+    #: A reduce-only order would have opened or enlarged a position.
+    WOULD_INCREASE = 17, "would-increase"
+    #: The trigger has been passed already.
+    WRONG_TRIGGER = 18, "wrong-trigger"
+    #: The expiry lies in the past.
+    EXPIRED = 19, "expired"
+    #: More messages than the session may send.
+    THROTTLED = 20, "throttled"
 
 
 class SignalStatus(_Code):
@@ -669,6 +699,20 @@ class Command(_Code):
     MODE = ord("M"), "mode"
     #: End the session in good order.
     SHUTDOWN = ord("X"), "shutdown"
+    #: Close every position with reduce-only orders, in REDUCING.
+    FLATTEN = ord("F"), "flatten"
+    #: Let a disabled strategy trade again, with a reason.
+    REARM = ord("A"), "rearm"
+    #: Begin a new trading day: the day's counts and losses start anew, with a reason.
+    ROLL = ord("D"), "roll"
+    #: Take an external order over: argument is the venue's order id.
+    ADOPT = ord("O"), "adopt"
+    #: Take the venue's positions for ours, with a reason.
+    ACCEPT = ord("P"), "accept"
+    #: Listen no more to an advice source: argument is its index.
+    MUTE = ord("U"), "mute"
+    #: The model whose scores may be used from here: argument is its hash.
+    MODEL = ord("G"), "model"
 
 
 class ReplyCode(_Code):
@@ -699,6 +743,287 @@ class Mode(_Code):
     DRAINING = ord("N"), "DRAINING"
     #: Stopped; only an operator leads out.
     HALTED = ord("H"), "HALTED"
+
+
+class ParentStyle(_Code):
+    """How a parent order is sliced."""
+
+    #: Equal slices over equal times.
+    TWAP = ord("T"), "twap"
+    #: Slices in proportion to a volume curve.
+    VWAP = ord("V"), "vwap"
+
+
+class ParentState(_Code):
+    """Where a parent order stands."""
+
+    #: Taken up.
+    STARTED = ord("S"), "started"
+    #: All of it is filled.
+    FILLED = ord("F"), "filled"
+    #: Its time is over with quantity left.
+    EXPIRED = ord("E"), "expired"
+    #: Stopped by its strategy, a kill or a mode.
+    CANCELED = ord("C"), "canceled"
+
+
+class SessionState(_Code):
+    """State of the order session with a venue."""
+
+    #: Logged on: orders can be sent and reports come.
+    UP = ord("U"), "up"
+    #: Lost: what was sent may or may not have arrived.
+    DOWN = ord("D"), "down"
+
+
+class Scope(_Code):
+    """What a limit row or a kill switch covers."""
+
+    #: The whole station.
+    FIRM = ord("F"), "firm"
+    #: One venue.
+    VENUE = ord("V"), "venue"
+    #: One strategy.
+    STRATEGY = ord("S"), "strategy"
+    #: One instrument.
+    SYMBOL = ord("Y"), "symbol"
+
+
+class LimitField(_Code):
+    """A limit. The number is stable; which scopes have it stands in brackets."""
+
+    #: Largest order, lots (symbol).
+    MAX_ORDER_QTY = 1, "max_order_qty_lots"
+    #: Largest order value, billionths of the quote currency (symbol) or of the base currency
+    #: (firm).
+    MAX_ORDER_NOTIONAL = 2, "max_order_notional_e9"
+    #: Largest order as a share of the average daily volume, basis points (symbol).
+    MAX_ADV_BP = 3, "max_adv_bp"
+    #: Largest order as a share of the displayed depth it would take from, basis points (symbol).
+    MAX_DEPTH_BP = 4, "max_depth_bp"
+    #: Farthest a price may lie from the reference, basis points (symbol).
+    PRICE_COLLAR_BP = 5, "price_collar_bp"
+    #: The collar is at least this wide, ticks (symbol).
+    PRICE_COLLAR_TICKS = 6, "price_collar_ticks"
+    #: Farthest a price may lie beyond the opposite touch, ticks (symbol).
+    MAX_AGGRESSION_TICKS = 7, "max_aggression_ticks"
+    #: Largest long position, lots (symbol, strategy).
+    MAX_LONG = 8, "max_long_lots"
+    #: Largest short position, lots (symbol, strategy).
+    MAX_SHORT = 9, "max_short_lots"
+    #: Most orders that are not done (symbol, strategy, venue, firm).
+    MAX_OPEN_ORDERS = 10, "max_open_orders"
+    #: Largest value of orders that are not done, billionths (symbol: quote currency; firm: base
+    #: currency).
+    MAX_OPEN_NOTIONAL = 11, "max_open_notional_e9"
+    #: Oldest market data an order may be based on, nanoseconds (symbol).
+    MAX_MARKET_AGE = 12, "max_market_age_ns"
+    #: Widest spread, ticks (symbol).
+    MAX_SPREAD_TICKS = 13, "max_spread_ticks"
+    #: Widest spread, medians of the spread (symbol).
+    MAX_SPREAD_MEDIANS = 14, "max_spread_medians"
+    #: Requests that may have gone unanswered since the one the score answers (symbol).
+    MAX_SIGNAL_LAG = 15, "max_signal_lag"
+    #: Equal scores in a row (symbol).
+    MAX_SIGNAL_REPEATS = 16, "max_signal_repeats"
+    #: New and amended orders per second, sustained (symbol, strategy, venue).
+    ORDER_RATE_PER_S = 17, "order_rate_per_s"
+    #: New and amended orders at once (symbol, strategy, venue).
+    ORDER_BURST = 18, "order_burst"
+    #: Equal orders within the duplicate window (symbol).
+    MAX_DUPLICATES = 19, "max_duplicates"
+    #: Window in which equal orders count as duplicates, nanoseconds (symbol).
+    DUPLICATE_WINDOW = 20, "duplicate_window_ns"
+    #: Lots filled within the fill window (symbol).
+    MAX_FILL_LOTS = 21, "max_fill_lots"
+    #: Window of the fill rate, nanoseconds (symbol).
+    FILL_WINDOW = 22, "fill_window_ns"
+    #: Largest worst-case gross exposure, billionths of the base currency (firm).
+    MAX_GROSS = 23, "max_gross_e9"
+    #: Largest worst-case net exposure either way, billionths of the base currency (firm).
+    MAX_NET = 24, "max_net_e9"
+    #: Largest share of the gross limit in one instrument, basis points (firm).
+    MAX_CONCENTRATION_BP = 25, "max_concentration_bp"
+    #: Share of the venue's free balance that orders may claim, basis points (firm).
+    CREDIT_USE_BP = 26, "credit_use_bp"
+    #: Capital allotted, billionths of the base currency (strategy).
+    CAPITAL = 27, "capital_e9"
+    #: Largest value at risk, billionths of the base currency (firm).
+    VAR_LIMIT = 28, "var_limit_e9"
+    #: Orders whose state is unknown before opening stops (firm).
+    MAX_UNKNOWN_ORDERS = 29, "max_unknown_orders"
+    #: Value of orders whose state is unknown before opening stops, billionths of the base currency
+    #: (firm).
+    MAX_UNKNOWN_NOTIONAL = 30, "max_unknown_notional_e9"
+    #: Loss of the day, billionths of the base currency (strategy, firm).
+    MAX_DAILY_LOSS = 31, "max_daily_loss_e9"
+    #: Fall from the high-water mark, billionths of the base currency (strategy, firm).
+    MAX_DRAWDOWN = 32, "max_drawdown_e9"
+    #: Losing round trips in a row (strategy).
+    MAX_LOSS_STREAK = 33, "max_loss_streak"
+    #: Loss within one minute, billionths of the base currency (strategy, firm).
+    MAX_LOSS_PER_MIN = 34, "max_loss_per_min_e9"
+    #: Messages per second, sustained (venue).
+    MESSAGE_RATE_PER_S = 35, "message_rate_per_s"
+    #: Messages at once (venue).
+    MESSAGE_BURST = 36, "message_burst"
+    #: Share of the message burst that orders may use; the rest is kept for cancels, basis points
+    #: (venue).
+    ORDER_SHARE_BP = 37, "order_share_bp"
+    #: Order messages a fill, counted from the hundredth message (strategy).
+    MAX_ORDER_TO_TRADE = 38, "max_order_to_trade"
+    #: Fills before an operator must look (strategy).
+    MAX_EXECUTIONS = 39, "max_executions"
+    #: Denials and rejects in a row (strategy).
+    MAX_CONSECUTIVE_REJECTS = 40, "max_consecutive_rejects"
+    #: Traded value of the day, billionths of the base currency (strategy, firm).
+    MAX_DAILY_TURNOVER = 41, "max_daily_turnover_e9"
+    #: Orders of the day (strategy, firm).
+    MAX_DAILY_ORDERS = 42, "max_daily_orders"
+    #: Oldest reconciliation and risk figures, nanoseconds (firm).
+    MAX_RISK_AGE = 43, "max_risk_age_ns"
+    #: Oldest exchange rate, nanoseconds (firm).
+    MAX_FX_AGE = 44, "max_fx_age_ns"
+    #: Largest clock error against UTC, nanoseconds (firm).
+    MAX_CLOCK_OFFSET = 45, "max_clock_offset_ns"
+    #: Order quantities are a multiple of this, lots (symbol).
+    QTY_STEP = 46, "qty_step_lots"
+    #: Order prices are a multiple of this, ticks (symbol).
+    PRICE_STEP = 47, "price_step_ticks"
+
+
+class ChangeSource(_Code):
+    """Where a limit change comes from."""
+
+    #: An operator at run time: may only tighten.
+    RUNTIME = ord("R"), "runtime"
+    #: Part of a limits file between the begin and the commit of its epoch.
+    EPOCH = ord("E"), "epoch"
+
+
+class EpochStage(_Code):
+    """Stage of taking a limits file."""
+
+    #: The values of this epoch follow.
+    BEGIN = ord("B"), "begin"
+    #: All values came: they hold from here.
+    COMMIT = ord("C"), "commit"
+    #: The epoch a session starts with; its values are in the configuration.
+    RUNNING = ord("R"), "running"
+
+
+class RiskField(_Code):
+    """A figure the checks need from outside the engine."""
+
+    #: Base currency for one unit of the instrument's quote currency, billionths.
+    FX_RATE = 1, "fx-rate"
+    #: Lots that may be sold short (a locate).
+    SHORT_LOTS = 2, "short-lots"
+    #: Lowest price the venue's band allows, ticks.
+    BAND_LOW = 3, "band-low"
+    #: Highest price the venue's band allows, ticks.
+    BAND_HIGH = 4, "band-high"
+    #: Average daily volume, lots.
+    ADV = 5, "adv"
+    #: Value at risk of the whole portfolio, billionths of the base currency.
+    VAR = 6, "var"
+    #: Change of the value at risk for one lot more of the instrument, billionths of the base
+    #: currency; negative for a lot that hedges.
+    VAR_SLOPE = 7, "var-slope"
+    #: Free balance at the venue, billionths of the base currency.
+    BALANCE = 8, "balance"
+    #: How full the audit trail's buffers are, thousandths.
+    AUDIT_FILL = 9, "audit-fill"
+    #: Largest clock error against UTC, nanoseconds.
+    CLOCK_OFFSET = 10, "clock-offset"
+    #: Approvals the edge has spent.
+    WIRE_COUNT = 11, "wire-count"
+    #: High-water mark carried over from an earlier session, billionths of the base currency; of the
+    #: strategy in the header, or of the firm.
+    HIGH_WATER = 12, "high-water"
+    #: Reference price where there is no market yet (the prior close), ticks.
+    PRIOR_CLOSE = 13, "prior-close"
+
+
+class AlarmCode(_Code):
+    """What an alarm is about."""
+
+    #: A fill that names no order of ours: booked on the instrument.
+    UNATTRIBUTED_FILL = 1, "UNATTRIBUTED_FILL"
+    #: More was filled than ordered.
+    OVERFILL = 2, "OVERFILL"
+    #: A fill of an order that was done.
+    FILL_AFTER_DONE = 3, "FILL_AFTER_DONE"
+    #: The venue contradicts itself or us about an order.
+    CONTRADICTION = 4, "CONTRADICTION"
+    #: A fill was taken back.
+    FILL_BUSTED = 5, "FILL_BUSTED"
+    #: No word from the venue about a sent order in time: it is unknown.
+    ACK_TIMEOUT = 6, "ACK_TIMEOUT"
+    #: An order we hold for working is not in the venue's list: it is unknown.
+    MISSING_AT_VENUE = 7, "MISSING_AT_VENUE"
+    #: The venue lists an order that is not ours.
+    EXTERNAL_ORDER = 8, "EXTERNAL_ORDER"
+    #: Filled quantity of an order differs from the venue's.
+    FILL_MISMATCH = 9, "FILL_MISMATCH"
+    #: Position differs from the venue's.
+    POSITION_MISMATCH = 10, "POSITION_MISMATCH"
+    #: A mass status was not answered in time.
+    RECONCILE_TIMEOUT = 11, "RECONCILE_TIMEOUT"
+    #: A cancel was not confirmed in time.
+    CANCEL_UNCONFIRMED = 12, "CANCEL_UNCONFIRMED"
+    #: The order session was lost.
+    SESSION_LOST = 13, "SESSION_LOST"
+    #: The loss of the day reached its limit.
+    DAILY_LOSS = 14, "DAILY_LOSS"
+    #: The fall from the high-water mark reached its limit.
+    DRAWDOWN = 15, "DRAWDOWN"
+    #: Too many losing round trips in a row.
+    LOSS_STREAK = 16, "LOSS_STREAK"
+    #: Too much was lost within a minute.
+    LOSS_VELOCITY = 17, "LOSS_VELOCITY"
+    #: A strategy has had as many fills as it may without an operator.
+    REPEATED_EXECUTION = 18, "REPEATED_EXECUTION"
+    #: Too much was filled within the window.
+    FILL_RATE = 19, "FILL_RATE"
+    #: Too many denials and rejects in a row.
+    CONSECUTIVE_REJECTS = 20, "CONSECUTIVE_REJECTS"
+    #: Orders on the wire and approvals differ.
+    WIRE_MISMATCH = 21, "WIRE_MISMATCH"
+    #: A protective order of a bracket was denied or rejected: the position stands alone.
+    UNPROTECTED = 22, "UNPROTECTED"
+    #: An advice was refused.
+    ADVICE_REFUSED = 23, "ADVICE_REFUSED"
+    #: An advice tightened a limit.
+    ADVICE_TAKEN = 24, "ADVICE_TAKEN"
+    #: A limit change was refused.
+    LIMIT_REFUSED = 25, "LIMIT_REFUSED"
+    #: A sum left its range: nothing more may be added.
+    OVERFLOW = 26, "OVERFLOW"
+    #: A parent order ended with quantity left.
+    PARENT_INCOMPLETE = 27, "PARENT_INCOMPLETE"
+
+
+class KillCause(_Code):
+    """Who pulled a kill switch."""
+
+    #: A command: operator, process signal or halt file; its reason is in the command.
+    COMMAND = ord("C"), "command"
+    #: A rule of the engine; the alarm before it says which.
+    RULE = ord("R"), "rule"
+
+
+class KillStage(_Code):
+    """How far a kill has come."""
+
+    #: Latched: nothing new passes from here.
+    LATCHED = ord("L"), "latched"
+    #: Every order of the scope is done, on the venue's word.
+    CONFIRMED = ord("C"), "confirmed"
+    #: Some order was not confirmed in time; it counts on.
+    UNCONFIRMED = ord("U"), "unconfirmed"
+    #: An operator released the latch.
+    RELEASED = ord("O"), "released"
 
 
 class Counter(_Code):
@@ -961,17 +1286,25 @@ class NewOrder(Frame):
     cl_ord_id: int
     #: Number of the gate's approval: the next of a sequence without holes.
     approval_seq: int
-    #: Limit price, ticks; undefined for a market order.
+    #: Limit price (44), ticks; undefined for a market or a stop order.
     price_ticks: int
+    #: Trigger (99), ticks; undefined where the order is no stop.
+    stop_px_ticks: int
     #: Quantity, lots; positive.
     qty_lots: int
+    #: When a good-till-date order ends (126), venue clock; undefined for all others.
+    expire_ns: int
+    #: The parent this order is a slice of; 0 where it stands for itself.
+    parent_id: int
+    #: Orders of one link group cancel each other when one fills; 0 where it is in none.
+    link_id: int
     #: Side (54): '1' buy, '2' sell.
     side: int
-    #: Type (40): '1' market, '2' limit.
+    #: Type (40): '1' market, '2' limit, '3' stop, '4' stop-limit.
     ord_type: int
-    #: Time in force (59): '1' GTC, '3' IOC, '4' FOK.
+    #: Time in force (59): '0' day, '1' GTC, '3' IOC, '4' FOK, '6' GTD.
     time_in_force: int
-    #: Instruction (18): 0 none, '6' post-only.
+    #: Instruction (18): 0 none, '6' post-only, 'E' reduce-only.
     exec_inst: int
 
 
@@ -1208,13 +1541,14 @@ class Advice(Frame):
 class Control(Frame):
     """A command."""
 
-    #: Kind 48.
+    #: Kind 48; a halt, resume, flatten or rearm concerns the venue, strategy or instrument named
+    #: here, or the whole station where none is.
     header: FrameHeader
     #: Number of the command, from the sender.
     request_id: int
     #: Argument of the command.
     argument: int
-    #: Command: 'S', 'H', 'R', 'M' or 'X'.
+    #: Command.
     command: int
     #: Why, UTF-8, zero-padded; a resume needs one.
     reason: str
@@ -1307,6 +1641,218 @@ class CountersHeader(NamedTuple):
     count: int
     #: Wire version.
     wire_version: int
+
+
+@dataclass(frozen=True)
+class ParentOrder(Frame):
+    """A parent order began or ended. It never leaves the station: its slices do, as orders that
+    name it.
+    """
+
+    #: Kind 21.
+    header: FrameHeader
+    #: First slice not before, engine time.
+    start_ns: int
+    #: Last slice not after, engine time.
+    end_ns: int
+    #: Worst price of any slice, ticks.
+    limit_px_ticks: int
+    #: Whole quantity, lots.
+    qty_lots: int
+    #: Filled so far, lots.
+    cum_qty_lots: int
+    #: Still working, in flight or unknown, lots.
+    working_lots: int
+    #: Number of the parent, from 1.
+    parent_id: int
+    #: Slices planned.
+    slices: int
+    #: Side (54).
+    side: int
+    #: Style: 'T' or 'V'.
+    style: int
+    #: State.
+    state: int
+
+
+@dataclass(frozen=True)
+class MassStatusRequest(Frame):
+    """Asks for everything open at the venue (FIX AF)."""
+
+    #: Kind 19.
+    header: FrameHeader
+    #: Number of the request (584): rises from 1.
+    mass_status_id: int
+
+
+@dataclass(frozen=True)
+class OrderStatusRequest(Frame):
+    """Asks for one order (FIX H)."""
+
+    #: Kind 20.
+    header: FrameHeader
+    #: The order (11).
+    cl_ord_id: int
+    #: The venue's order id (37); undefined before the venue gave one.
+    order_id: int
+
+
+@dataclass(frozen=True)
+class OrderStatusReport(Frame):
+    """The venue's view of one order: an answer to a mass status or a status request."""
+
+    #: Kind 27; ts_event_ns is the venue's time of the answer.
+    header: FrameHeader
+    #: Client order id (11), as the venue has it; undefined where it has none.
+    cl_ord_id: int
+    #: The venue's order id (37); undefined where it knows no such order.
+    order_id: int
+    #: Limit price (44), ticks; undefined for an order without one.
+    price_ticks: int
+    #: Order quantity (38), lots.
+    qty_lots: int
+    #: Filled so far (14), lots.
+    cum_qty_lots: int
+    #: Still working (151), lots.
+    leaves_qty_lots: int
+    #: The mass status it belongs to (584); 0 for the answer to a status request.
+    mass_status_id: int
+    #: Order state (39); 'U' where the venue knows no such order.
+    ord_status: int
+    #: Side (54).
+    side: int
+    #: Type (40).
+    ord_type: int
+    #: Time in force (59).
+    time_in_force: int
+
+
+@dataclass(frozen=True)
+class PositionReport(Frame):
+    """The venue's view of one instrument's position (FIX AP)."""
+
+    #: Kind 28.
+    header: FrameHeader
+    #: Signed position, lots.
+    position_lots: int
+    #: Average price of the position, ticks; undefined when flat or not told.
+    avg_px_ticks: int
+    #: Free balance the venue would let us use, billionths of the quote currency.
+    balance_e9: int
+    #: Fills the venue has reported for the instrument in this session.
+    fills: int
+    #: The mass status it belongs to (584).
+    mass_status_id: int
+
+
+@dataclass(frozen=True)
+class MassStatusEnd(Frame):
+    """The mass status is complete."""
+
+    #: Kind 29.
+    header: FrameHeader
+    #: Number of the request (584).
+    mass_status_id: int
+    #: Order status reports sent for it (911).
+    orders: int
+    #: Position reports sent for it.
+    positions: int
+
+
+@dataclass(frozen=True)
+class VenueSession(Frame):
+    """The order session with a venue came up or went down."""
+
+    #: Kind 30; the venue is in the header.
+    header: FrameHeader
+    #: 'U' up, 'D' down.
+    state: int
+    #: 1 where the venue cancels what works when the session goes down.
+    cancels_on_disconnect: int
+
+
+@dataclass(frozen=True)
+class RiskInput(Frame):
+    """A figure the checks need from outside."""
+
+    #: Kind 41; instrument, strategy or venue as the field needs.
+    header: FrameHeader
+    #: The figure, in the field's unit.
+    value: int
+    #: Field.
+    field: int
+
+
+@dataclass(frozen=True)
+class LimitChange(Frame):
+    """One limit becomes another value."""
+
+    #: Kind 50; instrument, strategy or venue as the scope needs.
+    header: FrameHeader
+    #: The new value, in the field's unit.
+    value: int
+    #: Number of the change, from the sender.
+    change_id: int
+    #: Field.
+    field: int
+    #: Scope: 'F', 'V', 'S' or 'Y'.
+    scope: int
+    #: Source: 'R' run time, 'E' part of an epoch.
+    source: int
+
+
+@dataclass(frozen=True)
+class LimitsEpoch(Frame):
+    """A limits file, identified."""
+
+    #: Kind 51.
+    header: FrameHeader
+    #: Epoch: rises with every file.
+    epoch: int
+    #: SHA-256 of the file, lower-case hex.
+    sha256: str
+    #: Stage: 'B', 'C' or 'R'.
+    stage: int
+
+
+@dataclass(frozen=True)
+class Alarm(Frame):
+    """Something an operator must know."""
+
+    #: Kind 60; instrument, strategy and venue as far as they are concerned.
+    header: FrameHeader
+    #: The order concerned; undefined where there is none.
+    cl_ord_id: int
+    #: The limit or our view, in the alarm's unit.
+    limit: int
+    #: What was found.
+    actual: int
+    #: Code.
+    code: int
+
+
+@dataclass(frozen=True)
+class KillReport(Frame):
+    """A kill switch moved, or the cancels it caused are settled."""
+
+    #: Kind 61; instrument, strategy or venue as the scope needs.
+    header: FrameHeader
+    #: Worst-case gross exposure left in the scope, billionths of the base currency.
+    residual_e9: int
+    #: Orders that are not done.
+    working: int
+    #: Orders whose state is unknown.
+    unknown: int
+    #: Cancels sent for this kill so far.
+    cancels: int
+    #: Instruments with a position that is not flat.
+    positions: int
+    #: Scope.
+    scope: int
+    #: Cause.
+    cause: int
+    #: Stage.
+    stage: int
 
 
 _LAYOUTS = {
@@ -1420,12 +1966,16 @@ _LAYOUTS = {
             _Field("cl_ord_id", 40, "Q", None),
             _Field("approval_seq", 48, "Q", None),
             _Field("price_ticks", 56, "q", None),
-            _Field("qty_lots", 64, "q", None),
-            _Field("side", 72, "B", None),
-            _Field("ord_type", 73, "B", None),
-            _Field("time_in_force", 74, "B", None),
-            _Field("exec_inst", 75, "B", None),
-            _Field("reserved", 76, "4s", None),
+            _Field("stop_px_ticks", 64, "q", None),
+            _Field("qty_lots", 72, "q", None),
+            _Field("expire_ns", 80, "Q", None),
+            _Field("parent_id", 88, "I", None),
+            _Field("link_id", 92, "I", None),
+            _Field("side", 96, "B", None),
+            _Field("ord_type", 97, "B", None),
+            _Field("time_in_force", 98, "B", None),
+            _Field("exec_inst", 99, "B", None),
+            _Field("reserved", 100, "4s", None),
         ),
         rules=(
             (_range, "qty_lots", (1, 9223372036854775807)),
@@ -1688,6 +2238,194 @@ _LAYOUTS = {
             _Field("state_hash", 56, "Q", None),
         ),
         rules=(
+        ),
+    ),
+    FrameKind.PARENT_ORDER: _Layout(
+        cls=ParentOrder,
+        fields=(
+            _Field("start_ns", 40, "Q", None),
+            _Field("end_ns", 48, "Q", None),
+            _Field("limit_px_ticks", 56, "q", None),
+            _Field("qty_lots", 64, "q", None),
+            _Field("cum_qty_lots", 72, "q", None),
+            _Field("working_lots", 80, "q", None),
+            _Field("parent_id", 88, "I", None),
+            _Field("slices", 92, "I", None),
+            _Field("side", 96, "B", None),
+            _Field("style", 97, "B", None),
+            _Field("state", 98, "B", None),
+            _Field("reserved", 99, "13s", None),
+        ),
+        rules=(
+            (_range, "qty_lots", (1, 9223372036854775807)),
+            (_range, "cum_qty_lots", (0, 9223372036854775807)),
+            (_range, "working_lots", (0, 9223372036854775807)),
+            (_code, "side", Side),
+            (_code, "style", ParentStyle),
+            (_code, "state", ParentState),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.MASS_STATUS_REQUEST: _Layout(
+        cls=MassStatusRequest,
+        fields=(
+            _Field("mass_status_id", 40, "I", None),
+            _Field("reserved", 44, "4s", None),
+        ),
+        rules=(
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.ORDER_STATUS_REQUEST: _Layout(
+        cls=OrderStatusRequest,
+        fields=(
+            _Field("cl_ord_id", 40, "Q", None),
+            _Field("order_id", 48, "Q", None),
+        ),
+        rules=(
+        ),
+    ),
+    FrameKind.ORDER_STATUS_REPORT: _Layout(
+        cls=OrderStatusReport,
+        fields=(
+            _Field("cl_ord_id", 40, "Q", None),
+            _Field("order_id", 48, "Q", None),
+            _Field("price_ticks", 56, "q", None),
+            _Field("qty_lots", 64, "q", None),
+            _Field("cum_qty_lots", 72, "q", None),
+            _Field("leaves_qty_lots", 80, "q", None),
+            _Field("mass_status_id", 88, "I", None),
+            _Field("ord_status", 92, "B", None),
+            _Field("side", 93, "B", None),
+            _Field("ord_type", 94, "B", None),
+            _Field("time_in_force", 95, "B", None),
+            _Field("reserved", 96, "8s", None),
+        ),
+        rules=(
+            (_range, "qty_lots", (0, 9223372036854775807)),
+            (_range, "cum_qty_lots", (0, 9223372036854775807)),
+            (_range, "leaves_qty_lots", (0, 9223372036854775807)),
+            (_code, "ord_status", OrdStatus),
+            (_code, "side", Side),
+            (_code, "ord_type", OrdType),
+            (_code, "time_in_force", TimeInForce),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.POSITION_REPORT: _Layout(
+        cls=PositionReport,
+        fields=(
+            _Field("position_lots", 40, "q", None),
+            _Field("avg_px_ticks", 48, "q", None),
+            _Field("balance_e9", 56, "q", None),
+            _Field("fills", 64, "Q", None),
+            _Field("mass_status_id", 72, "I", None),
+            _Field("reserved", 76, "4s", None),
+        ),
+        rules=(
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.MASS_STATUS_END: _Layout(
+        cls=MassStatusEnd,
+        fields=(
+            _Field("mass_status_id", 40, "I", None),
+            _Field("orders", 44, "I", None),
+            _Field("positions", 48, "I", None),
+            _Field("reserved", 52, "4s", None),
+        ),
+        rules=(
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.VENUE_SESSION: _Layout(
+        cls=VenueSession,
+        fields=(
+            _Field("state", 40, "B", None),
+            _Field("cancels_on_disconnect", 41, "B", None),
+            _Field("reserved", 42, "6s", None),
+        ),
+        rules=(
+            (_code, "state", SessionState),
+            (_range, "cancels_on_disconnect", (0, 1)),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.RISK_INPUT: _Layout(
+        cls=RiskInput,
+        fields=(
+            _Field("value", 40, "q", None),
+            _Field("field", 48, "B", None),
+            _Field("reserved", 49, "7s", None),
+        ),
+        rules=(
+            (_code, "field", RiskField),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.LIMIT_CHANGE: _Layout(
+        cls=LimitChange,
+        fields=(
+            _Field("value", 40, "q", None),
+            _Field("change_id", 48, "Q", None),
+            _Field("field", 56, "H", None),
+            _Field("scope", 58, "B", None),
+            _Field("source", 59, "B", None),
+            _Field("reserved", 60, "4s", None),
+        ),
+        rules=(
+            (_code, "field", LimitField),
+            (_code, "scope", Scope),
+            (_code, "source", ChangeSource),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.LIMITS_EPOCH: _Layout(
+        cls=LimitsEpoch,
+        fields=(
+            _Field("epoch", 40, "Q", None),
+            _Field("sha256", 48, "64s", None),
+            _Field("stage", 112, "B", None),
+            _Field("reserved", 113, "7s", None),
+        ),
+        rules=(
+            (_text, "sha256", None),
+            (_code, "stage", EpochStage),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.ALARM: _Layout(
+        cls=Alarm,
+        fields=(
+            _Field("cl_ord_id", 40, "Q", None),
+            _Field("limit", 48, "q", None),
+            _Field("actual", 56, "q", None),
+            _Field("code", 64, "B", None),
+            _Field("reserved", 65, "7s", None),
+        ),
+        rules=(
+            (_code, "code", AlarmCode),
+            (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.KILL_REPORT: _Layout(
+        cls=KillReport,
+        fields=(
+            _Field("residual_e9", 40, "q", None),
+            _Field("working", 48, "I", None),
+            _Field("unknown", 52, "I", None),
+            _Field("cancels", 56, "I", None),
+            _Field("positions", 60, "I", None),
+            _Field("scope", 64, "B", None),
+            _Field("cause", 65, "B", None),
+            _Field("stage", 66, "B", None),
+            _Field("reserved", 67, "13s", None),
+        ),
+        rules=(
+            (_code, "scope", Scope),
+            (_code, "cause", KillCause),
+            (_code, "stage", KillStage),
+            (_zero, "reserved", None),
         ),
     ),
 }

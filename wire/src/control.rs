@@ -16,6 +16,20 @@ wire_code! {
         Mode = b'M', "mode";
         /// End the session in good order.
         Shutdown = b'X', "shutdown";
+        /// Close every position with reduce-only orders, in REDUCING.
+        Flatten = b'F', "flatten";
+        /// Let a disabled strategy trade again, with a reason.
+        Rearm = b'A', "rearm";
+        /// Begin a new trading day: the day's counts and losses start anew, with a reason.
+        Roll = b'D', "roll";
+        /// Take an external order over: `argument` is the venue's order id.
+        Adopt = b'O', "adopt";
+        /// Take the venue's positions for ours, with a reason.
+        Accept = b'P', "accept";
+        /// Listen no more to an advice source: `argument` is its index.
+        Mute = b'U', "mute";
+        /// The model whose scores may be used from here: `argument` is its hash.
+        Model = b'G', "model";
     }
 }
 
@@ -34,13 +48,14 @@ wire_code! {
 wire_struct! {
     /// A command.
     Control, size = 128 {
-        /// Kind 48.
+        /// Kind 48; a halt, resume, flatten or rearm concerns the venue, strategy or instrument named
+        /// here, or the whole station where none is.
         header: FrameHeader,
         /// Number of the command, from the sender.
         request_id: u64,
         /// Argument of the command.
         argument: u64,
-        /// Command: 'S', 'H', 'R', 'M' or 'X'.
+        /// Command.
         command: u8,
         /// Zero.
         reserved: [u8; 7],

@@ -20,7 +20,9 @@ pub use decoder::{DecodeError, Depth, Frame, decode, header};
 
 use crate::layout::{StructLayout, wire_code, wire_struct};
 use crate::units::{InstrumentId, StrategyId, TsNs, VenueId};
-use crate::{advice, control, handshake, instrument, market, order, signal, station};
+use crate::{
+    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+};
 use bytemuck::Pod;
 use core::fmt::Write;
 use core::mem::size_of;
@@ -55,12 +57,26 @@ wire_code! {
         CancelOrder = 17, "cancel-order";
         /// [`order::ReplaceOrder`].
         ReplaceOrder = 18, "replace-order";
+        /// [`reconcile::MassStatusRequest`].
+        MassStatusRequest = 19, "mass-status-request";
+        /// [`reconcile::OrderStatusRequest`].
+        OrderStatusRequest = 20, "order-status-request";
+        /// [`order::ParentOrder`].
+        ParentOrder = 21, "parent-order";
         /// [`order::ExecutionReport`].
         ExecutionReport = 24, "execution-report";
         /// [`order::CancelReject`].
         CancelReject = 25, "cancel-reject";
         /// [`order::Denied`].
         Denied = 26, "denied";
+        /// [`reconcile::OrderStatusReport`].
+        OrderStatusReport = 27, "order-status-report";
+        /// [`reconcile::PositionReport`].
+        PositionReport = 28, "position-report";
+        /// [`reconcile::MassStatusEnd`].
+        MassStatusEnd = 29, "mass-status-end";
+        /// [`reconcile::VenueSession`].
+        VenueSession = 30, "venue-session";
         /// [`signal::SignalRequest`].
         SignalRequest = 32, "signal-request";
         /// [`signal::SignalResponse`].
@@ -71,10 +87,16 @@ wire_code! {
         HelloAck = 35, "hello-ack";
         /// [`advice::Advice`].
         Advice = 40, "advice";
+        /// [`risk::RiskInput`].
+        RiskInput = 41, "risk-input";
         /// [`control::Control`].
         Control = 48, "control";
         /// [`control::ControlReply`].
         ControlReply = 49, "control-reply";
+        /// [`risk::LimitChange`].
+        LimitChange = 50, "limit-change";
+        /// [`risk::LimitsEpoch`].
+        LimitsEpoch = 51, "limits-epoch";
         /// [`station::Timer`].
         Timer = 56, "timer";
         /// [`station::ModeChange`].
@@ -83,6 +105,10 @@ wire_code! {
         SessionStart = 58, "session-start";
         /// [`station::SessionEnd`].
         SessionEnd = 59, "session-end";
+        /// [`risk::Alarm`].
+        Alarm = 60, "alarm";
+        /// [`risk::KillReport`].
+        KillReport = 61, "kill-report";
     }
 }
 
@@ -171,6 +197,14 @@ frames! {
     Advice => advice::Advice, Control => control::Control, ControlReply => control::ControlReply,
     Timer => station::Timer, ModeChange => station::ModeChange,
     SessionStart => station::SessionStart, SessionEnd => station::SessionEnd,
+    ParentOrder => order::ParentOrder,
+    MassStatusRequest => reconcile::MassStatusRequest,
+    OrderStatusRequest => reconcile::OrderStatusRequest,
+    OrderStatusReport => reconcile::OrderStatusReport,
+    PositionReport => reconcile::PositionReport, MassStatusEnd => reconcile::MassStatusEnd,
+    VenueSession => reconcile::VenueSession, RiskInput => risk::RiskInput,
+    LimitChange => risk::LimitChange, LimitsEpoch => risk::LimitsEpoch,
+    Alarm => risk::Alarm, KillReport => risk::KillReport,
 }
 
 /// Takes finished frames: a ring, a file, a vector, the simulated venue.

@@ -220,7 +220,8 @@ pub(crate) use wire_code;
 #[must_use]
 pub fn all() -> Vec<StructLayout> {
     use crate::{
-        advice, control, counters, frame, handshake, instrument, market, order, signal, station,
+        advice, control, counters, frame, handshake, instrument, market, order, reconcile, risk,
+        signal, station,
     };
     vec![
         frame::FrameHeader::LAYOUT,
@@ -251,6 +252,18 @@ pub fn all() -> Vec<StructLayout> {
         station::SessionStart::LAYOUT,
         station::SessionEnd::LAYOUT,
         counters::CountersHeader::LAYOUT,
+        order::ParentOrder::LAYOUT,
+        reconcile::MassStatusRequest::LAYOUT,
+        reconcile::OrderStatusRequest::LAYOUT,
+        reconcile::OrderStatusReport::LAYOUT,
+        reconcile::PositionReport::LAYOUT,
+        reconcile::MassStatusEnd::LAYOUT,
+        reconcile::VenueSession::LAYOUT,
+        risk::RiskInput::LAYOUT,
+        risk::LimitChange::LAYOUT,
+        risk::LimitsEpoch::LAYOUT,
+        risk::Alarm::LAYOUT,
+        risk::KillReport::LAYOUT,
     ]
 }
 
@@ -258,8 +271,8 @@ pub fn all() -> Vec<StructLayout> {
 #[must_use]
 pub fn codes() -> Vec<CodeTable> {
     use crate::{
-        advice, control, counters, exit, frame, handshake, instrument, market, order, signal,
-        station,
+        advice, control, counters, exit, frame, handshake, instrument, market, order, reconcile,
+        risk, signal, station,
     };
     vec![
         frame::FrameKind::CODES,
@@ -283,6 +296,17 @@ pub fn codes() -> Vec<CodeTable> {
         control::Command::CODES,
         control::ReplyCode::CODES,
         station::Mode::CODES,
+        order::ParentStyle::CODES,
+        order::ParentState::CODES,
+        reconcile::SessionState::CODES,
+        risk::Scope::CODES,
+        risk::LimitField::CODES,
+        risk::ChangeSource::CODES,
+        risk::EpochStage::CODES,
+        risk::RiskField::CODES,
+        risk::AlarmCode::CODES,
+        risk::KillCause::CODES,
+        risk::KillStage::CODES,
         counters::Counter::CODES,
         exit::Exit::CODES,
     ]

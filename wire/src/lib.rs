@@ -23,6 +23,8 @@ pub mod instrument;
 pub mod layout;
 pub mod market;
 pub mod order;
+pub mod reconcile;
+pub mod risk;
 pub mod signal;
 pub mod station;
 pub mod units;

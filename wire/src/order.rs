@@ -6,7 +6,7 @@
 
 use crate::frame::FrameHeader;
 use crate::layout::{wire_code, wire_struct};
-use crate::units::{ClOrdId, MoneyE9, PriceTicks, QtyLots};
+use crate::units::{ClOrdId, MoneyE9, PriceTicks, QtyLots, TsNs};
 
 wire_code! {
     /// Order side (FIX 54).
@@ -25,18 +25,26 @@ wire_code! {
         Market = b'1', "market";
         /// Limit.
         Limit = b'2', "limit";
+        /// Stop: becomes a market order when the market trades at or through the trigger.
+        Stop = b'3', "stop";
+        /// Stop-limit: becomes a limit order when the market trades at or through the trigger.
+        StopLimit = b'4', "stop-limit";
     }
 }
 
 wire_code! {
     /// Time in force (FIX 59).
     TimeInForce: u8 {
+        /// Day: until the venue's session ends.
+        Day = b'0', "day";
         /// Good till cancel.
         Gtc = b'1', "gtc";
         /// Immediate or cancel.
         Ioc = b'3', "ioc";
         /// Fill or kill.
         Fok = b'4', "fok";
+        /// Good till date: until the moment in the order.
+        Gtd = b'6', "gtd";
     }
 }
 
@@ -47,6 +55,8 @@ wire_code! {
         None = 0, "none";
         /// Participate, do not initiate: post-only.
         PostOnly = b'6', "post-only";
+        /// Do not increase: reduce-only.
+        ReduceOnly = b'E', "reduce-only";
     }
 }
 
@@ -143,29 +153,45 @@ wire_code! {
         MarketClosed = 15, "market-closed";
         /// No liquidity for a market or fill-or-kill order.
         NoLiquidity = 16, "no-liquidity";
+        /// A reduce-only order would have opened or enlarged a position.
+        WouldIncrease = 17, "would-increase";
+        /// The trigger has been passed already.
+        WrongTrigger = 18, "wrong-trigger";
+        /// The expiry lies in the past.
+        Expired = 19, "expired";
+        /// More messages than the session may send.
+        Throttled = 20, "throttled";
     }
 }
 
 wire_struct! {
     /// Place an order.
-    NewOrder, size = 80 {
+    NewOrder, size = 104 {
         /// Kind 16; instrument, venue and strategy are in the header.
         header: FrameHeader,
         /// Client order id (11).
         cl_ord_id: ClOrdId,
         /// Number of the gate's approval: the next of a sequence without holes.
         approval_seq: u64,
-        /// Limit price, ticks; undefined for a market order.
+        /// Limit price (44), ticks; undefined for a market or a stop order.
         price_ticks: PriceTicks,
+        /// Trigger (99), ticks; undefined where the order is no stop.
+        stop_px_ticks: PriceTicks,
         /// Quantity, lots; positive.
         qty_lots: QtyLots,
+        /// When a good-till-date order ends (126), venue clock; undefined for all others.
+        expire_ns: TsNs,
+        /// The parent this order is a slice of; 0 where it stands for itself.
+        parent_id: u32,
+        /// Orders of one link group cancel each other when one fills; 0 where it is in none.
+        link_id: u32,
         /// Side (54): '1' buy, '2' sell.
         side: u8,
-        /// Type (40): '1' market, '2' limit.
+        /// Type (40): '1' market, '2' limit, '3' stop, '4' stop-limit.
         ord_type: u8,
-        /// Time in force (59): '1' GTC, '3' IOC, '4' FOK.
+        /// Time in force (59): '0' day, '1' GTC, '3' IOC, '4' FOK, '6' GTD.
         time_in_force: u8,
-        /// Instruction (18): 0 none, '6' post-only.
+        /// Instruction (18): 0 none, '6' post-only, 'E' reduce-only.
         exec_inst: u8,
         /// Zero.
         reserved: [u8; 4],
@@ -287,5 +313,62 @@ wire_struct! {
         side: u8,
         /// Zero.
         reserved: [u8; 14],
+    }
+}
+
+wire_code! {
+    /// How a parent order is sliced.
+    ParentStyle: u8 {
+        /// Equal slices over equal times.
+        Twap = b'T', "twap";
+        /// Slices in proportion to a volume curve.
+        Vwap = b'V', "vwap";
+    }
+}
+
+wire_code! {
+    /// Where a parent order stands.
+    ParentState: u8 {
+        /// Taken up.
+        Started = b'S', "started";
+        /// All of it is filled.
+        Filled = b'F', "filled";
+        /// Its time is over with quantity left.
+        Expired = b'E', "expired";
+        /// Stopped by its strategy, a kill or a mode.
+        Canceled = b'C', "canceled";
+    }
+}
+
+wire_struct! {
+    /// A parent order began or ended. It never leaves the station: its slices do, as orders that
+    /// name it.
+    ParentOrder, size = 112 {
+        /// Kind 21.
+        header: FrameHeader,
+        /// First slice not before, engine time.
+        start_ns: TsNs,
+        /// Last slice not after, engine time.
+        end_ns: TsNs,
+        /// Worst price of any slice, ticks.
+        limit_px_ticks: PriceTicks,
+        /// Whole quantity, lots.
+        qty_lots: QtyLots,
+        /// Filled so far, lots.
+        cum_qty_lots: QtyLots,
+        /// Still working, in flight or unknown, lots.
+        working_lots: QtyLots,
+        /// Number of the parent, from 1.
+        parent_id: u32,
+        /// Slices planned.
+        slices: u32,
+        /// Side (54).
+        side: u8,
+        /// Style: 'T' or 'V'.
+        style: u8,
+        /// State.
+        state: u8,
+        /// Zero.
+        reserved: [u8; 13],
     }
 }

@@ -48,6 +48,18 @@ fn encode(frame: &Frame<'_>) -> Vec<u8> {
         Frame::ModeChange(f) => padded(*f, &[]),
         Frame::SessionStart(f) => padded(*f, &[]),
         Frame::SessionEnd(f) => padded(*f, &[]),
+        Frame::ParentOrder(f) => padded(*f, &[]),
+        Frame::MassStatusRequest(f) => padded(*f, &[]),
+        Frame::OrderStatusRequest(f) => padded(*f, &[]),
+        Frame::OrderStatusReport(f) => padded(*f, &[]),
+        Frame::PositionReport(f) => padded(*f, &[]),
+        Frame::MassStatusEnd(f) => padded(*f, &[]),
+        Frame::VenueSession(f) => padded(*f, &[]),
+        Frame::RiskInput(f) => padded(*f, &[]),
+        Frame::LimitChange(f) => padded(*f, &[]),
+        Frame::LimitsEpoch(f) => padded(*f, &[]),
+        Frame::Alarm(f) => padded(*f, &[]),
+        Frame::KillReport(f) => padded(*f, &[]),
     }
 }
 

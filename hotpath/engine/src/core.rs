@@ -357,7 +357,19 @@ impl Engine {
             | Frame::ControlReply(..)
             | Frame::ModeChange(_)
             | Frame::SessionStart(_)
-            | Frame::SessionEnd(_) => self.counters.ignored += 1,
+            | Frame::SessionEnd(_)
+            | Frame::ParentOrder(_)
+            | Frame::MassStatusRequest(_)
+            | Frame::OrderStatusRequest(_)
+            | Frame::OrderStatusReport(_)
+            | Frame::PositionReport(_)
+            | Frame::MassStatusEnd(_)
+            | Frame::VenueSession(_)
+            | Frame::RiskInput(_)
+            | Frame::LimitChange(_)
+            | Frame::LimitsEpoch(_)
+            | Frame::Alarm(_)
+            | Frame::KillReport(_) => self.counters.ignored += 1,
         }
     }
 

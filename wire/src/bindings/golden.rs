@@ -3,9 +3,12 @@
 
 use crate::frame::{FrameHeader, WireFrame};
 use crate::units::{
-    ClOrdId, InstrumentId, MoneyE9, PriceTicks, QtyLots, SEQ_UNDEF, StrategyId, TsNs, VenueId,
+    ClOrdId, InstrumentId, MoneyE9, PositionLots, PriceTicks, QtyLots, SEQ_UNDEF, StrategyId, TsNs,
+    VenueId,
 };
-use crate::{advice, control, handshake, instrument, market, order, signal, station};
+use crate::{
+    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+};
 use core::mem::size_of;
 
 /// Bytes that start on an 8-byte boundary, as frames do.
@@ -39,6 +42,8 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.extend(order_frames());
     frames.extend(signal_frames());
     frames.extend(station_frames());
+    frames.extend(reconcile_frames());
+    frames.extend(risk_frames());
     frames
 }
 
@@ -215,17 +220,25 @@ fn order_frames() -> Vec<Vec<u8>> {
         cl_ord_id: ClOrdId::new(6, 601),
         approval_seq: 602,
         price_ticks: PriceTicks(603),
+        stop_px_ticks: PriceTicks(605),
         qty_lots: QtyLots(604),
+        expire_ns: TsNs(1_700_000_000_000_000_606),
+        parent_id: 607,
+        link_id: 608,
         side: order::Side::Sell.code(),
-        ord_type: order::OrdType::Limit.code(),
-        time_in_force: order::TimeInForce::Gtc.code(),
-        exec_inst: order::ExecInst::PostOnly.code(),
+        ord_type: order::OrdType::StopLimit.code(),
+        time_in_force: order::TimeInForce::Gtd.code(),
+        exec_inst: order::ExecInst::ReduceOnly.code(),
         reserved: [0; 4],
     };
     vec![
         whole(&new),
         whole(&order::NewOrder {
             price_ticks: PriceTicks::UNDEF,
+            stop_px_ticks: PriceTicks::UNDEF,
+            expire_ns: TsNs::UNDEF,
+            parent_id: 0,
+            link_id: 0,
             side: order::Side::Buy.code(),
             ord_type: order::OrdType::Market.code(),
             time_in_force: order::TimeInForce::Ioc.code(),
@@ -409,6 +422,120 @@ fn station_frames() -> Vec<Vec<u8>> {
             inputs: 2101,
             outputs: 2102,
             state_hash: 0x8000_0000_0000_0001,
+        }),
+    ]
+}
+
+fn reconcile_frames() -> Vec<Vec<u8>> {
+    vec![
+        whole(&order::ParentOrder {
+            header: head::<order::ParentOrder>(21),
+            start_ns: TsNs(2201),
+            end_ns: TsNs(2202),
+            limit_px_ticks: PriceTicks(2203),
+            qty_lots: QtyLots(2204),
+            cum_qty_lots: QtyLots(2205),
+            working_lots: QtyLots(2206),
+            parent_id: 2207,
+            slices: 2208,
+            side: order::Side::Buy.code(),
+            style: order::ParentStyle::Vwap.code(),
+            state: order::ParentState::Expired.code(),
+            reserved: [0; 13],
+        }),
+        whole(&reconcile::MassStatusRequest {
+            header: head::<reconcile::MassStatusRequest>(19),
+            mass_status_id: 2301,
+            reserved: [0; 4],
+        }),
+        whole(&reconcile::OrderStatusRequest {
+            header: head::<reconcile::OrderStatusRequest>(20),
+            cl_ord_id: ClOrdId::new(24, 2401),
+            order_id: SEQ_UNDEF,
+        }),
+        whole(&reconcile::OrderStatusReport {
+            header: head::<reconcile::OrderStatusReport>(27),
+            cl_ord_id: ClOrdId::new(25, 2501),
+            order_id: 2502,
+            price_ticks: PriceTicks(2503),
+            qty_lots: QtyLots(2504),
+            cum_qty_lots: QtyLots(2505),
+            leaves_qty_lots: QtyLots(2506),
+            mass_status_id: 2507,
+            ord_status: order::OrdStatus::PartiallyFilled.code(),
+            side: order::Side::Sell.code(),
+            ord_type: order::OrdType::Stop.code(),
+            time_in_force: order::TimeInForce::Day.code(),
+            reserved: [0; 8],
+        }),
+        whole(&reconcile::PositionReport {
+            header: head::<reconcile::PositionReport>(28),
+            position_lots: PositionLots(-2601),
+            avg_px_ticks: PriceTicks(2602),
+            balance_e9: MoneyE9(2603),
+            fills: 2604,
+            mass_status_id: 2605,
+            reserved: [0; 4],
+        }),
+        whole(&reconcile::MassStatusEnd {
+            header: head::<reconcile::MassStatusEnd>(29),
+            mass_status_id: 2701,
+            orders: 2702,
+            positions: 2703,
+            reserved: [0; 4],
+        }),
+        whole(&reconcile::VenueSession {
+            header: head::<reconcile::VenueSession>(30),
+            state: reconcile::SessionState::Down.code(),
+            cancels_on_disconnect: 1,
+            reserved: [0; 6],
+        }),
+    ]
+}
+
+fn risk_frames() -> Vec<Vec<u8>> {
+    vec![
+        whole(&risk::RiskInput {
+            header: head::<risk::RiskInput>(41),
+            value: -2801,
+            field: risk::RiskField::VarSlope.code(),
+            reserved: [0; 7],
+        }),
+        whole(&risk::LimitChange {
+            header: head::<risk::LimitChange>(50),
+            value: 2901,
+            change_id: 2902,
+            field: risk::LimitField::MaxConcentrationBp.code(),
+            scope: risk::Scope::Firm.code(),
+            source: risk::ChangeSource::Epoch.code(),
+            reserved: [0; 4],
+        }),
+        whole(&risk::LimitsEpoch {
+            header: head::<risk::LimitsEpoch>(51),
+            epoch: 3001,
+            sha256: padded("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            stage: risk::EpochStage::Commit.code(),
+            reserved: [0; 7],
+        }),
+        whole(&risk::Alarm {
+            header: head::<risk::Alarm>(60),
+            cl_ord_id: ClOrdId::new(31, 3101),
+            limit: -3102,
+            actual: 3103,
+            code: risk::AlarmCode::PositionMismatch.code(),
+            reserved: [0; 7],
+        }),
+        whole(&risk::KillReport {
+            header: head::<risk::KillReport>(61),
+            residual_e9: 3201,
+            working: 3202,
+            unknown: 3203,
+            cancels: 3204,
+            positions: 3205,
+            scope: risk::Scope::Strategy.code(),
+            cause: risk::KillCause::Rule.code(),
+            stage: risk::KillStage::Unconfirmed.code(),
+            reserved: [0; 13],
         }),
     ]
 }

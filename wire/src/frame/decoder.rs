@@ -5,7 +5,9 @@
 use super::rules::{Checked, check, offset_u16, zero};
 use super::{FrameHeader, FrameKind, HEADER_BYTES, MAX_FRAME_BYTES, WIRE_VERSION};
 use crate::units::PriceTicks;
-use crate::{advice, control, handshake, instrument, market, order, signal, station};
+use crate::{
+    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+};
 use core::fmt;
 use core::mem::{offset_of, size_of};
 
@@ -85,6 +87,18 @@ pub enum Frame<'a> {
     ModeChange(&'a station::ModeChange),
     SessionStart(&'a station::SessionStart),
     SessionEnd(&'a station::SessionEnd),
+    ParentOrder(&'a order::ParentOrder),
+    MassStatusRequest(&'a reconcile::MassStatusRequest),
+    OrderStatusRequest(&'a reconcile::OrderStatusRequest),
+    OrderStatusReport(&'a reconcile::OrderStatusReport),
+    PositionReport(&'a reconcile::PositionReport),
+    MassStatusEnd(&'a reconcile::MassStatusEnd),
+    VenueSession(&'a reconcile::VenueSession),
+    RiskInput(&'a risk::RiskInput),
+    LimitChange(&'a risk::LimitChange),
+    LimitsEpoch(&'a risk::LimitsEpoch),
+    Alarm(&'a risk::Alarm),
+    KillReport(&'a risk::KillReport),
 }
 
 /// Decodes one whole frame. `bytes` must be exactly the frame and aligned to 8 bytes.
@@ -129,6 +143,18 @@ pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
         FrameKind::ModeChange => fixed(bytes).map(Frame::ModeChange),
         FrameKind::SessionStart => fixed(bytes).map(Frame::SessionStart),
         FrameKind::SessionEnd => fixed(bytes).map(Frame::SessionEnd),
+        FrameKind::ParentOrder => fixed(bytes).map(Frame::ParentOrder),
+        FrameKind::MassStatusRequest => fixed(bytes).map(Frame::MassStatusRequest),
+        FrameKind::OrderStatusRequest => fixed(bytes).map(Frame::OrderStatusRequest),
+        FrameKind::OrderStatusReport => fixed(bytes).map(Frame::OrderStatusReport),
+        FrameKind::PositionReport => fixed(bytes).map(Frame::PositionReport),
+        FrameKind::MassStatusEnd => fixed(bytes).map(Frame::MassStatusEnd),
+        FrameKind::VenueSession => fixed(bytes).map(Frame::VenueSession),
+        FrameKind::RiskInput => fixed(bytes).map(Frame::RiskInput),
+        FrameKind::LimitChange => fixed(bytes).map(Frame::LimitChange),
+        FrameKind::LimitsEpoch => fixed(bytes).map(Frame::LimitsEpoch),
+        FrameKind::Alarm => fixed(bytes).map(Frame::Alarm),
+        FrameKind::KillReport => fixed(bytes).map(Frame::KillReport),
     }
 }
 

@@ -7,7 +7,9 @@ use super::WireFrame;
 use super::decoder::DecodeError;
 use crate::layout::{FieldRule, Rule, StructRules};
 use crate::units::{MoneyE9, PriceTicks, QtyLots};
-use crate::{advice, control, handshake, instrument, market, order, signal, station};
+use crate::{
+    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+};
 
 /// A frame's fixed part that can tell whether its fields hold legal values.
 pub(super) trait Checked: WireFrame {
@@ -32,7 +34,7 @@ macro_rules! bounded {
     })* };
 }
 bounded! {
-    u16 = i64::from, u32 = i64::from, i32 = i64::from, i64 = i64::from,
+    u8 = i64::from, u16 = i64::from, u32 = i64::from, i32 = i64::from, i64 = i64::from,
     PriceTicks = PriceTicks::get, QtyLots = QtyLots::get, MoneyE9 = MoneyE9::get,
 }
 
@@ -221,4 +223,47 @@ rules! {
     }
     station::SessionStart { }
     station::SessionEnd { }
+    order::ParentOrder {
+        qty_lots: range(1, MAX);
+        cum_qty_lots: range(0, MAX);
+        working_lots: range(0, MAX);
+        side: code(order::Side);
+        style: code(order::ParentStyle);
+        state: code(order::ParentState);
+        reserved: zero;
+    }
+    reconcile::MassStatusRequest { reserved: zero; }
+    reconcile::OrderStatusRequest { }
+    reconcile::OrderStatusReport {
+        qty_lots: range(0, MAX);
+        cum_qty_lots: range(0, MAX);
+        leaves_qty_lots: range(0, MAX);
+        ord_status: code(order::OrdStatus);
+        side: code(order::Side);
+        ord_type: code(order::OrdType);
+        time_in_force: code(order::TimeInForce);
+        reserved: zero;
+    }
+    reconcile::PositionReport { reserved: zero; }
+    reconcile::MassStatusEnd { reserved: zero; }
+    reconcile::VenueSession {
+        state: code(reconcile::SessionState);
+        cancels_on_disconnect: range(0, 1);
+        reserved: zero;
+    }
+    risk::RiskInput { field: code(risk::RiskField); reserved: zero; }
+    risk::LimitChange {
+        field: code(risk::LimitField);
+        scope: code(risk::Scope);
+        source: code(risk::ChangeSource);
+        reserved: zero;
+    }
+    risk::LimitsEpoch { sha256: text; stage: code(risk::EpochStage); reserved: zero; }
+    risk::Alarm { code: code(risk::AlarmCode); reserved: zero; }
+    risk::KillReport {
+        scope: code(risk::Scope);
+        cause: code(risk::KillCause);
+        stage: code(risk::KillStage);
+        reserved: zero;
+    }
 }

@@ -73,7 +73,17 @@ impl Engine {
                 true
             }
             Some(Command::Status) => true,
-            None => false,
+            // Not built yet: refused and counted.
+            Some(
+                Command::Flatten
+                | Command::Rearm
+                | Command::Roll
+                | Command::Adopt
+                | Command::Accept
+                | Command::Mute
+                | Command::Model,
+            )
+            | None => false,
         };
         self.counters.refused_commands += u64::from(!done);
     }

@@ -4,7 +4,7 @@ use super::{Inquiry, Verdict};
 use crate::orders::OrderRequest;
 use wire::frame::FrameHeader;
 use wire::order::NewOrder;
-use wire::{ClOrdId, TsNs, VenueId};
+use wire::{ClOrdId, PriceTicks, TsNs, VenueId};
 
 /// Proof that an order passed the gate. It cannot be copied and cannot be made elsewhere.
 #[derive(Debug)]
@@ -38,6 +38,10 @@ impl Approval {
             cl_ord_id,
             approval_seq: self.seq,
             price_ticks: self.order.price_ticks,
+            stop_px_ticks: PriceTicks::UNDEF,
+            expire_ns: TsNs::UNDEF,
+            parent_id: 0,
+            link_id: 0,
             qty_lots: self.order.qty_lots,
             side: self.order.side.code(),
             ord_type: self.order.ord_type.code(),

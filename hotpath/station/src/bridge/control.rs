@@ -66,7 +66,16 @@ pub(crate) fn judge(control: &Control, mode: Mode, shared: &Shared) -> Verdict {
                 Some(_) => Verdict::Forward,
             }
         }
-        None => Verdict::Refuse("no such command".to_owned()),
+        Some(
+            Command::Flatten
+            | Command::Rearm
+            | Command::Roll
+            | Command::Adopt
+            | Command::Accept
+            | Command::Mute
+            | Command::Model,
+        )
+        | None => Verdict::Refuse("no such command".to_owned()),
     }
 }
 

@@ -101,6 +101,7 @@ impl SimVenue {
             (OrdType::Limit, false) | (OrdType::Market, true) => {
                 return Err(RejectReason::BadPrice);
             }
+            (OrdType::Stop | OrdType::StopLimit, _) => return Err(RejectReason::Unsupported),
         };
         let terms = Terms { side, limit, qty: request.qty_lots, is_post_only };
         self.markets[market].check_terms(terms)?;
