@@ -206,8 +206,8 @@ mod tests {
     }
 
     #[test]
-    fn an_order_with_six_stamps_is_one_cell() {
-        assert_eq!(cells_for(6, size_of::<wire::order::NewOrder>()), 1);
+    fn a_quote_is_one_cell_and_an_order_with_six_stamps_two() {
+        assert_eq!(cells_for(6, size_of::<wire::order::NewOrder>()), 2);
         assert_eq!(cells_for(2, size_of::<wire::market::Quote>()), 1);
         assert_eq!(cells_for(2, 120), 2);
     }
