@@ -15,6 +15,7 @@ mod core;
 pub mod gate;
 pub mod hash;
 pub mod instrument;
+pub mod limits;
 pub mod mode;
 pub mod order;
 pub mod orders;
