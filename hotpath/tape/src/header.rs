@@ -54,8 +54,9 @@ pub struct Header {
     /// `layouts`.
     #[serde(default)]
     pub schema_hash: String,
-    /// Hash of each wire struct's layout in the writing build, hex. A reader refuses a file where
-    /// one it knows differs, so a new struct does not make old recordings unreadable.
+    /// Hash of each wire struct's layout in the writing build, hex. A reader refuses a frame whose
+    /// struct it knows otherwise, so a new struct, or another layout of one that a file does not
+    /// use, makes no old recording unreadable.
     #[serde(default)]
     pub layouts: BTreeMap<String, String>,
 }
@@ -74,14 +75,13 @@ impl Header {
         header
     }
 
-    /// The first wire struct whose layout in the file differs from this build's, if any.
+    /// The wire structs whose layout in the file differs from this build's.
     #[must_use]
-    pub fn layout_mismatch(&self) -> Option<&str> {
+    pub fn layout_mismatches(&self) -> Vec<&str> {
         let ours = layouts();
-        self.layouts
-            .iter()
-            .find(|(name, hash)| ours.get(*name).is_some_and(|our| our != *hash))
-            .map(|(name, _)| name.as_str())
+        let differs =
+            |(name, hash): &(&String, &String)| ours.get(*name).is_some_and(|our| our != *hash);
+        self.layouts.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use wire::FrameKind;
 use wire::frame::{self, WIRE_VERSION};
 
 /// What may go wrong while reading, before the file and place are put to it.
@@ -33,6 +34,8 @@ pub struct RecordingReader<R = BufReader<File>> {
     /// Bytes of the file consumed up to the start of the part being read.
     offset: u64,
     header: Header,
+    /// Kinds of frames whose layout in the file is not this build's.
+    changed: Vec<FrameKind>,
     /// Frames of the current block, as words so that each frame is aligned to 8 bytes.
     block: Vec<u64>,
     block_words: usize,
@@ -79,7 +82,9 @@ impl<R: Read> RecordingReader<R> {
     pub fn new(mut input: R, path: impl AsRef<Path>) -> Result<Self, TapeError> {
         let path = path.as_ref().to_path_buf();
         let (header, offset) = read_header(&mut input, &path)?;
+        let changed = changed_kinds(&header, &path)?;
         Ok(Self {
+            changed,
             path,
             input,
             offset,
@@ -118,7 +123,8 @@ impl<R: Read> RecordingReader<R> {
     ///
     /// # Errors
     /// [`TapeError::Truncated`] or [`TapeError::Corrupt`] after the last good block's frames;
-    /// [`TapeError::BadFrame`], [`TapeError::Io`]; [`TapeError::Failed`] on any call after one.
+    /// [`TapeError::BadFrame`], [`TapeError::Layout`], [`TapeError::Io`]; [`TapeError::Failed`] on any
+    /// call after one.
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, TapeError> {
         if self.failed {
             return Err(TapeError::Failed { path: self.path.clone() });
@@ -142,6 +148,12 @@ impl<R: Read> RecordingReader<R> {
             record: self.frames,
             why,
         })?;
+        let is_changed = |kind: &&FrameKind| kind.code() == header.kind;
+        if let Some(kind) = self.changed.iter().find(is_changed) {
+            self.failed = true;
+            let name = format!("{kind:?}");
+            return Err(TapeError::Layout { path: self.path.clone(), name });
+        }
         let len = header.len_bytes as usize;
         self.next_word += len / 8;
         self.frames += 1;
@@ -293,10 +305,21 @@ fn read_header<R: Read>(input: &mut R, path: &Path) -> Result<(Header, u64), Tap
             expected: WIRE_VERSION,
         });
     }
-    if let Some(name) = header.layout_mismatch() {
-        return Err(TapeError::Layout { path: path.to_path_buf(), name: name.to_owned() });
-    }
     Ok((header, (PREAMBLE_BYTES + len) as u64))
+}
+
+/// The kinds of frames whose struct the writing build knew otherwise.
+///
+/// # Errors
+/// [`TapeError::Layout`] for a struct that is part of other frames.
+fn changed_kinds(header: &Header, path: &Path) -> Result<Vec<FrameKind>, TapeError> {
+    let kind_of = |name: &str| {
+        let kind = FrameKind::ALL.iter().find(|kind| format!("{kind:?}") == name).copied();
+        let refused = || TapeError::Layout { path: path.to_path_buf(), name: name.to_owned() };
+        kind.ok_or_else(refused)
+    };
+    let not_a_frame = |name: &&str| *name != "CountersHeader";
+    header.layout_mismatches().into_iter().filter(not_a_frame).map(kind_of).collect()
 }
 
 /// Fills the buffer, or says that the bytes end before it is full.

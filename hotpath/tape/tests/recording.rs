@@ -224,14 +224,39 @@ fn wrong_magic_version_and_layout_have_errors_of_their_own() {
     let wire = header(&|h| h.wire_version = 7);
     assert!(matches!(wire, TapeError::WireVersion { found: 7, expected: 1, .. }), "{wire}");
     let layout = header(&|h| {
-        h.layouts.insert("Trade".into(), "0".into());
+        h.layouts.insert("FrameHeader".into(), "0".into());
     });
-    assert!(matches!(&layout, TapeError::Layout { name, .. } if name == "Trade"), "{layout}");
+    assert!(matches!(&layout, TapeError::Layout { name, .. } if name == "FrameHeader"), "{layout}");
     // A struct this build does not have is no reason to refuse the frames it does have.
     let newer = header(&|h| {
         h.layouts.insert("Newer".into(), "0".into());
     });
     assert!(newer.is_truncated(), "{newer}");
+}
+
+/// A layout that changed since matters only to a file that has such frames.
+#[test]
+fn another_layout_refuses_the_frames_it_concerns_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.clrec");
+    write(&path, &sample(), Compression::None, 100);
+    let good = std::fs::read(&path).unwrap();
+    let blocks = 16 + u32::from_le_bytes(good[8..12].try_into().unwrap()) as usize;
+    let with_other = |name: &str| {
+        let mut header = Header::default().stamped();
+        header.layouts.insert(name.into(), "0".into());
+        let json = serde_json::to_vec(&header).unwrap();
+        let mut bytes = tape::format::preamble(&json).to_vec();
+        bytes.extend_from_slice(&json);
+        bytes.extend_from_slice(&good[blocks..]);
+        stream(&bytes)
+    };
+    let (frames, error) = with_other("NewOrder");
+    assert_eq!((frames.len(), error.is_none()), (sample().len(), true));
+    let (frames, error) = with_other("Trade");
+    let first = sample().iter().position(|f| wire::frame::header(f).unwrap().kind == 3).unwrap();
+    assert_eq!(frames.len(), first, "every frame before the first trade");
+    assert!(matches!(error, Some(TapeError::Layout { name, .. }) if name == "Trade"));
 }
 
 #[test]
