@@ -16,6 +16,7 @@ mod fast;
 mod feed;
 mod frames;
 mod general;
+mod levels;
 mod symbols;
 mod sync;
 

@@ -8,7 +8,7 @@
 
 use wire::decimal::Increments;
 
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 const POW10: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// How to read a decimal that must be a whole number of one increment.
@@ -43,17 +43,27 @@ impl Scale {
             step: increment_e9.cast_unsigned() / unit_e9,
         })
     }
+
+    /// Whether units of the last decimal are increments.
+    pub(super) fn is_plain(&self) -> bool {
+        self.step == 1
+    }
+
+    /// Decimals of the increment, 0 to 9.
+    pub(super) fn decimals(&self) -> usize {
+        (self.bits / 8) as usize
+    }
 }
 
 /// The low `bits` bits.
 #[inline]
-fn low_mask(bits: u32) -> u64 {
+pub(super) fn low_mask(bits: u32) -> u64 {
     1_u64.checked_shl(bits).map_or(u64::MAX, |bit| bit - 1)
 }
 
 /// The first eight bytes, zero where the text ends before.
 #[inline(always)]
-fn load(text: &[u8]) -> u64 {
+pub(super) fn load(text: &[u8]) -> u64 {
     match text.first_chunk::<8>() {
         Some(bytes) => u64::from_le_bytes(*bytes),
         None => load_tail(text),
@@ -68,14 +78,14 @@ fn load_tail(text: &[u8]) -> u64 {
 /// The high bit of each byte (already XOR `0`) that is no digit. Bytes after the first of them may
 /// be wrong: a carry out of a byte reaches later ones.
 #[inline(always)]
-fn non_digits(word: u64) -> u64 {
+pub(super) fn non_digits(word: u64) -> u64 {
     // A digit is 0..=9 here: adding 0x76 sets its high bit only from 10 on.
     (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080
 }
 
 /// How many of the eight bytes are digits from the front, as bits: 0, 8, 16 to 64.
 #[inline(always)]
-fn digit_bits(word: u64) -> u32 {
+pub(super) fn digit_bits(word: u64) -> u32 {
     non_digits(word).trailing_zeros() & 0x78
 }
 
@@ -88,7 +98,7 @@ fn leading_number(word: u64, bits: u32) -> u64 {
 
 /// Eight digit values, the first character in the lowest byte, as one number.
 #[inline(always)]
-fn number(word: u64) -> u64 {
+pub(super) fn number(word: u64) -> u64 {
     let pairs = word.wrapping_mul(10).wrapping_add(word >> 8);
     let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
     let high = (pairs >> 16 & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
@@ -110,6 +120,16 @@ pub(super) struct Shape {
 impl Shape {
     fn new(whole_bits: u32, fraction_bits: u32) -> Self {
         Self { whole_bits, fraction_bits, fraction_mask: low_mask(fraction_bits) }
+    }
+
+    /// Digits before the dot.
+    pub(super) fn whole(self) -> usize {
+        (self.whole_bits / 8) as usize
+    }
+
+    /// Digits behind the dot; 0: no dot.
+    pub(super) fn fraction(self) -> usize {
+        (self.fraction_bits / 8) as usize
     }
 }
 
@@ -185,7 +205,7 @@ fn whole_increments(whole: u64, fraction: u64, scale: &Scale) -> Option<i64> {
 }
 
 #[inline(always)]
-fn on_step(units: u64, scale: &Scale) -> Option<i64> {
+pub(super) fn on_step(units: u64, scale: &Scale) -> Option<i64> {
     if scale.step == 1 {
         return Some(units.cast_signed());
     }

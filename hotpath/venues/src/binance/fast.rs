@@ -9,6 +9,7 @@ use super::decimal::{Scale, Shape, increments, increments_as, integer};
 use super::decode::{
     MAX_MESSAGE_BYTES, Message, QuoteEvent, TradeEvent, aggressor, quote_price, ts_ns,
 };
+use super::levels::{BEFORE, Form, Stop};
 use super::symbols::{Symbol, Symbols};
 use wire::market::Level;
 use wire::units::SEQ_UNDEF;
@@ -55,10 +56,16 @@ impl<'a> Cursor<'a> {
     /// A decimal that most likely has the shape of the one read before it.
     #[inline(always)]
     fn decimal_as<const WHOLE: bool>(&mut self, scale: &Scale, shape: &mut Shape) -> Option<i64> {
-        let (value, taken) = match increments_as::<WHOLE>(self.0, scale, *shape) {
-            Some(got) => got,
-            None => increments(self.0, scale, shape)?,
+        let Some((value, taken)) = increments_as::<WHOLE>(self.0, scale, *shape) else {
+            return self.decimal(scale, shape);
         };
+        self.skip(taken)?;
+        Some(value)
+    }
+
+    #[inline]
+    fn decimal(&mut self, scale: &Scale, shape: &mut Shape) -> Option<i64> {
+        let (value, taken) = increments(self.0, scale, shape)?;
         self.skip(taken)?;
         Some(value)
     }
@@ -151,33 +158,50 @@ fn depth<'a>(
     let last = cursor.integer()?;
     let prev = if cursor.has(b",\"pu\":") { cursor.integer()? } else { SEQ_UNDEF };
     let symbol = symbols.row_mut(row)?;
-    cursor.expect(b",\"b\":")?;
-    side(&mut cursor, symbol, levels)?;
+    side(&mut cursor, b",\"b\":", symbol, levels)?;
     let bids = levels.len();
-    cursor.expect(b",\"a\":")?;
-    side(&mut cursor, symbol, levels)?;
+    side(&mut cursor, b",\"a\":", symbol, levels)?;
     cursor.expect(b"}")?;
     Some((Message::Depth { row, ts, first, last, prev, bids }, cursor))
 }
 
-/// `[["price","qty"],...]`.
+/// `key` and `[["price","qty"],...]`.
 #[inline]
-fn side(cursor: &mut Cursor<'_>, symbol: &mut Symbol, levels: &mut Vec<Level>) -> Option<()> {
+fn side<const N: usize>(
+    cursor: &mut Cursor<'_>,
+    key: &[u8; N],
+    symbol: &mut Symbol,
+    levels: &mut Vec<Level>,
+) -> Option<()> {
+    let before = cursor.0;
+    cursor.expect(key)?;
     if cursor.has(b"[]") {
         return Some(());
     }
     cursor.expect(b"[[\"")?;
-    let Symbol { tick, lot, .. } = *symbol;
-    let (mut price_shape, mut qty_shape) = (symbol.price_shape, symbol.qty_shape);
+    let mut rest = before.get((N + 3).checked_sub(BEFORE)?..)?;
     loop {
-        let price = cursor.decimal_as::<true>(&tick, &mut price_shape)?;
+        let (stop, went) = symbol.form.read(rest, levels);
+        rest = rest.get(went..)?;
+        if stop == Stop::End {
+            cursor.0 = rest;
+            return Some(());
+        }
+        // A level that is written in another way than the ones before it.
+        cursor.0 = rest.get(BEFORE..)?;
+        let price = cursor.decimal(&symbol.tick, &mut symbol.price_shape)?;
         cursor.expect(b"\",\"")?;
-        let qty = cursor.decimal_as::<false>(&lot, &mut qty_shape)?;
+        let qty = cursor.decimal(&symbol.lot, &mut symbol.qty_shape)?;
         levels.push(Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) });
+        let Symbol { tick, lot, price_shape, qty_shape, .. } = *symbol;
+        // The second in a row is no exception.
+        if went == 0 && !symbol.form.is_of(price_shape, qty_shape) {
+            symbol.form = Form::new(tick, price_shape, lot, qty_shape);
+        }
         if !cursor.has(b"\"],[\"") {
-            (symbol.price_shape, symbol.qty_shape) = (price_shape, qty_shape);
             return cursor.expect(b"\"]]");
         }
+        rest = rest.get((rest.len() - cursor.0.len()).checked_sub(BEFORE)?..)?;
     }
 }
 
@@ -203,11 +227,9 @@ fn snapshot(
         symbols.only()?
     };
     let symbol = symbols.row_mut(row)?;
-    cursor.expect(b",\"bids\":")?;
-    side(&mut cursor, symbol, levels)?;
+    side(&mut cursor, b",\"bids\":", symbol, levels)?;
     let bids = levels.len();
-    cursor.expect(b",\"asks\":")?;
-    side(&mut cursor, symbol, levels)?;
+    side(&mut cursor, b",\"asks\":", symbol, levels)?;
     cursor.expect(b"}")?;
     cursor.0.is_empty().then_some(Message::Snapshot { row: Some(row), ts, last, bids })
 }

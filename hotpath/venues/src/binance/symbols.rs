@@ -3,6 +3,7 @@
 //! Must never: grow after it is made. Runs on the edge; lookups do not allocate.
 
 use super::decimal::{Scale, Shape};
+use super::levels::Form;
 use wire::instrument::{Instrument, InstrumentType};
 use wire::{InstrumentId, VenueId};
 
@@ -47,6 +48,8 @@ pub(super) struct Symbol {
     /// The shape of its last price and quantity, so that the next ones are read faster.
     pub(super) price_shape: Shape,
     pub(super) qty_shape: Shape,
+    /// How the levels of its last depth messages were written.
+    pub(super) form: Form,
 }
 
 /// All instruments of a feed.
@@ -84,6 +87,7 @@ impl Symbols {
                 lot,
                 price_shape: Shape::default(),
                 qty_shape: Shape::default(),
+                form: Form::new(tick, Shape::default(), lot, Shape::default()),
             });
         }
         let mut by_name: Vec<usize> = (0..rows.len()).collect();
