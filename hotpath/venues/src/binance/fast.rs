@@ -179,29 +179,31 @@ fn side<const N: usize>(
         return Some(());
     }
     cursor.expect(b"[[\"")?;
-    let mut rest = before.get((N + 3).checked_sub(BEFORE)?..)?;
     loop {
-        let (stop, went) = symbol.form.read(rest, levels);
-        rest = rest.get(went..)?;
-        if stop == Stop::End {
-            cursor.0 = rest;
-            return Some(());
+        let mut went = 0;
+        if symbol.form.fits() {
+            let start = (before.len() - cursor.0.len()).checked_sub(BEFORE)?;
+            let (stop, far) = symbol.form.read(before.get(start..)?, levels);
+            went = far;
+            if stop == Stop::End {
+                cursor.0 = before.get(start + far..)?;
+                return Some(());
+            }
+            cursor.0 = before.get(start + far + BEFORE..)?;
         }
         // A level that is written in another way than the ones before it.
-        cursor.0 = rest.get(BEFORE..)?;
-        let price = cursor.decimal(&symbol.tick, &mut symbol.price_shape)?;
+        let price = cursor.decimal_as::<true>(&symbol.tick, &mut symbol.price_shape)?;
         cursor.expect(b"\",\"")?;
-        let qty = cursor.decimal(&symbol.lot, &mut symbol.qty_shape)?;
+        let qty = cursor.decimal_as::<false>(&symbol.lot, &mut symbol.qty_shape)?;
         levels.push(Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) });
-        let Symbol { tick, lot, price_shape, qty_shape, .. } = *symbol;
         // The second in a row is no exception.
-        if went == 0 && !symbol.form.is_of(price_shape, qty_shape) {
+        if went == 0 && !symbol.form.is_of(symbol.price_shape, symbol.qty_shape) {
+            let Symbol { tick, lot, price_shape, qty_shape, .. } = *symbol;
             symbol.form = Form::new(tick, price_shape, lot, qty_shape);
         }
         if !cursor.has(b"\"],[\"") {
             return cursor.expect(b"\"]]");
         }
-        rest = rest.get((rest.len() - cursor.0.len()).checked_sub(BEFORE)?..)?;
     }
 }
 

@@ -41,6 +41,11 @@ impl Form {
         Self { price: Places::new(tick, price), qty: Places::new(lot, qty) }
     }
 
+    /// Whether the numbers fit their words; without that every level is read one number a time.
+    pub(super) fn fits(&self) -> bool {
+        self.price.fits() && self.qty.most > 0
+    }
+
     /// Whether a form of these shapes is this one.
     pub(super) fn is_of(&self, price: Shape, qty: Shape) -> bool {
         self.price.whole == price.whole()
@@ -90,7 +95,7 @@ impl Form {
     ) -> (Stop, &'a [u8]) {
         let Self { price, qty } = self;
         let mut rest = text;
-        if price.whole.wrapping_sub(1) >= price.most {
+        if !self.fits() {
             return (Stop::Level, rest);
         }
         // INVARIANT: no part of a number has more than eight digits, so `& 15` and `& 31` change
@@ -187,6 +192,11 @@ impl Places {
             fraction: bytes(most, most + fraction.min(decimals)),
             beyond: mask(fraction.saturating_sub(decimals)),
         }
+    }
+
+    /// Whether the expected digits before the dot fit beside the decimals.
+    fn fits(&self) -> bool {
+        self.whole.wrapping_sub(1) < self.most
     }
 
     /// Expects as many digits before the dot as the number has that starts [`BEFORE`] bytes on in
