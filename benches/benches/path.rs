@@ -4,11 +4,15 @@
 //!
 //! The events are those of the bundled recording, in order. A strategy of the bench asks for an
 //! order on every one, and the bench lets each order expire outside the timed span, so every event
-//! leads to one order. Two rows: loop and edge on one thread (no core is crossed), and on two
-//! pinned CPUs with one event each 20 us (open loop: the span counts from the intended push).
+//! leads to one order. Loop and edge run on one thread (no core is crossed), and on two pinned CPUs
+//! with one event each 20 us, counted from the intended push (open loop: what a late event makes
+//! the next ones wait is in it) and from the push itself (without that wait). Two crossings lie in
+//! the second figure; the line probes of the same second say what part of it they are.
 
 use clock::Clock;
-use corelane_benches::{LineProbe, Report, Sample, Size, allowed_cpus, jitter, pin, timer_cost};
+use corelane_benches::{
+    LineProbe, Report, Sample, Size, allowed_cpus, float, jitter, pin, timer_cost,
+};
 use engine::hash::StateHasher;
 use engine::strategy::{Context, Event, Intent, Intents, OrderUpdate, Placement, Strategy};
 use engine::{Engine, Limits, OwnStrategy, Setup};
@@ -84,11 +88,9 @@ fn main() {
             let before = LineProbe::take(&clock, peer);
             let mut two = two_threads(&recording, clock, size.pick(2_000, usize::MAX), peer);
             let after = LineProbe::take(&clock, peer);
-            report.line(&two.row("two CPUs, 50,000 events/s: to order"));
-            match before.agrees(&after) {
-                Some(placement) => report.line(&format!("placement of the CPUs: {placement:?}")),
-                None => report.line("placement of the CPUs changed during the row: read it so"),
-            }
+            report.line(&two.intended.row("two CPUs, 50,000 events/s: to order"));
+            report.line(&two.pushed.row("    counted from the push itself"));
+            show_crossings(&mut report, &mut one, &mut two.pushed, (before, after));
         }
         _ => report.line("two CPUs: not run, this process may not pin itself to two"),
     }
@@ -96,6 +98,37 @@ fn main() {
     if let Err(fault) = report.finish() {
         eprintln!("the record could not be written: {fault}");
     }
+}
+
+/// What the two crossings cost, beside the line probes before and after.
+fn show_crossings(
+    report: &mut Report,
+    one: &mut Sample,
+    two: &mut Sample,
+    (before, after): (LineProbe, LineProbe),
+) {
+    match before.agrees(&after) {
+        Some(placement) => report.line(&format!("placement of the CPUs: {placement:?}")),
+        None => report.line("placement of the CPUs changed during the row: read it so"),
+    }
+    let line_ns = f64::midpoint(before.round_trip_ns, after.round_trip_ns);
+    let medians = one.quantile(5_000).zip(two.quantile(5_000));
+    let crossings = medians.map_or("n/a".to_owned(), |(one, two)| {
+        let ns = float(two.saturating_sub(one));
+        format!("{ns:.0} ns = {:.2} of it", ns / line_ns)
+    });
+    report.line(&format!(
+        "a line's round trip: {:.0} ns before, {:.0} after; both crossings at p50: {crossings}",
+        before.round_trip_ns, after.round_trip_ns
+    ));
+}
+
+/// The spans of the two CPUs' row, nanoseconds.
+struct TwoCpus {
+    /// From the intended push.
+    intended: Sample,
+    /// From the push.
+    pushed: Sample,
 }
 
 fn setup(recording: &Recording) -> Setup {
@@ -181,11 +214,12 @@ fn one_thread(recording: &Recording, clock: Clock, events: usize) -> Sample {
     sample
 }
 
-fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) -> Sample {
+fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) -> TwoCpus {
     let (mut order_loop, mut edge) = station(recording, clock);
     let over = AtomicBool::new(false);
     let (ready, started) = std::sync::mpsc::channel();
-    let mut sample = Sample::with_capacity(200_000);
+    let empty = || Sample::with_capacity(200_000);
+    let mut spans = TwoCpus { intended: empty(), pushed: empty() };
     let stop = &over;
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -204,13 +238,16 @@ fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) 
             while clock.cycles() < intended {
                 std::hint::spin_loop();
             }
+            let start = clock.cycles();
             assert!(edge.to_loop.push([intended, intended], frame), "the loop keeps up");
             let order = loop {
                 if let Some(order) = edge.take_order() {
                     break order;
                 }
             };
-            sample.push(clock.cycles_to_ns(clock.cycles().saturating_sub(intended)));
+            let end = clock.cycles();
+            spans.intended.push(clock.cycles_to_ns(end.saturating_sub(intended)));
+            spans.pushed.push(clock.cycles_to_ns(end.saturating_sub(start)));
             edge.expire(&order);
             edge.drain();
             intended += every;
@@ -218,7 +255,7 @@ fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) 
         // ORDERING: relaxed; as above.
         over.store(true, Ordering::Relaxed);
     });
-    sample
+    spans
 }
 
 impl Edge {

@@ -19,6 +19,10 @@ use super::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
 use core::fmt;
 use crossbeam_utils::CachePadded;
 
+/// Elements of a push after which as many places are asked for; longer batches do without:
+/// measured 19 % more for a frame of a batch of sixteen (benches/ring).
+const PREFETCH_MOST: usize = 8;
+
 /// What the two ends share. Each index has cache lines of its own; `storage` and the flags are
 /// only read while the ring is in use.
 struct Shared<T> {
@@ -175,13 +179,23 @@ impl<T: Copy + Send> Producer<T> {
         self.seen_head = self.shared.head.load(Ordering::Acquire);
     }
 
-    /// Hands the next `n` elements to the consumer.
+    /// Hands the next `n` elements to the consumer, and asks for the places of as many more.
+    ///
+    /// The consumer's core holds the lines of those places since it read them a lap ago. Stores
+    /// leave a core in order, so the next index would wait until its elements' lines are back.
+    /// Measured: a fifth off an event's way to its order over two far cores (benches/path), nothing
+    /// lost one by one (benches/ring).
     #[inline]
     fn publish(&mut self, n: usize) {
         self.tail = self.tail.wrapping_add(n);
         // ORDERING: pairs with the load in `Consumer::look`: the elements are written before the
         // consumer can see that they are there.
         self.shared.tail.store(self.tail, Ordering::Release);
+        if n <= PREFETCH_MOST {
+            for step in 0..n {
+                self.shared.storage.prefetch(self.tail.wrapping_add(step));
+            }
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use core::slice;
 /// pairs, so that an element of 64 bytes is one line and shares it with nothing else.
 const ALIGN: usize = 128;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Distance in bytes at which every page of every supported page size is touched.
 const PAGE: usize = 4096;
 
@@ -146,6 +149,27 @@ impl<T: Copy> Storage<T> {
     pub(crate) fn touch(&self, position: usize, n: usize) {
         for step in 0..n {
             self.watch.read(position.wrapping_add(step) & self.mask);
+        }
+    }
+
+    /// Asks the processor for the line or lines of the element at `position`, to write them soon.
+    /// Nothing where we know no way to ask.
+    #[inline]
+    pub(crate) fn prefetch(&self, position: usize) {
+        for line in 0..size_of::<T>().div_ceil(LINE) {
+            let place = self.place(position).cast::<u8>().wrapping_add(line * LINE);
+            #[cfg(target_arch = "x86_64")]
+            // JUSTIFICATION: safe code cannot ask for a line; see `Producer::publish`.
+            // SAFETY: a hint: it changes no memory and no register, and faults at no address.
+            unsafe {
+                core::arch::asm!(
+                    "prefetchw [{}]",
+                    in(reg) place,
+                    options(nostack, preserves_flags, readonly)
+                );
+            };
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = place;
         }
     }
 
