@@ -83,11 +83,12 @@ impl Sample {
     /// One line of a table: count, minimum, quantiles (n/a without ten samples beyond), maximum.
     pub fn row(&mut self, label: &str) -> String {
         let show = |value: Option<u64>| value.map_or("n/a".to_owned(), |value| value.to_string());
-        let mut text = format!("{label:<34}{:>9}{:>9}", self.len(), show(self.min()));
+        // The blank is outside the width: numbers too wide for it still stand apart.
+        let mut text = format!("{label:<34} {:>8} {:>8}", self.len(), show(self.min()));
         for (parts, _) in QUANTILES {
-            let _ = write!(text, "{:>9}", show(self.quantile(parts)));
+            let _ = write!(text, " {:>8}", show(self.quantile(parts)));
         }
-        let _ = write!(text, "{:>10}", show(self.max()));
+        let _ = write!(text, " {:>9}", show(self.max()));
         text
     }
 
@@ -131,5 +132,8 @@ mod tests {
         let words: Vec<_> = row.split_whitespace().collect();
         assert_eq!(words, ["x", "1100", "0", "550", "1089", "n/a", "n/a", "1099"]);
         assert_eq!(Sample::headings("x").split_whitespace().count(), words.len());
+        let mut wide = Sample::default();
+        Extend::extend(&mut wide, (0..30).map(|_| 1_234_567_890));
+        assert!(wide.row("x").contains("1234567890 1234567890 "), "numbers run together");
     }
 }
