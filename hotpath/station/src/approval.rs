@@ -8,7 +8,8 @@ use wire::{DecodeError, Frame};
 /// What the edge makes of an order frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// Approved: send it. `counts` where it spends an approval (new and replace).
+    /// Approved, or in no need of it: send it. `counts` where it spends an approval (new and
+    /// replace).
     Send {
         /// Whether an approval was spent.
         counts: bool,
@@ -35,13 +36,15 @@ impl ApprovalCheck {
     ///
     /// # Errors
     /// A frame that does not decode.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "three kinds are orders, the rest are not")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "five kinds are requests, the rest are not")]
     pub fn judge(&mut self, frame: &[u8]) -> Result<Checked, DecodeError> {
         let found = match wire::decode(frame)? {
             Frame::NewOrder(order) => order.approval_seq,
             Frame::ReplaceOrder(order) => order.approval_seq,
-            // A cancel only takes exposure away and passes without approval.
-            Frame::CancelOrder(_) => return Ok(Checked::Send { counts: false }),
+            // A cancel only takes exposure away, a question changes nothing: neither needs one.
+            Frame::CancelOrder(_) | Frame::MassStatusRequest(_) | Frame::OrderStatusRequest(_) => {
+                return Ok(Checked::Send { counts: false });
+            }
             _ => return Ok(Checked::NotAnOrder),
         };
         let expected = self.spent + 1;
@@ -65,6 +68,7 @@ mod tests {
     use bytemuck::Zeroable;
     use wire::FrameHeader;
     use wire::order::{CancelOrder, NewOrder};
+    use wire::reconcile::{MassStatusRequest, OrderStatusRequest};
 
     fn order(approval_seq: u64) -> NewOrder {
         NewOrder {
@@ -90,6 +94,17 @@ mod tests {
         let cancel =
             CancelOrder { header: FrameHeader::new::<CancelOrder>(), ..Zeroable::zeroed() };
         assert_eq!(check.judge(bytemuck::bytes_of(&cancel)), Ok(Checked::Send { counts: false }));
+        let free = Ok(Checked::Send { counts: false });
+        let mass = MassStatusRequest {
+            header: FrameHeader::new::<MassStatusRequest>(),
+            ..Zeroable::zeroed()
+        };
+        assert_eq!(check.judge(bytemuck::bytes_of(&mass)), free);
+        let one = OrderStatusRequest {
+            header: FrameHeader::new::<OrderStatusRequest>(),
+            ..Zeroable::zeroed()
+        };
+        assert_eq!(check.judge(bytemuck::bytes_of(&one)), free);
         let halt = crate::inputs::control(wire::control::Command::Halt, 0, "", wire::TsNs(0));
         assert_eq!(check.judge(bytemuck::bytes_of(&halt)), Ok(Checked::NotAnOrder));
         assert_eq!(check.spent(), 2);

@@ -122,7 +122,7 @@ pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failu
             "latency_ns": world.scorer.as_ref().map(|scorer| scorer.latency_ns),
         }),
         host: json!({ "threads": 1, "speed": "event time" }),
-        station: json!({}),
+        station: json!({ "approvals_spent": world.approval.spent() }),
         exit: (Exit::Clean, "end of the recording".to_owned()),
     };
     let summary = summary(engine, &facts);
@@ -144,6 +144,12 @@ fn words_of(frame: &[u8]) -> Vec<u64> {
     let mut words = vec![0; frame.len() / 8];
     bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
     words
+}
+
+/// Whether a frame of this kind goes to the venue.
+const fn is_request(kind: FrameKind) -> bool {
+    use FrameKind::{CancelOrder, MassStatusRequest, NewOrder, OrderStatusRequest, ReplaceOrder};
+    matches!(kind, NewOrder | CancelOrder | ReplaceOrder | MassStatusRequest | OrderStatusRequest)
 }
 
 /// The engine's outputs of one input.
@@ -168,10 +174,7 @@ impl Sink for Seen<'_> {
         let kind = wire::frame::header(frame).ok().and_then(|h| FrameKind::from_code(h.kind));
         if kind == Some(FrameKind::SignalRequest) {
             self.requests.extend(bytemuck::try_from_bytes::<SignalRequest>(frame).ok().copied());
-        } else if matches!(
-            kind,
-            Some(FrameKind::NewOrder | FrameKind::CancelOrder | FrameKind::ReplaceOrder)
-        ) {
+        } else if kind.is_some_and(is_request) {
             self.orders.push(words_of(frame));
         }
     }
@@ -282,7 +285,8 @@ impl World<'_> {
         let at = self.engine.now().max(self.venue.now());
         let shutdown = control(Command::Shutdown, 0, "end of the recording", at);
         self.feed(bytemuck::bytes_of(&shutdown))?;
-        while let Some(due) = self.venue.next_due() {
+        // Only what is on its way: an order that would expire tomorrow keeps no run waiting.
+        while let Some(due) = self.venue.next_in_flight() {
             self.step(due)?;
         }
         self.scores.clear();

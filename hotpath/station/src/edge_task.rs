@@ -61,9 +61,9 @@ pub enum EdgeFault {
         /// The number it carried.
         found: u64,
     },
-    /// Something that is no order came over the order ring.
+    /// Something that is no request came over the order ring.
     NotAnOrder,
-    /// The venue could not read an approved order.
+    /// The venue could not read a request.
     Venue(OrderError),
 }
 
@@ -213,6 +213,12 @@ impl<'a> EdgeTask<'a> {
         self.stamps_lost
     }
 
+    /// Approvals spent: new orders and replaces that went to the venue.
+    #[must_use]
+    pub fn approvals_spent(&self) -> u64 {
+        self.approval.spent()
+    }
+
     fn wall_ns(&self, cycles: u64) -> u64 {
         self.clock.cycles_to_ns(cycles.saturating_sub(self.start_cycles))
     }
@@ -336,7 +342,8 @@ impl<'a> EdgeTask<'a> {
                     if counts {
                         self.stamps_lost += u64::from(self.ports.stamps.try_push(stamp).is_err());
                     }
-                    self.counters.add(Counter::EdgeOrders, 1);
+                    // New orders and replaces: comparable with what the gate approved.
+                    self.counters.set(Counter::EdgeOrders, self.approval.spent());
                     sent.err().map(EdgeFault::Venue)
                 }
                 Ok(Checked::Unapproved { expected, found }) => {
@@ -417,7 +424,8 @@ impl<'a> EdgeTask<'a> {
         if self.take_orders() > 0 {
             return;
         }
-        if let Some(due) = self.venue.next_due() {
+        // Only what is on its way: an order that would expire tomorrow keeps no session waiting.
+        if let Some(due) = self.venue.next_in_flight() {
             self.run_venue(due);
             return;
         }

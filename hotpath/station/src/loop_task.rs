@@ -143,7 +143,10 @@ impl Sink for Outputs {
         let kind = kind_of(frame);
         if kind == FrameKind::NewOrder.code() || kind == FrameKind::ReplaceOrder.code() {
             self.send(self.stamp.words(), frame);
-        } else if kind == FrameKind::CancelOrder.code() {
+        } else if kind == FrameKind::CancelOrder.code()
+            || kind == FrameKind::MassStatusRequest.code()
+            || kind == FrameKind::OrderStatusRequest.code()
+        {
             let stamp = OrderStamp { gated_cycles: 0, framed_cycles: 0, ..self.stamp };
             self.send(stamp.words(), frame);
         } else if kind == FrameKind::SignalRequest.code() {

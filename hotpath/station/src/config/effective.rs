@@ -16,6 +16,8 @@ impl Config {
     #[must_use]
     pub fn effective(&self) -> Value {
         let Self { session, data, venue, station, signal, .. } = self;
+        let throttle = venue.throttle.map(|throttle| throttle.messages);
+        let cancels = venue.throttle.and_then(|throttle| throttle.cancels);
         json!({
             "session": {
                 "name": session.name,
@@ -34,6 +36,11 @@ impl Config {
                 "maker_fee_e6": venue.fees.maker_rate_e6,
                 "taker_fee_e6": venue.fees.taker_rate_e6,
                 "inverse_contract_value": venue.inverse_contract_value,
+                "starting_balance_e9": venue.starting_balance_e9,
+                "throttle_per_s": throttle.map_or(0, |budget| budget.per_s),
+                "throttle_burst": throttle.map_or(0, |budget| budget.burst),
+                "throttle_cancel_per_s": cancels.map_or(0, |budget| budget.per_s),
+                "throttle_cancel_burst": cancels.map_or(0, |budget| budget.burst),
                 "seed": venue.seed,
             },
             "station": {

@@ -10,7 +10,7 @@ use ipc::BackendKind;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 use venues::player::Speed;
-use venues::sim::{Fees, Latency, QueueModel, SimConfig};
+use venues::sim::{Budget, Fees, Latency, QueueModel, SimConfig, Throttle};
 use wire::station::Mode;
 
 /// Everything but strategies and limits.
@@ -93,6 +93,9 @@ fn venue(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> 
     let inverse = i64::from(default.inverse_contract_value);
     let bounds = 1..=1_000_000;
     let inverse = table.integer_or("inverse_contract_value", bounds, inverse, problems);
+    let balance = default.starting_balance_e9;
+    let balance = table.integer_or("starting_balance_e9", 0..=i64::MAX, balance, problems);
+    let throttle = throttle(&mut table, problems);
     let seed = table.integer_or("seed", 0..=i64::MAX, 1, problems);
     table.finish(problems);
     SimConfig {
@@ -101,8 +104,32 @@ fn venue(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> 
         queue_model,
         fees: Fees { maker_rate_e6, taker_rate_e6 },
         inverse_contract_value: u32::try_from(inverse).unwrap_or(1),
+        starting_balance_e9: balance,
+        throttle,
         seed: u64::try_from(seed).unwrap_or(1),
+        ..default
     }
+}
+
+/// What the venue takes a second; a rate of 0 is no throttle, a burst of 0 that of one second.
+fn throttle(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Option<Throttle> {
+    const MOST: i64 = 1_000_000;
+    let mut budget = |rate: &'static str, burst: &'static str| {
+        let mut count = |key| {
+            let count = table.integer_or(key, 0..=MOST, 0, problems);
+            u32::try_from(count).unwrap_or(0)
+        };
+        let (per_s, burst) = (count(rate), count(burst));
+        (per_s > 0).then_some(Budget { per_s, burst: if burst > 0 { burst } else { per_s } })
+    };
+    let messages = budget("throttle_per_s", "throttle_burst");
+    let cancels = budget("throttle_cancel_per_s", "throttle_cancel_burst");
+    if let (None, Some(cancels)) = (messages, cancels) {
+        let allowed = "0 while venue.throttle_per_s = 0: nothing is throttled then";
+        let key = table.key("throttle_cancel_per_s");
+        problems.add(table.line(), &key, cancels.per_s, allowed);
+    }
+    messages.map(|messages| Throttle { messages, cancels })
 }
 
 /// A constant, or the name of a file with one sample a line.

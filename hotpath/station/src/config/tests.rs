@@ -71,6 +71,10 @@ fn a_good_file_means_what_it_says() {
     assert_eq!(Some(config.data.speed), "8".parse().ok());
     assert_eq!(config.venue.entry_latency, venues::sim::Latency::Constant(2_500_000));
     assert_eq!(config.venue.fees.taker_rate_e6, 1_000);
+    let default = venues::sim::SimConfig::default();
+    assert_eq!(config.venue.starting_balance_e9, default.starting_balance_e9);
+    assert_eq!(config.venue.throttle, None);
+    assert_eq!(config.venue.faults, venues::sim::FaultPlan::default());
     assert_eq!(config.station.loop_cpu, CpuChoice::Id(3));
     assert_eq!(config.station.edge_cpu, CpuChoice::None);
     assert_eq!(config.station.io, BackendKind::IoUring);
@@ -79,6 +83,39 @@ fn a_good_file_means_what_it_says() {
     assert_eq!(config.record_dir, Path::new("runs"));
     assert_eq!(config.limits[0].limits.max_market_age_ns, 1_000_000_000);
     assert!(config.strategies[0].params.uses_signal());
+}
+
+#[test]
+fn the_venue_s_balance_and_throttle_have_bounds() {
+    let venue = |keys: &str| {
+        let text = GOOD.replace("taker_fee_e6 = 1000", keys);
+        parse(&text).map(|config| (config.venue.clone(), config.effective()["venue"].clone()))
+    };
+    let budget = |per_s, burst| venues::sim::Budget { per_s, burst };
+    let (sim, shown) =
+        venue("starting_balance_e9 = 0\nthrottle_per_s = 5\nthrottle_cancel_per_s = 2\nthrottle_cancel_burst = 9")
+            .expect("good");
+    assert_eq!(sim.starting_balance_e9, 0);
+    let expected = venues::sim::Throttle { messages: budget(5, 5), cancels: Some(budget(2, 9)) };
+    assert_eq!(sim.throttle, Some(expected));
+    assert_eq!(shown["throttle_burst"], 5);
+    assert_eq!(shown["throttle_cancel_burst"], 9);
+    let (sim, shown) =
+        venue("starting_balance_e9 = 9223372036854775807\nthrottle_per_s = 1000000").expect("good");
+    assert_eq!(sim.starting_balance_e9, i64::MAX);
+    assert_eq!(sim.throttle.and_then(|throttle| throttle.cancels), None);
+    assert_eq!(shown["throttle_cancel_per_s"], 0);
+    for (keys, complaint) in [
+        ("starting_balance_e9 = -1", "key=venue.starting_balance_e9 found=-1"),
+        ("throttle_per_s = 1000001", "key=venue.throttle_per_s found=1000001"),
+        ("throttle_per_s = -1", "key=venue.throttle_per_s found=-1"),
+        ("throttle_per_s = 1\nthrottle_burst = 1000001", "key=venue.throttle_burst found=1000001"),
+        ("throttle_cancel_per_s = 3", "key=venue.throttle_cancel_per_s found=3"),
+        ("faults = 1", "key=venue.faults found=unknown key"),
+    ] {
+        let all = venue(keys).expect_err(keys).to_string();
+        assert!(all.contains(complaint), "`{complaint}` in:\n{all}");
+    }
 }
 
 #[test]
@@ -181,6 +218,8 @@ fn the_hash_follows_every_key_and_no_path() {
     assert_eq!(hash(GOOD), hash(&GOOD.replace("demo/day.clrec", "else/day.clrec")));
     for (from, to) in [
         ("taker_fee_e6 = 1000", "taker_fee_e6 = 999"),
+        ("taker_fee_e6 = 1000", "taker_fee_e6 = 1000\nstarting_balance_e9 = 7"),
+        ("taker_fee_e6 = 1000", "taker_fee_e6 = 1000\nthrottle_per_s = 7"),
         ("entry_score_e6 = 300000", "entry_score_e6 = 300001"),
         ("price_collar_bp = 50", "price_collar_bp = 51"),
         ("speed = 8", "speed = 4"),

@@ -38,6 +38,7 @@ pub(super) fn threads(order_loop: &LoopTask, edge: &EdgeTask<'_>, counters: &Cou
         "bad_inputs": order_loop.bad_inputs(),
         "edge_events": counters.get(Counter::EdgeEvents),
         "edge_orders": counters.get(Counter::EdgeOrders),
+        "approvals_spent": edge.approvals_spent(),
         "edge_reports": counters.get(Counter::EdgeReports),
         "edge_ring_full": counters.get(Counter::EdgeRingFull),
         "unapproved": counters.get(Counter::EdgeUnapproved),

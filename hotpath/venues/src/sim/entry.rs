@@ -1,132 +1,102 @@
-//! Requests at the simulated venue: the checks in their order, and what an accepted one does.
+//! Requests at the simulated venue: what an accepted one does, and how an order ends.
 //!
-//! Owns: new, cancel and replace. Must never: change anything for a request it refuses. Runs
-//! wherever the simulated venue runs; may allocate.
+//! Owns: new, cancel and replace, taking and resting, expiry. Must never: change anything for a
+//! request it refuses. Runs wherever the simulated venue runs; may allocate.
 
-use super::order::{Fill, Order, Owner, Refusal, State};
+use super::checks::Ticket;
+use super::order::{Order, Owner, State};
+use super::outbox::{Fill, Refusal};
 use super::queue::QueuePosition;
-use super::{IdUse, Market, SimVenue};
-use wire::market::{BookSide, TradingStatus};
+use super::{IdUse, SimVenue, across, along};
 use wire::order::{
-    CancelOrder, ExecInst, ExecType, Liquidity, NewOrder, OrdStatus, OrdType, RejectReason,
-    ReplaceOrder, Side, TimeInForce,
+    CancelOrder, ExecType, Liquidity, NewOrder, OrdStatus, RejectReason, ReplaceOrder, Side,
+    TimeInForce,
 };
-use wire::units::SEQ_UNDEF;
-use wire::{ClOrdId, PriceTicks, QtyLots, TsNs};
-
-/// A new order that passed every check.
-struct Ticket {
-    market: usize,
-    side: Side,
-    /// None: a market order.
-    limit: Option<PriceTicks>,
-    rests: bool,
-    is_post_only: bool,
-}
-
-/// What an order asks for, as the checks on price, quantity and value see it.
-#[derive(Clone, Copy)]
-struct Terms {
-    side: Side,
-    limit: Option<PriceTicks>,
-    qty: QtyLots,
-    is_post_only: bool,
-}
+use wire::{ClOrdId, QtyLots, TsNs};
 
 impl SimVenue {
     pub(super) fn on_new(&mut self, request: &NewOrder, at: TsNs) {
-        let ticket = match self.check_new(request) {
-            Ok(ticket) => ticket,
-            Err(reason) => {
-                self.ids.entry(request.cl_ord_id).or_insert(IdUse::Rejected);
-                let side = Side::from_code(request.side).unwrap_or(Side::Buy);
-                let owner = Owner::of(&request.header);
-                return self.outbox.rejected(owner, (request.cl_ord_id, side), reason, at);
+        match self.check_new(request, false, at) {
+            Ok(ticket) => {
+                let index = self.enter(request, ticket);
+                self.begin(index, at);
             }
-        };
-        let index = self.orders.len();
-        let rank = self.next_rank();
-        self.ids.insert(request.cl_ord_id, IdUse::Order(index));
-        let mut owner = Owner::of(&request.header);
-        owner.venue_id = self.markets[ticket.market].row.header.venue_id;
-        self.orders.push(Order {
-            owner,
-            cl_ord_id: request.cl_ord_id,
-            order_id: rank,
-            side: ticket.side,
-            price_ticks: request.price_ticks,
-            qty_lots: request.qty_lots,
-            cum_qty_lots: QtyLots(0),
-            is_post_only: ticket.is_post_only,
-            rank,
-            state: State::Taking,
-        });
-        self.outbox.event(&self.orders[index], ExecType::New, at);
-        self.take(index, ticket.limit, at);
-        if self.orders[index].leaves().get() == 0 {
-            return;
-        }
-        if ticket.rests {
-            self.rest(index);
-        } else {
-            self.orders[index].state = State::Done(OrdStatus::Expired);
-            self.outbox.event(&self.orders[index], ExecType::Expired, at);
+            Err(reason) => self.reject(request, reason, at),
         }
     }
 
-    /// The checks of a new order, in the order they are made.
-    fn check_new(&self, request: &NewOrder) -> Result<Ticket, RejectReason> {
-        let market =
-            self.market_index(request.header.instrument_id).ok_or(RejectReason::UnknownSymbol)?;
-        if self.ids.contains_key(&request.cl_ord_id) {
-            return Err(RejectReason::DuplicateOrder);
+    /// Refuses a new order: its id is used up all the same.
+    pub(super) fn reject(&mut self, request: &NewOrder, reason: RejectReason, at: TsNs) {
+        self.ids.entry(request.cl_ord_id).or_insert(IdUse::Rejected);
+        let side = Side::from_code(request.side).unwrap_or(Side::Buy);
+        let owner = Owner::of(&request.header);
+        self.outbox.rejected(owner, (request.cl_ord_id, side), reason, at);
+    }
+
+    /// Writes an accepted order into the venue's record.
+    pub(super) fn enter(&mut self, request: &NewOrder, ticket: Ticket) -> usize {
+        let index = self.orders.len();
+        let rank = self.next_rank();
+        if request.cl_ord_id != ClOrdId::UNDEF {
+            self.ids.insert(request.cl_ord_id, IdUse::Order(index));
         }
-        let codes = (
-            Side::from_code(request.side),
-            OrdType::from_code(request.ord_type),
-            TimeInForce::from_code(request.time_in_force),
-            ExecInst::from_code(request.exec_inst),
-        );
-        let (Some(side), Some(ord_type), Some(tif), Some(exec_inst)) = codes else {
-            return Err(RejectReason::Unsupported);
+        let venue_id = self.markets[ticket.market].row.header.venue_id;
+        self.orders.push(Order::new(request, ticket.kind, venue_id, rank));
+        index
+    }
+
+    /// An order's first act: a stop waits, all else is matched.
+    pub(super) fn begin(&mut self, index: usize, at: TsNs) {
+        self.outbox.event(&self.orders[index], ExecType::New, at);
+        let kind = self.orders[index].kind;
+        if let Some(expires_at) = kind.expires_at
+            && (kind.rests() || kind.is_stop())
+        {
+            self.expiries.insert((expires_at, index));
+        }
+        if !kind.is_stop() {
+            return self.act(index, at);
+        }
+        self.orders[index].state = State::Waiting { is_triggered: false };
+        if let Some(market) = self.market_index(self.orders[index].owner.instrument_id) {
+            self.markets[market].stops.push(index);
+        }
+    }
+
+    /// Takes what is displayed; what is left rests or expires.
+    pub(super) fn act(&mut self, index: usize, at: TsNs) {
+        let Some(market) = self.market_index(self.orders[index].owner.instrument_id) else {
+            return;
         };
-        let rests = ord_type == OrdType::Limit && tif == TimeInForce::Gtc;
-        let is_post_only = exec_inst == ExecInst::PostOnly;
-        if request.cl_ord_id == ClOrdId::UNDEF || (is_post_only && !rests) {
-            return Err(RejectReason::Unsupported);
+        let order = &mut self.orders[index];
+        order.state = State::Taking;
+        let (kind, limit, leaves) = (order.kind, order.limit(), order.leaves());
+        let is_whole = || self.markets[market].fills_whole(kind.side, limit, leaves);
+        if kind.tif != TimeInForce::Fok || is_whole() {
+            self.take(index, at);
         }
-        let limit = match (ord_type, request.price_ticks.is_defined()) {
-            (OrdType::Limit, true) => Some(request.price_ticks),
-            (OrdType::Market, false) => None,
-            (OrdType::Limit, false) | (OrdType::Market, true) => {
-                return Err(RejectReason::BadPrice);
-            }
-            (OrdType::Stop | OrdType::StopLimit, _) => return Err(RejectReason::Unsupported),
-        };
-        let terms = Terms { side, limit, qty: request.qty_lots, is_post_only };
-        self.markets[market].check_terms(terms)?;
-        if tif == TimeInForce::Fok {
-            let levels = self.markets[market].book.takeable(across(side), limit, terms.qty);
-            let found: i64 = levels.iter().map(|level| level.qty_lots.get()).sum();
-            if found < terms.qty.get() {
-                return Err(RejectReason::NoLiquidity);
-            }
+        if !self.orders[index].is_open() {
+            self.forget_expiry(index);
+        } else if kind.rests() {
+            self.rest(index);
+        } else {
+            self.end(index, OrdStatus::Expired, ExecType::Expired, at);
         }
-        Ok(Ticket { market, side, limit, rests, is_post_only })
+        self.drop_what_increases(market, at);
     }
 
     pub(super) fn on_cancel(&mut self, request: &CancelOrder, at: TsNs) {
         let ids = (request.cl_ord_id, request.orig_cl_ord_id);
-        let index = match self.find_live(ids.1, request.order_id) {
-            Ok(index) => index,
+        match self.find_live(ids.1, request.order_id) {
+            Ok(index) => {
+                self.close(index, OrdStatus::Canceled);
+                self.outbox.on_request(&self.orders[index], ExecType::Canceled, ids, at);
+            }
             Err(refusal) => {
                 let owner = Owner::of(&request.header);
-                return self.outbox.request_rejected(owner, ids, refusal, at);
+                self.outbox.request_rejected(owner, ids, refusal, at);
             }
-        };
-        self.unrest(index);
-        self.orders[index].state = State::Done(OrdStatus::Canceled);
-        self.outbox.on_request(&self.orders[index], ExecType::Canceled, ids, at);
+        }
     }
 
     pub(super) fn on_replace(&mut self, request: &ReplaceOrder, at: TsNs) {
@@ -140,11 +110,12 @@ impl SimVenue {
         };
         self.ids.insert(request.cl_ord_id, IdUse::Order(index));
         let order = &mut self.orders[index];
-        let keeps_queue =
-            order.price_ticks == request.price_ticks && request.qty_lots <= order.qty_lots;
+        let keeps_queue = order.is_waiting()
+            || (order.price_ticks == request.price_ticks && request.qty_lots <= order.qty_lots);
         order.cl_ord_id = request.cl_ord_id;
         order.qty_lots = request.qty_lots;
         if keeps_queue {
+            order.price_ticks = request.price_ticks;
             return self.outbox.on_request(&self.orders[index], ExecType::Replaced, ids, at);
         }
         self.unrest(index);
@@ -154,95 +125,76 @@ impl SimVenue {
         order.rank = rank;
         order.state = State::Taking;
         self.outbox.on_request(&self.orders[index], ExecType::Replaced, ids, at);
-        self.take(index, Some(request.price_ticks), at);
-        if self.orders[index].leaves().get() > 0 {
-            self.rest(index);
-        }
+        self.act(index, at);
     }
 
-    /// The checks of a replace, in the order they are made.
-    fn check_replace(&self, request: &ReplaceOrder) -> Result<usize, Refusal> {
-        let index = self.find_live(request.orig_cl_ord_id, request.order_id)?;
-        let order = &self.orders[index];
-        let refuse =
-            |reason| Err(Refusal { order_id: order.order_id, status: order.status(), reason });
-        if order.cl_ord_id != request.orig_cl_ord_id {
-            return refuse(RejectReason::TooLate);
-        }
-        if request.cl_ord_id == ClOrdId::UNDEF || self.ids.contains_key(&request.cl_ord_id) {
-            return refuse(RejectReason::DuplicateOrder);
-        }
-        if !request.price_ticks.is_defined() {
-            return refuse(RejectReason::BadPrice);
-        }
-        let terms = Terms {
-            side: order.side,
-            limit: Some(request.price_ticks),
-            qty: request.qty_lots,
-            is_post_only: order.is_post_only,
-        };
-        let Some(market) = self.market_index(order.owner.instrument_id) else {
-            return refuse(RejectReason::UnknownSymbol);
-        };
-        if let Err(reason) = self.markets[market].check_terms(terms) {
-            return refuse(reason);
-        }
-        if request.qty_lots <= order.cum_qty_lots {
-            return refuse(RejectReason::TooLate);
-        }
-        Ok(index)
-    }
-
-    /// The working order behind an id it has or had. A defined `order_id` must agree.
-    fn find_live(&self, orig: ClOrdId, order_id: u64) -> Result<usize, Refusal> {
-        let unknown = Refusal {
-            order_id: SEQ_UNDEF,
-            status: OrdStatus::Unknown,
-            reason: RejectReason::UnknownOrder,
-        };
-        let index = match self.ids.get(&orig) {
-            Some(IdUse::Order(index)) => *index,
-            Some(IdUse::Rejected) => {
-                let status = OrdStatus::Rejected;
-                return Err(Refusal { status, reason: RejectReason::TooLate, ..unknown });
+    /// Refuses a cancel or replace without a look at what it asks for.
+    pub(super) fn refuse(
+        &mut self,
+        owner: Owner,
+        ids: (ClOrdId, ClOrdId),
+        (order_id, reason): (u64, RejectReason),
+        at: TsNs,
+    ) {
+        let refusal = match self.find(ids.1, order_id) {
+            Ok(index) => {
+                let order = &self.orders[index];
+                Refusal { order_id: order.order_id, status: order.status(), reason }
             }
-            None => return Err(unknown),
+            Err(refusal) => Refusal { reason, ..refusal },
         };
-        let order = &self.orders[index];
-        if order_id != SEQ_UNDEF && order_id != order.order_id {
-            return Err(unknown);
-        }
-        if let State::Done(status) = order.state {
-            let reason = RejectReason::TooLate;
-            return Err(Refusal { order_id: order.order_id, status, reason });
-        }
-        Ok(index)
+        self.outbox.request_rejected(owner, ids, refusal, at);
     }
 
     /// Takes displayed liquidity level by level up to the limit, one fill a level.
-    fn take(&mut self, index: usize, limit: Option<PriceTicks>, at: TsNs) {
-        let Some(market) = self.market_index(self.orders[index].owner.instrument_id) else {
+    fn take(&mut self, index: usize, at: TsNs) {
+        let order = &self.orders[index];
+        let Some(market) = self.market_index(order.owner.instrument_id) else {
             return;
         };
-        let market = &mut self.markets[market];
-        let order = &mut self.orders[index];
-        let side = across(order.side);
-        for level in market.book.takeable(side, limit, order.leaves()) {
-            market.book.take(side, level);
-            order.credit(level.qty_lots);
+        let side = across(order.kind.side);
+        let book = &self.markets[market].book;
+        for level in book.takeable(side, order.limit(), order.leaves()) {
+            self.markets[market].book.take(side, level);
             let fill = Fill {
                 price_ticks: level.price_ticks,
                 qty_lots: level.qty_lots,
                 liquidity: Liquidity::Taker,
             };
-            self.outbox.fill(order, fill, market.valuation, at);
+            self.fill(market, index, fill, at);
+        }
+    }
+
+    /// Books a fill with order and ledger, and reports it. A fault may have it happen twice.
+    pub(super) fn fill(&mut self, market: usize, index: usize, fill: Fill, at: TsNs) {
+        let order = &mut self.orders[index];
+        let valuation = self.markets[market].valuation;
+        order.credit(fill.qty_lots);
+        let report = self.outbox.fill(order, fill, valuation, at);
+        self.ledger.book(report, false);
+        self.outbox.about_order(order, report, at);
+        if order.is_open() {
+            return;
+        }
+        match self.outbox.faults.take_overfill() {
+            Some(true) => {
+                order.overfill(fill.qty_lots);
+                let report = self.outbox.fill(order, fill, valuation, at);
+                self.ledger.book(report, true);
+                self.outbox.about_order(order, report, at);
+            }
+            Some(false) => {
+                let report = self.outbox.renumbered(report);
+                self.outbox.about_order(order, report, at);
+            }
+            None => {}
         }
     }
 
     /// Puts what is left of an order at the end of the queue at its price.
     fn rest(&mut self, index: usize) {
         let order = &self.orders[index];
-        let (side, price) = (order.side, order.price_ticks);
+        let (side, price) = (order.kind.side, order.price_ticks);
         let Some(market) = self.market_index(order.owner.instrument_id) else {
             return;
         };
@@ -254,10 +206,57 @@ impl SimVenue {
         market.resting_mut(side).insert(&self.orders, index);
     }
 
+    /// Takes an order out of the book, or out of the stops.
     fn unrest(&mut self, index: usize) {
         let order = &self.orders[index];
         if let Some(market) = self.market_index(order.owner.instrument_id) {
-            self.markets[market].resting_mut(order.side).remove(index);
+            let market = &mut self.markets[market];
+            if order.is_waiting() {
+                market.stops.retain(|stop| *stop != index);
+            } else {
+                market.resting_mut(order.kind.side).remove(index);
+            }
+        }
+    }
+
+    /// Ends an open order without a word.
+    fn close(&mut self, index: usize, status: OrdStatus) {
+        self.unrest(index);
+        self.orders[index].state = State::Done(status);
+        self.forget_expiry(index);
+    }
+
+    /// Ends an open order without a request.
+    pub(super) fn end(&mut self, index: usize, status: OrdStatus, exec_type: ExecType, at: TsNs) {
+        self.close(index, status);
+        self.outbox.event(&self.orders[index], exec_type, at);
+    }
+
+    /// Ends the orders whose time is over at `at`.
+    pub(super) fn expire(&mut self, at: TsNs) {
+        while let Some((due, index)) = self.expiries.first().copied()
+            && due <= at
+        {
+            self.end(index, OrdStatus::Expired, ExecType::Expired, at);
+        }
+    }
+
+    pub(super) fn forget_expiry(&mut self, index: usize) {
+        if let Some(expires_at) = self.orders[index].kind.expires_at {
+            self.expiries.remove(&(expires_at, index));
+        }
+    }
+
+    /// Cancels resting reduce-only orders that the position has no room for any more.
+    pub(super) fn drop_what_increases(&mut self, market: usize, at: TsNs) {
+        for side in [Side::Buy, Side::Sell] {
+            let rests = &self.markets[market];
+            let position = self.ledger.position(rests.row.header.instrument_id).get();
+            let increases = |index: &usize| self.orders[*index].would_increase(position);
+            let dropped: Vec<usize> = rests.resting(side).iter().filter(increases).collect();
+            for index in dropped {
+                self.end(index, OrdStatus::Canceled, ExecType::Canceled, at);
+            }
         }
     }
 
@@ -265,49 +264,16 @@ impl SimVenue {
         self.last_rank += 1;
         self.last_rank
     }
-}
 
-impl Market {
-    /// Quantity, price, market, value, liquidity: the part of the checks new and replace share.
-    fn check_terms(&self, terms: Terms) -> Result<(), RejectReason> {
-        if terms.qty < self.row.min_qty_lots || terms.qty > self.row.max_qty_lots {
-            return Err(RejectReason::BadQuantity);
-        }
-        if terms.limit.is_some_and(|price| price.get() <= 0) {
-            return Err(RejectReason::BadPrice);
-        }
-        if self.status != TradingStatus::Trading || !self.book.is_usable() {
-            return Err(RejectReason::MarketClosed);
-        }
-        let best = self.book.best(across(terms.side));
-        let price = match terms.limit {
-            Some(limit) => limit,
-            None => best.ok_or(RejectReason::NoLiquidity)?.price_ticks,
+    /// Lots of others ahead of a resting order; `None` where it does not rest.
+    #[must_use]
+    pub fn queue_ahead(&self, cl_ord_id: ClOrdId) -> Option<QtyLots> {
+        let Some(IdUse::Order(index)) = self.ids.get(&cl_ord_id) else {
+            return None;
         };
-        let value_e9 =
-            self.valuation.value_e9(price, terms.qty).ok_or(RejectReason::ExceedsLimit)?;
-        if value_e9 < self.row.min_notional_e9 {
-            return Err(RejectReason::BadQuantity);
+        match self.orders.get(*index)?.state {
+            State::Resting(queue) => Some(QtyLots(queue.ahead)),
+            State::Waiting { .. } | State::Taking | State::Done(_) => None,
         }
-        if terms.is_post_only && self.book.would_take(across(terms.side), terms.limit) {
-            return Err(RejectReason::WouldTake);
-        }
-        Ok(())
-    }
-}
-
-/// The side of the book an order takes from.
-fn across(side: Side) -> BookSide {
-    match side {
-        Side::Buy => BookSide::Ask,
-        Side::Sell => BookSide::Bid,
-    }
-}
-
-/// The side of the book an order rests on.
-pub(super) fn along(side: Side) -> BookSide {
-    match side {
-        Side::Buy => BookSide::Bid,
-        Side::Sell => BookSide::Ask,
     }
 }

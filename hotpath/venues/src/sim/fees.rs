@@ -3,7 +3,7 @@
 //! Must never: use a float, or round a fee in our favour. Runs wherever the simulated venue runs;
 //! allocates nothing.
 
-use super::SimError;
+use super::config::SimError;
 use wire::instrument::{Instrument, InstrumentType};
 use wire::order::Liquidity;
 use wire::{MoneyE9, PriceTicks, QtyLots};
@@ -83,6 +83,19 @@ impl Valuation {
                 (i128::from(price.get()) * qty).checked_mul(i128::from(tick_value_e9))
             }
             Self::Inverse { lot_value_e9 } => qty.checked_mul(lot_value_e9),
+        }
+    }
+
+    /// Profit of closing `lots` that cost `cost` (ticks times lots) with a gain of `gain` in the
+    /// same unit, rounded towards zero; an inverse contract's is valued at the closing price.
+    pub(crate) fn profit_e9(self, gain: i128, lots: i128, cost: i128) -> i128 {
+        match self {
+            Self::Linear { tick_value_e9 } => gain.saturating_mul(i128::from(tick_value_e9)),
+            Self::Inverse { lot_value_e9 } => lots
+                .saturating_mul(lot_value_e9)
+                .saturating_mul(gain)
+                .checked_div(cost)
+                .unwrap_or(0),
         }
     }
 }

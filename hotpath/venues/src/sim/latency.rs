@@ -4,7 +4,7 @@
 //! Must never: read a clock or any source of chance but its seed; reorder messages of one
 //! direction. Runs wherever the simulated venue runs; allocates only when it is configured.
 
-use super::SimError;
+use super::config::SimError;
 use wire::TsNs;
 
 /// How long a message takes one way, nanoseconds.
@@ -95,7 +95,7 @@ impl SplitMix64 {
     }
 
     /// A number below `bound` by multiply and shift; the bias is below `bound` / 2^64.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let scaled = (u128::from(self.next()) * u128::from(bound)) >> 64;
         u64::try_from(scaled).unwrap_or(0)
     }

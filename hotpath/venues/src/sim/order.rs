@@ -1,26 +1,19 @@
-//! The venue's record of an order, and the reports it sends about one.
+//! The venue's record of an order.
 //!
-//! Owns: the venue's own two states (resting, done; an order on its way is only a message), the
-//! frames made from them, and the session back to the client with its latency. Must never: know
-//! how the engine sees an order. Runs wherever the simulated venue runs; may allocate.
+//! Owns: the venue's own states of an order (waiting for its trigger, resting, done; an order on
+//! its way is only a message). Must never: know how the engine sees an order. Runs wherever the
+//! simulated venue runs; may allocate.
 
-use super::fees::{Fees, Valuation};
-use super::latency::Link;
 use super::queue::QueuePosition;
-use std::collections::VecDeque;
-use wire::order::{
-    CancelReject, ExecType, ExecutionReport, Liquidity, OrdStatus, RejectReason, Side,
-};
-use wire::units::SEQ_UNDEF;
-use wire::{
-    ClOrdId, FrameHeader, FrameSink, InstrumentId, MoneyE9, PriceTicks, QtyLots, StrategyId, TsNs,
-    VenueId,
-};
+use wire::order::{NewOrder, OrdStatus, OrdType, Side, TimeInForce};
+use wire::{ClOrdId, FrameHeader, InstrumentId, PriceTicks, QtyLots, StrategyId, TsNs, VenueId};
 
 /// Where an order stands with the venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Being matched on arrival; no other message sees this.
+    /// A stop that has not acted yet; triggered, it waits for the market to be open.
+    Waiting { is_triggered: bool },
+    /// Being matched on arrival or trigger; no other message sees this.
     Taking,
     /// In the book.
     Resting(QueuePosition),
@@ -46,12 +39,36 @@ impl Owner {
         }
     }
 
-    fn header(self, mut header: FrameHeader, at: TsNs) -> FrameHeader {
+    pub(crate) fn header(self, mut header: FrameHeader, at: TsNs) -> FrameHeader {
         header.instrument_id = self.instrument_id;
         header.venue_id = self.venue_id;
         header.strategy_id = self.strategy_id;
         header.ts_event_ns = at;
         header
+    }
+}
+
+/// What of an order its arrival settles for good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    pub(crate) side: Side,
+    pub(crate) ord_type: OrdType,
+    pub(crate) tif: TimeInForce,
+    pub(crate) is_post_only: bool,
+    pub(crate) is_reduce_only: bool,
+    /// When it ends by itself, where it can.
+    pub(crate) expires_at: Option<TsNs>,
+}
+
+impl Kind {
+    pub(crate) const fn is_stop(&self) -> bool {
+        matches!(self.ord_type, OrdType::Stop | OrdType::StopLimit)
+    }
+
+    /// Whether what it does not take goes into the book.
+    pub(crate) const fn rests(&self) -> bool {
+        matches!(self.ord_type, OrdType::Limit | OrdType::StopLimit)
+            && matches!(self.tif, TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd)
     }
 }
 
@@ -62,25 +79,62 @@ pub(crate) struct Order {
     pub(crate) owner: Owner,
     pub(crate) cl_ord_id: ClOrdId,
     pub(crate) order_id: u64,
-    pub(crate) side: Side,
-    /// Limit, ticks; undefined for a market order.
+    pub(crate) kind: Kind,
+    /// Limit, ticks; undefined for a market or a stop order.
     pub(crate) price_ticks: PriceTicks,
+    /// Trigger, ticks; undefined where it is no stop.
+    pub(crate) stop_px_ticks: PriceTicks,
     pub(crate) qty_lots: QtyLots,
     pub(crate) cum_qty_lots: QtyLots,
-    pub(crate) is_post_only: bool,
+    /// Lots filled beyond the quantity, by a fault.
+    pub(crate) over_lots: i64,
     /// Arrival rank in time priority: lower came first.
     pub(crate) rank: u64,
+    /// Whether it came from elsewhere than the session.
+    pub(crate) is_external: bool,
+    /// Whether the client never hears of it but by asking.
+    pub(crate) is_silent: bool,
     pub(crate) state: State,
 }
 
 impl Order {
+    pub(crate) fn new(request: &NewOrder, kind: Kind, venue_id: VenueId, rank: u64) -> Self {
+        let owner = Owner { venue_id, ..Owner::of(&request.header) };
+        Self {
+            owner,
+            cl_ord_id: request.cl_ord_id,
+            order_id: rank,
+            kind,
+            price_ticks: request.price_ticks,
+            stop_px_ticks: request.stop_px_ticks,
+            qty_lots: request.qty_lots,
+            cum_qty_lots: QtyLots(0),
+            over_lots: 0,
+            rank,
+            is_external: false,
+            is_silent: false,
+            state: State::Taking,
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Option<PriceTicks> {
+        self.price_ticks.is_defined().then_some(self.price_ticks)
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        !matches!(self.state, State::Done(_))
+    }
+
+    pub(crate) const fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
     /// Lots not filled yet; 0 once done.
     pub(crate) fn leaves(&self) -> QtyLots {
-        match self.state {
-            State::Taking | State::Resting(_) => {
-                QtyLots(self.qty_lots.get() - self.cum_qty_lots.get())
-            }
-            State::Done(_) => QtyLots(0),
+        if self.is_open() {
+            QtyLots(self.qty_lots.get() - self.cum_qty_lots.get())
+        } else {
+            QtyLots(0)
         }
     }
 
@@ -88,10 +142,10 @@ impl Order {
     pub(crate) fn status(&self) -> OrdStatus {
         match self.state {
             State::Done(status) => status,
-            State::Taking | State::Resting(_) if self.cum_qty_lots.get() > 0 => {
-                OrdStatus::PartiallyFilled
+            State::Waiting { .. } | State::Taking | State::Resting(_) => {
+                let is_partly = self.cum_qty_lots.get() > 0;
+                if is_partly { OrdStatus::PartiallyFilled } else { OrdStatus::New }
             }
-            State::Taking | State::Resting(_) => OrdStatus::New,
         }
     }
 
@@ -103,181 +157,31 @@ impl Order {
             self.state = State::Done(OrdStatus::Filled);
         }
     }
-}
 
-/// A fill to report.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fill {
-    pub(crate) price_ticks: PriceTicks,
-    pub(crate) qty_lots: QtyLots,
-    pub(crate) liquidity: Liquidity,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Message {
-    Report(ExecutionReport),
-    Reject(CancelReject),
-}
-
-/// Reports on their way back: first in, first out, each due at venue time plus response latency.
-#[derive(Debug)]
-pub(crate) struct Outbox {
-    link: Link,
-    fees: Fees,
-    waiting: VecDeque<(TsNs, Message)>,
-    last_exec_id: u64,
-}
-
-impl Outbox {
-    pub(crate) fn new(link: Link, fees: Fees) -> Self {
-        Self { link, fees, waiting: VecDeque::new(), last_exec_id: 0 }
+    /// Credits a fill of a done order beyond its quantity.
+    pub(crate) fn overfill(&mut self, qty: QtyLots) {
+        self.cum_qty_lots = QtyLots(self.cum_qty_lots.get() + qty.get());
+        self.over_lots += qty.get();
     }
 
-    /// When the next report is due.
-    pub(crate) fn next_due(&self) -> Option<TsNs> {
-        self.waiting.front().map(|(due, _)| *due)
-    }
-
-    /// Hands over what is due at or before `now` (`inclusive`), or strictly before.
-    pub(crate) fn deliver(&mut self, now: TsNs, inclusive: bool, out: &mut impl FrameSink) {
-        while let Some((due, _)) = self.waiting.front() {
-            if *due > now || (*due == now && !inclusive) {
-                return;
-            }
-            match self.waiting.pop_front() {
-                Some((_, Message::Report(frame))) => out.push(bytemuck::bytes_of(&frame)),
-                Some((_, Message::Reject(frame))) => out.push(bytemuck::bytes_of(&frame)),
-                None => return,
-            }
-        }
-    }
-
-    fn send(&mut self, at: TsNs, message: Message) {
-        let due = self.link.arrival(at, at);
-        let message = match message {
-            Message::Report(mut frame) => {
-                frame.header.ts_recv_ns = due;
-                Message::Report(frame)
-            }
-            Message::Reject(mut frame) => {
-                frame.header.ts_recv_ns = due;
-                Message::Reject(frame)
-            }
-        };
-        self.waiting.push_back((due, message));
-    }
-
-    fn next_exec_id(&mut self) -> u64 {
-        self.last_exec_id += 1;
-        self.last_exec_id
-    }
-
-    fn blank(&mut self, owner: Owner, cl_ord_id: ClOrdId, side: Side, at: TsNs) -> ExecutionReport {
-        ExecutionReport {
-            header: owner.header(FrameHeader::new::<ExecutionReport>(), at),
-            cl_ord_id,
-            orig_cl_ord_id: ClOrdId::UNDEF,
-            order_id: SEQ_UNDEF,
-            exec_id: self.next_exec_id(),
-            last_px_ticks: PriceTicks::UNDEF,
-            last_qty_lots: QtyLots(0),
-            leaves_qty_lots: QtyLots(0),
-            cum_qty_lots: QtyLots(0),
-            fee_e9: MoneyE9(0),
-            exec_type: ExecType::Rejected.code(),
-            ord_status: OrdStatus::Rejected.code(),
-            side: side.code(),
-            liquidity: Liquidity::None.code(),
-            reject_reason: RejectReason::None.code(),
-            reserved: [0; 11],
-        }
-    }
-
-    fn about(&mut self, order: &Order, exec_type: ExecType, at: TsNs) -> ExecutionReport {
-        let leaves = order.leaves();
-        if leaves.get() > 0 {
-            let total = leaves.get() + order.cum_qty_lots.get();
-            assert_eq!(total, order.qty_lots.get(), "leaves + cum = quantity while working");
-        }
-        assert!(order.cum_qty_lots <= order.qty_lots, "filled beyond the quantity");
-        let mut report = self.blank(order.owner, order.cl_ord_id, order.side, at);
-        report.order_id = order.order_id;
-        report.leaves_qty_lots = leaves;
-        report.cum_qty_lots = order.cum_qty_lots;
-        report.exec_type = exec_type.code();
-        report.ord_status = order.status().code();
-        report
-    }
-
-    /// Accepted, or expired: an event that concerns the order's own id.
-    pub(crate) fn event(&mut self, order: &Order, exec_type: ExecType, at: TsNs) {
-        let report = self.about(order, exec_type, at);
-        self.send(at, Message::Report(report));
-    }
-
-    /// Canceled or replaced at the request `cl_ord_id` for the order known as `orig`.
-    pub(crate) fn on_request(
-        &mut self,
-        order: &Order,
-        exec_type: ExecType,
-        (cl_ord_id, orig): (ClOrdId, ClOrdId),
-        at: TsNs,
-    ) {
-        let mut report = self.about(order, exec_type, at);
-        report.cl_ord_id = cl_ord_id;
-        report.orig_cl_ord_id = orig;
-        self.send(at, Message::Report(report));
-    }
-
-    /// A fill that [`Order::credit`] has booked.
-    pub(crate) fn fill(&mut self, order: &Order, fill: Fill, value: Valuation, at: TsNs) {
-        let mut report = self.about(order, ExecType::Trade, at);
-        report.last_px_ticks = fill.price_ticks;
-        report.last_qty_lots = fill.qty_lots;
-        report.liquidity = fill.liquidity.code();
-        let value_e9 = value.wide_e9(fill.price_ticks, fill.qty_lots).unwrap_or(i128::MAX);
-        report.fee_e9 = self.fees.of(value_e9, fill.liquidity);
-        self.send(at, Message::Report(report));
-    }
-
-    /// A new order is refused: it never gets an order id.
-    pub(crate) fn rejected(
-        &mut self,
-        owner: Owner,
-        (cl_ord_id, side): (ClOrdId, Side),
-        reason: RejectReason,
-        at: TsNs,
-    ) {
-        let mut report = self.blank(owner, cl_ord_id, side, at);
-        report.reject_reason = reason.code();
-        self.send(at, Message::Report(report));
-    }
-
-    /// A cancel or replace is refused; nothing changed.
-    pub(crate) fn request_rejected(
-        &mut self,
-        owner: Owner,
-        (cl_ord_id, orig_cl_ord_id): (ClOrdId, ClOrdId),
-        refusal: Refusal,
-        at: TsNs,
-    ) {
-        let frame = CancelReject {
-            header: owner.header(FrameHeader::new::<CancelReject>(), at),
-            cl_ord_id,
-            orig_cl_ord_id,
-            order_id: refusal.order_id,
-            ord_status: refusal.status.code(),
-            reject_reason: refusal.reason.code(),
-            reserved: [0; 6],
-        };
-        self.send(at, Message::Reject(frame));
+    /// Whether it would enlarge or turn a position of `position` lots.
+    pub(crate) fn would_increase(&self, position: i64) -> bool {
+        self.kind.is_reduce_only && self.leaves().get() > reducible(position, self.kind.side)
     }
 }
 
-/// Why a cancel or replace was refused, and how the order stands.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) order_id: u64,
-    pub(crate) status: OrdStatus,
-    pub(crate) reason: RejectReason,
+/// Lots an order of this side can trade and only reduce a position.
+pub(crate) fn reducible(position: i64, side: Side) -> i64 {
+    match side {
+        Side::Buy => position.saturating_neg().max(0),
+        Side::Sell => position.max(0),
+    }
+}
+
+/// Lots as a position counts them: buys up, sells down.
+pub(crate) const fn signed(side: Side, lots: i64) -> i64 {
+    match side {
+        Side::Buy => lots,
+        Side::Sell => -lots,
+    }
 }

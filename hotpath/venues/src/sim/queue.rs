@@ -4,7 +4,7 @@
 //! Must never: fill an order (only a trade does, see `trades`), or use a float. Runs wherever the
 //! simulated venue runs; allocates nothing.
 
-use super::SimError;
+use super::config::SimError;
 use wire::QtyLots;
 
 /// What a shrinking level means for the queue ahead, beyond what trades explain.

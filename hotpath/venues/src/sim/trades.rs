@@ -4,7 +4,7 @@
 //! Must never: hand out more lots than the trade had, or any lot without a trade at or through the
 //! order's price. Runs wherever the simulated venue runs; may allocate.
 
-use super::order::{Order, State};
+use super::order::{Order, State, signed};
 use wire::order::Side;
 use wire::{PriceTicks, QtyLots};
 
@@ -17,7 +17,7 @@ impl Resting {
     fn place(&self, orders: &[Order], new: &Order) -> usize {
         self.0.partition_point(|i| {
             let old = &orders[*i];
-            is_ahead(new.side, old.price_ticks, new.price_ticks)
+            is_ahead(new.kind.side, old.price_ticks, new.price_ticks)
                 || (old.price_ticks == new.price_ticks && old.rank < new.rank)
         })
     }
@@ -33,10 +33,6 @@ impl Resting {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().copied()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Lots of others ahead of the last of our orders at this price.
@@ -68,12 +64,14 @@ impl Resting {
     ///
     /// Our orders come in price-time order. One with a better price than the trade was passed
     /// through: the queue at its price is gone and it fills at once. One at the price first lets
-    /// the others ahead of it trade. Others ahead of two of our orders are counted once.
+    /// the others ahead of it trade. Others ahead of two of our orders are counted once. A
+    /// reduce-only order that the position, as the fills before it leave it, has no room for is
+    /// passed over. `position` is that of the instrument before the trade.
     pub(crate) fn share_out(
         &self,
         orders: &mut [Order],
-        price: PriceTicks,
-        qty: QtyLots,
+        (price, qty): (PriceTicks, QtyLots),
+        mut position: i64,
     ) -> (Vec<(usize, QtyLots)>, QtyLots) {
         let mut fills = Vec::new();
         let mut left = qty.get();
@@ -81,9 +79,12 @@ impl Resting {
         for i in self.iter() {
             let order = &mut orders[i];
             let leaves = order.leaves().get();
-            let through = is_ahead(order.side, order.price_ticks, price);
+            let through = is_ahead(order.kind.side, order.price_ticks, price);
             if !through && order.price_ticks != price {
                 break;
+            }
+            if order.would_increase(position) {
+                continue;
             }
             let State::Resting(queue) = &mut order.state else {
                 continue;
@@ -99,6 +100,7 @@ impl Resting {
             let filled = if queue.ahead == 0 { leaves.min(left) } else { 0 };
             if filled > 0 {
                 left -= filled;
+                position = position.saturating_add(signed(order.kind.side, filled));
                 fills.push((i, QtyLots(filled)));
             }
         }

@@ -156,8 +156,7 @@ pub(crate) fn plain() -> SimConfig {
         response_latency: Latency::Constant(0),
         queue_model: QueueModel::RiskAverse,
         fees: Fees::default(),
-        inverse_contract_value: 100,
-        seed: 1,
+        ..SimConfig::default()
     }
 }
 
