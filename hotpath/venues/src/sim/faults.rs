@@ -305,6 +305,14 @@ impl Faults {
         (before, after)
     }
 
+    /// Nothing more goes wrong; what was kept back is lost.
+    pub(crate) fn heal(&mut self) {
+        self.timed.clear();
+        self.counted.clear();
+        self.armed.clear();
+        self.held.clear();
+    }
+
     /// The session is lost: what was kept is lost with it.
     pub(crate) fn lose_held(&mut self) {
         self.held.clear();

@@ -10,7 +10,7 @@ use super::order::State;
 use super::outbox::{Message, report_of};
 use wire::order::{ExecType, ExecutionReport, OrdStatus};
 use wire::reconcile::{SessionState, VenueSession};
-use wire::{ClOrdId, FrameHeader, TsNs, VenueId};
+use wire::{FrameHeader, TsNs, VenueId};
 
 /// Where the session stands.
 #[derive(Debug, Default)]
@@ -134,15 +134,15 @@ impl SimVenue {
         open
     }
 
+    /// From now on nothing goes wrong: the rest of the script and what waits for its message are
+    /// dropped. A session that is down comes back at its time.
+    pub fn heal(&mut self) {
+        self.outbox.faults.heal();
+    }
+
     /// Whether the session is down.
     #[must_use]
     pub fn is_down(&self) -> bool {
         self.outbox.is_down
-    }
-
-    /// Whether an id stands for an order the venue accepted.
-    #[must_use]
-    pub fn knows(&self, cl_ord_id: ClOrdId) -> bool {
-        matches!(self.ids.get(&cl_ord_id), Some(super::IdUse::Order(_)))
     }
 }

@@ -38,10 +38,7 @@ impl Ledger {
     }
 
     fn check(&mut self, answer: &Answer) {
-        let header = match answer {
-            Answer::Report(report) => report.header,
-            Answer::Reject(reject) => reject.header,
-        };
+        let header = answer.header();
         assert!(header.ts_recv_ns.get() >= self.last_delivery, "delivered in order");
         assert!(header.ts_recv_ns >= header.ts_event_ns);
         self.last_delivery = header.ts_recv_ns.get();
@@ -69,7 +66,7 @@ impl Ledger {
                 let filled = r.ord_status == OrdStatus::Filled.code();
                 assert_eq!(filled, leaves == 0);
                 if r.liquidity == b'1' {
-                    Self::check_maker(&self.trades, &mut self.given, r);
+                    Self::check_maker_of(&self.trades, &mut self.given, r);
                 }
             }
             ExecType::Replaced => assert!(cum == known.cum && leaves > 0),
@@ -85,7 +82,7 @@ impl Ledger {
 
     /// A passive fill has a trade at its venue time, at or through its price, that hits its side;
     /// all passive fills of that moment together are no more than its trades.
-    fn check_maker(
+    fn check_maker_of(
         trades: &BTreeMap<u64, Vec<TradeRow>>,
         given: &mut BTreeMap<u64, i64>,
         r: &ExecutionReport,
@@ -105,6 +102,11 @@ impl Ledger {
         *sum += r.last_qty_lots.get();
         let total: i64 = rows.iter().map(|row| row.1).sum();
         assert!(*sum <= total, "{sum} lots given of {total} traded");
+    }
+
+    /// As for reports, for a fill of the venue's own books.
+    pub(crate) fn check_maker(&mut self, fill: &ExecutionReport) {
+        Self::check_maker_of(&self.trades, &mut self.given, fill);
     }
 
     pub(crate) fn passive_lots(&self) -> i64 {

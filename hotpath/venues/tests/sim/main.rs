@@ -5,11 +5,16 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test panics on what it does not expect")]
 
 mod entry;
+mod faults;
 mod fills;
 mod ledger;
 mod lots;
 mod oracle;
 mod recorded;
+mod status;
 mod stream;
 mod support;
+mod throttle;
 mod timing;
+mod truth;
+mod types;

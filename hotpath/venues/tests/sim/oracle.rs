@@ -3,14 +3,16 @@
 
 use crate::ledger::Ledger;
 use crate::lots::LotByLot;
-use crate::stream::{Driver, Step, aggressor, anything, passive};
+use crate::stream::{
+    Driver, Kind, STEP_NS, Step, aggressor, anything, depth, passive, side, traded,
+};
 use crate::support::*;
 use corelane_venues::sim::{Latency, QueueModel, SimConfig};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wire::market::AggressorSide;
-use wire::order::{ExecType, ExecutionReport, Side};
+use wire::order::{ExecType, ExecutionReport, Side, TimeInForce};
 
 proptest! {
     #[test]
@@ -18,6 +20,7 @@ proptest! {
         let mut driver = Driver::new(plain());
         let mut model = LotByLot::new();
         let mut filled = BTreeMap::new();
+        let mut ends = Vec::new();
         for step in &steps {
             let target = if let Step::Cancel { nth } = step { driver.pick(*nth) } else { 0 };
             let answers = driver.step(step);
@@ -28,13 +31,18 @@ proptest! {
                     model.show(Side::Sell, *ask);
                 }
                 Step::Trade { price, qty, aggressor } => model.trade(*price, *qty, *aggressor),
-                Step::Place { side, price, qty, .. } => {
+                Step::Place { side, price, qty, kind } => {
                     let rests = model.place(driver.placed, *side, *price, *qty);
                     prop_assert_eq!(rests, answers[0].text().starts_with("new"));
+                    if let Kind::PassiveGtd(steps) = kind {
+                        ends.push((driver.now + steps * STEP_NS, driver.placed));
+                    }
                 }
                 Step::Cancel { .. } => model.cancel(target),
                 Step::Quote { .. } | Step::Gap | Step::Snapshot | Step::Replace { .. } => {}
             }
+            // An order's last nanosecond is still its own.
+            ends.iter().filter(|end| end.0 == driver.now).for_each(|end| model.cancel(end.1));
             prop_assert_eq!(&filled, &model.filled, "after {:?}", step);
         }
     }
@@ -66,6 +74,47 @@ proptest! {
         let sum = |part: &[(i64, i64)]| part.iter().map(|hit| hit.1).sum::<i64>();
         let expected = qty.min((sum(before) - ahead).max(0) + sum(after));
         prop_assert_eq!(filled.get(&1).copied().unwrap_or(0), expected);
+    }
+
+    /// A stop-limit fills as a limit order does that is sent right after the trade that sets the
+    /// stop off; a day order as one that is good till cancel.
+    #[test]
+    fn a_stop_limit_fills_as_a_limit_order_sent_at_its_trigger(
+        side in side(),
+        (short, price, qty) in (0..4_i64, 98..=104_i64, 1..30_i64),
+        before in vec(traded(), 0..20),
+        after in vec(prop_oneof![depth(), traded()], 0..60),
+        day in any::<bool>(),
+    ) {
+        let trigger = if side == Side::Buy { price - short } else { price + short };
+        let crosses = |traded: i64| match side {
+            Side::Buy => traded >= trigger,
+            Side::Sell => traded <= trigger,
+        };
+        let mut stopped = Driver::new(plain());
+        let mut limited = Driver::new(plain());
+        let order = limit(1, side, price, qty);
+        let order = if day { order.tif(TimeInForce::Day) } else { order };
+        let placed = stopped.world.place(stop_limit(1, side, (trigger, price), qty), 1);
+        prop_assert_eq!(placed, [format!("new 1 {qty}/0")]);
+        let mut is_sent = false;
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        for step in before.iter().chain(&after) {
+            a.extend(stopped.step(step));
+            b.extend(limited.step(step));
+            if let Step::Trade { price, .. } = step && crosses(*price) && !is_sent {
+                is_sent = true;
+                limited.world.order(order, limited.now);
+                limited.world.advance(limited.now);
+                b.extend(limited.world.answers());
+            }
+        }
+        let fills = |answers: &[Answer]| -> Vec<_> {
+            let fills = answers.iter().filter_map(fill_of);
+            let row = |r: ExecutionReport| (r.header.ts_event_ns, r.last_px_ticks, r.last_qty_lots);
+            fills.map(row).collect()
+        };
+        prop_assert_eq!(fills(&a), fills(&b));
     }
 
     #[test]
@@ -145,6 +194,6 @@ pub(crate) fn maker_fills(answers: &[Answer], filled: &mut BTreeMap<u64, i64>) {
 fn fill_of(answer: &Answer) -> Option<ExecutionReport> {
     match answer {
         Answer::Report(report) if report.exec_type == ExecType::Trade.code() => Some(*report),
-        Answer::Report(_) | Answer::Reject(_) => None,
+        _ => None,
     }
 }

@@ -30,7 +30,20 @@ pub(crate) enum Kind {
     Ioc,
     Fok,
     Market,
+    Day,
+    /// Ends after this many steps.
+    Gtd(u64),
+    /// The price is the trigger.
+    Stop,
+    /// The price is the limit; the trigger lies this many ticks short of it, for the side.
+    StopLimit(i64),
+    ReduceOnly,
+    /// Post-only that ends after this many steps.
+    PassiveGtd(u64),
 }
+
+/// Nanoseconds from step to step.
+pub(crate) const STEP_NS: u64 = 10;
 
 pub(crate) fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Buy), Just(Side::Sell)]
@@ -71,7 +84,7 @@ pub(crate) fn passive() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         2 => depth(),
         5 => traded(),
-        2 => place(Just(Kind::PostOnly)),
+        2 => place(prop_oneof![Just(Kind::PostOnly), (1..20_u64).prop_map(Kind::PassiveGtd)]),
         1 => (0..8_usize).prop_map(|nth| Step::Cancel { nth }),
     ];
     vec(step, 1..120)
@@ -84,7 +97,12 @@ pub(crate) fn anything() -> impl Strategy<Value = Vec<Step>> {
         Just(Kind::Limit),
         Just(Kind::Ioc),
         Just(Kind::Fok),
-        Just(Kind::Market)
+        Just(Kind::Market),
+        Just(Kind::Day),
+        (1..9_u64).prop_map(Kind::Gtd),
+        Just(Kind::Stop),
+        (-2..3_i64).prop_map(Kind::StopLimit),
+        Just(Kind::ReduceOnly)
     ];
     let quote = ((97..=100_i64, 0..9_i64), (101..=104_i64, 0..9_i64), 0..3_u64)
         .prop_map(|(bid, ask, lag)| Step::Quote { bid, ask, lag });
@@ -114,20 +132,33 @@ pub(crate) struct Driver {
     asked: u64,
     /// The id each placed order has now, as the client believes.
     ids: Vec<u64>,
+    reduce_only: Vec<bool>,
 }
 
 impl Driver {
     pub(crate) fn new(config: SimConfig) -> Self {
-        Self { world: World::open(config), now: 1, placed: 0, asked: 1_000, ids: Vec::new() }
+        Self {
+            world: World::open(config),
+            now: 1,
+            placed: 0,
+            asked: 1_000,
+            ids: Vec::new(),
+            reduce_only: Vec::new(),
+        }
     }
 
     pub(crate) fn pick(&self, nth: usize) -> u64 {
         self.ids.len().checked_sub(1 + nth).map_or(999, |at| self.ids[at])
     }
 
+    /// Whether the order that goes by this id now was placed as reduce-only.
+    pub(crate) fn is_reduce_only(&self, id: u64) -> bool {
+        self.ids.iter().zip(&self.reduce_only).any(|(now, is)| *now == id && *is)
+    }
+
     /// Plays one step at the next nanosecond, times 10, and returns what came back.
     pub(crate) fn step(&mut self, step: &Step) -> Vec<Answer> {
-        self.now += 10;
+        self.now += STEP_NS;
         let (now, update) = (self.now, self.now + 20);
         let levels = |level: &Option<(i64, i64)>| level.iter().copied().collect::<Vec<_>>();
         match step {
@@ -148,7 +179,8 @@ impl Driver {
             Step::Place { side, price, qty, kind } => {
                 self.placed += 1;
                 self.ids.push(self.placed);
-                self.world.order(spec(self.placed, *side, *price, *qty, *kind), now);
+                self.reduce_only.push(*kind == Kind::ReduceOnly);
+                self.world.order(spec(self.placed, *side, (*price, *qty), *kind, now), now);
             }
             Step::Cancel { nth } => {
                 self.asked += 1;
@@ -174,19 +206,32 @@ impl Driver {
                 && report.exec_type == ExecType::Replaced.code()
             {
                 let old = report.orig_cl_ord_id.get();
-                let known = self.ids.iter_mut().find(|id| **id == old);
-                *known.expect("an order of ours") = report.cl_ord_id.get();
+                // A report said twice finds no order by the old id any more.
+                if let Some(known) = self.ids.iter_mut().find(|id| **id == old) {
+                    *known = report.cl_ord_id.get();
+                }
             }
         }
     }
 }
 
-pub(crate) fn spec(id: u64, side: Side, price: i64, qty: i64, kind: Kind) -> Spec {
+pub(crate) fn spec(id: u64, side: Side, (price, qty): (i64, i64), kind: Kind, now: u64) -> Spec {
     match kind {
         Kind::PostOnly => limit(id, side, price, qty).post_only(),
         Kind::Limit => limit(id, side, price, qty),
         Kind::Ioc => limit(id, side, price, qty).tif(TimeInForce::Ioc),
         Kind::Fok => limit(id, side, price, qty).tif(TimeInForce::Fok),
         Kind::Market => market(id, side, qty),
+        Kind::Day => limit(id, side, price, qty).tif(TimeInForce::Day),
+        Kind::Gtd(steps) => limit(id, side, price, qty).gtd(now + steps * STEP_NS),
+        Kind::Stop => stop(id, side, price, qty),
+        Kind::StopLimit(short) => {
+            let trigger = if side == Side::Buy { price - short } else { price + short };
+            stop_limit(id, side, (trigger, price), qty)
+        }
+        Kind::ReduceOnly => limit(id, side, price, qty).reduce_only(),
+        Kind::PassiveGtd(steps) => {
+            limit(id, side, price, qty).gtd(now + steps * STEP_NS).post_only()
+        }
     }
 }

@@ -11,6 +11,10 @@ use wire::order::{
     CancelOrder, CancelReject, ExecInst, ExecType, ExecutionReport, NewOrder, OrdStatus, OrdType,
     RejectReason, ReplaceOrder, Side, TimeInForce,
 };
+use wire::reconcile::{
+    MassStatusEnd, MassStatusRequest, OrderStatusReport, OrderStatusRequest, PositionReport,
+    SessionState, VenueSession,
+};
 use wire::units::SEQ_UNDEF;
 use wire::{
     ClOrdId, Frame, FrameHeader, InstrumentId, PriceTicks, QtyLots, StrategyId, TsNs, VenueId,
@@ -193,7 +197,33 @@ pub(crate) fn market(id: u64, side: Side, qty: i64) -> Spec {
     spec
 }
 
+/// A stop to market; its price is undefined.
+pub(crate) fn stop(id: u64, side: Side, trigger: i64, qty: i64) -> Spec {
+    let mut spec = market(id, side, qty);
+    spec.0.ord_type = OrdType::Stop.code();
+    spec.0.stop_px_ticks = PriceTicks(trigger);
+    spec
+}
+
+/// A stop-limit.
+pub(crate) fn stop_limit(id: u64, side: Side, (trigger, price): (i64, i64), qty: i64) -> Spec {
+    let mut spec = limit(id, side, price, qty);
+    spec.0.ord_type = OrdType::StopLimit.code();
+    spec.0.stop_px_ticks = PriceTicks(trigger);
+    spec
+}
+
 impl Spec {
+    pub(crate) fn gtd(mut self, expire_ns: u64) -> Self {
+        self.0.expire_ns = TsNs(expire_ns);
+        self.tif(TimeInForce::Gtd)
+    }
+
+    pub(crate) fn reduce_only(mut self) -> Self {
+        self.0.exec_inst = ExecInst::ReduceOnly.code();
+        self
+    }
+
     pub(crate) fn tif(mut self, tif: TimeInForce) -> Self {
         self.0.time_in_force = tif.code();
         self
@@ -227,25 +257,82 @@ pub(crate) fn replace(id: u64, orig: u64, price: i64, qty: i64) -> Framed {
     framed(&frame, &[])
 }
 
+/// Asks for everything at a venue.
+pub(crate) fn mass_status(id: u32, venue: VenueId) -> Framed {
+    let mut header = FrameHeader::new::<MassStatusRequest>();
+    header.venue_id = venue;
+    framed(&MassStatusRequest { header, mass_status_id: id, reserved: [0; 4] }, &[])
+}
+
+/// Asks for one order, by client order id and, where it is not `SEQ_UNDEF`, the venue's.
+pub(crate) fn order_status(id: u64, order_id: u64) -> Framed {
+    let header = header::<OrderStatusRequest>(0, &[]);
+    framed(&OrderStatusRequest { header, cl_ord_id: ClOrdId(id), order_id }, &[])
+}
+
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Report(ExecutionReport),
     Reject(CancelReject),
+    Status(OrderStatusReport),
+    Position(PositionReport),
+    End(MassStatusEnd),
+    Session(VenueSession),
+}
+
+/// A number in words; undefined is `-`.
+fn or_dash<T: Copy + PartialEq + std::fmt::Display>(value: T, undefined: T) -> String {
+    if value == undefined { "-".into() } else { value.to_string() }
 }
 
 impl Answer {
     pub(crate) fn report(self) -> ExecutionReport {
         match self {
             Self::Report(report) => report,
-            Self::Reject(reject) => panic!("a cancel reject: {reject:?}"),
+            other => panic!("no execution report: {other:?}"),
         }
     }
 
     pub(crate) fn reject(self) -> CancelReject {
         match self {
             Self::Reject(reject) => reject,
-            Self::Report(report) => panic!("a report: {report:?}"),
+            other => panic!("no cancel reject: {other:?}"),
+        }
+    }
+
+    /// What every frame has.
+    pub(crate) fn header(self) -> FrameHeader {
+        match self {
+            Self::Report(f) => f.header,
+            Self::Reject(f) => f.header,
+            Self::Status(f) => f.header,
+            Self::Position(f) => f.header,
+            Self::End(f) => f.header,
+            Self::Session(f) => f.header,
+        }
+    }
+
+    /// An answer about the venue's own state, in words.
+    fn state_text(self) -> String {
+        match self {
+            Self::Status(s) => {
+                let id = or_dash(s.cl_ord_id, ClOrdId::UNDEF);
+                let status = OrdStatus::from_code(s.ord_status).expect("known").name();
+                let amounts = format!("{}/{}", s.leaves_qty_lots, s.cum_qty_lots);
+                format!("status {} {id} {status} {amounts}", s.mass_status_id)
+            }
+            Self::Position(p) => {
+                let avg = or_dash(p.avg_px_ticks, PriceTicks::UNDEF);
+                format!("position {} {}@{avg} fills {}", p.mass_status_id, p.position_lots, p.fills)
+            }
+            Self::End(e) => format!("end {} {}+{}", e.mass_status_id, e.orders, e.positions),
+            Self::Session(s) => {
+                let state = SessionState::from_code(s.state).expect("known").name();
+                let cancels = if s.cancels_on_disconnect == 1 { " cancels" } else { "" };
+                format!("session {state}{cancels}")
+            }
+            Self::Report(_) | Self::Reject(_) => panic!("about a request: {self:?}"),
         }
     }
 
@@ -258,19 +345,24 @@ impl Answer {
                 let status = OrdStatus::from_code(r.ord_status).expect("known").name();
                 return format!("cancel-reject {} {reason} {status}", r.cl_ord_id);
             }
+            other => return other.state_text(),
         };
         let amounts = format!("{}/{}", r.leaves_qty_lots, r.cum_qty_lots);
+        let id = or_dash(r.cl_ord_id, ClOrdId::UNDEF);
         match ExecType::from_code(r.exec_type).expect("known") {
+            ExecType::TradeCancel => {
+                format!("bust {id} {}@{} {amounts}", r.last_qty_lots, r.last_px_ticks)
+            }
             ExecType::Trade => {
                 let maker = if r.liquidity == b'1' { "maker" } else { "taker" };
                 let fill = format!("{}@{}", r.last_qty_lots, r.last_px_ticks);
-                format!("fill {} {fill} {maker} {amounts}", r.cl_ord_id)
+                format!("fill {id} {fill} {maker} {amounts}")
             }
             ExecType::Rejected => {
                 let reason = RejectReason::from_code(r.reject_reason).expect("known").name();
                 format!("rejected {} {reason}", r.cl_ord_id)
             }
-            other => format!("{} {} {amounts}", other.name(), r.cl_ord_id),
+            other => format!("{} {id} {amounts}", other.name()),
         }
     }
 }
@@ -278,7 +370,7 @@ impl Answer {
 /// One venue, one instrument, and everything it said.
 pub(crate) struct World {
     pub(crate) venue: SimVenue,
-    out: Vec<Vec<u8>>,
+    pub(crate) out: Vec<Vec<u8>>,
     read: usize,
 }
 
@@ -288,7 +380,11 @@ impl World {
     }
 
     pub(crate) fn with(config: SimConfig, row: Instrument) -> Self {
-        let venue = SimVenue::new(config, &[row]).expect("good configuration");
+        Self::of(config, &[row])
+    }
+
+    pub(crate) fn of(config: SimConfig, rows: &[Instrument]) -> Self {
+        let venue = SimVenue::new(config, rows).expect("good configuration");
         Self { venue, out: Vec::new(), read: 0 }
     }
 
@@ -359,6 +455,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Answer {
     match aligned.frame() {
         Frame::ExecutionReport(report) => Answer::Report(*report),
         Frame::CancelReject(reject) => Answer::Reject(*reject),
+        Frame::OrderStatusReport(report) => Answer::Status(*report),
+        Frame::PositionReport(report) => Answer::Position(*report),
+        Frame::MassStatusEnd(end) => Answer::End(*end),
+        Frame::VenueSession(session) => Answer::Session(*session),
         other => panic!("the venue said {other:?}"),
     }
 }
