@@ -171,7 +171,7 @@ impl SimVenue {
         let valuation = self.markets[market].valuation;
         order.credit(fill.qty_lots);
         let report = self.outbox.fill(order, fill, valuation, at);
-        self.ledger.book(report, false);
+        self.ledger.book(order, report, false);
         self.outbox.about_order(order, report, at);
         if order.is_open() {
             return;
@@ -180,7 +180,7 @@ impl SimVenue {
             Some(true) => {
                 order.overfill(fill.qty_lots);
                 let report = self.outbox.fill(order, fill, valuation, at);
-                self.ledger.book(report, true);
+                self.ledger.book(order, report, true);
                 self.outbox.about_order(order, report, at);
             }
             Some(false) => {

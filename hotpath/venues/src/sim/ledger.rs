@@ -9,7 +9,7 @@
 //! are taken to be one.
 
 use super::fees::Valuation;
-use super::order::signed;
+use super::order::{Order, signed};
 use std::collections::BTreeMap;
 use wire::instrument::InstrumentType;
 use wire::order::{ExecutionReport, Side};
@@ -97,7 +97,8 @@ impl Ledger {
         MoneyE9(i64::try_from(balance).unwrap_or(bound))
     }
 
-    /// Fills made in an instrument, those taken back included.
+    /// Fills reported in an instrument, those taken back or lost on the way included; not those of
+    /// orders the client never hears of.
     #[must_use]
     pub fn fill_count(&self, id: InstrumentId) -> u64 {
         self.account(id).map_or(0, |account| account.fills)
@@ -115,13 +116,13 @@ impl Ledger {
         indices.filter_map(|index| self.fills.get(*index))
     }
 
-    pub(crate) fn book(&mut self, report: ExecutionReport, is_overfill: bool) {
+    pub(crate) fn book(&mut self, order: &Order, report: ExecutionReport, is_overfill: bool) {
         let index = self.fills.len();
         self.by_order.entry(report.order_id).or_default().push(index);
         self.fills.push(VenueFill { report, bust: None, is_overfill });
         let id = usize::try_from(report.header.instrument_id.get()).unwrap_or(usize::MAX);
         if let Some(account) = self.accounts.get_mut(id) {
-            account.fills += 1;
+            account.fills += u64::from(!order.is_silent);
             account.apply(&report);
         }
     }

@@ -295,6 +295,24 @@ fn what_was_on_its_way_comes_and_an_outage_in_an_outage_makes_it_longer() {
 }
 
 #[test]
+fn what_is_kept_back_is_lost_with_the_session_or_when_nothing_more_goes_wrong() {
+    for heals in [false, true] {
+        let outage = down(1, Requests::Lost, false);
+        let mut world = with(&[(at(1), Fault::FillBeforeAck), (at(5), outage)]);
+        assert_eq!(world.place(limit(1, Side::Buy, 101, 5), 2), NOTHING);
+        if heals {
+            world.venue.heal();
+            world.advance(9);
+            assert_eq!(world.texts(), NOTHING, "the outage is off");
+        } else {
+            world.advance(9);
+            assert_eq!(world.texts(), ["session down", "session up"]);
+        }
+        assert_eq!(world.see(&trade(10, 101, 1, SELLS), 10), ["fill 1 1@101 maker 4/1"]);
+    }
+}
+
+#[test]
 fn a_plan_follows_its_seed_and_covers_every_fault() {
     let drawn = |seed| FaultPlan::drawn(seed, TsNs(100), 1_000, 200);
     assert_eq!(drawn(3), drawn(3));

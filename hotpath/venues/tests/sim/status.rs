@@ -180,7 +180,9 @@ fn an_external_order_shows_in_the_mass_status_and_fills() {
     world.feed(&trade(4, 103, 1, BUYS));
     world.advance(4);
     assert_eq!(world.texts(), [format!("fill {foreign} 1@102 maker 2/1")]);
-    assert_eq!(world.venue.ledger().position(BTC).get(), 2);
+    let ledger = world.venue.ledger();
+    assert_eq!((ledger.position(BTC).get(), ledger.fills().len()), (2, 2));
+    assert_eq!(ledger.fill_count(BTC), 1, "what was reported");
     assert_eq!(
         world.ask(&order_status(u64::MAX, order_id), 5),
         ["fill - 3@101 maker 1/3", "status 0 - partially-filled 1/3"]
