@@ -16,9 +16,11 @@ use corelane_station::shared::Shared;
 use std::sync::Arc;
 use tape::{Compression, Header, RecordingWriter};
 use venues::player::{Player, Speed};
+use venues::sim::{Fault, FaultPlan, Outage, Requests, Scripted, When};
 use wire::control::Command;
 use wire::counters::Counter;
 use wire::order::NewOrder;
+use wire::reconcile::{MassStatusRequest, OrderStatusRequest};
 use wire::{Frame, FrameHeader, QtyLots};
 
 #[test]
@@ -79,6 +81,8 @@ fn order(approval_seq: u64) -> NewOrder {
         cl_ord_id: wire::ClOrdId(approval_seq),
         approval_seq,
         price_ticks: wire::PriceTicks(6_000_000),
+        stop_px_ticks: wire::PriceTicks::UNDEF,
+        expire_ns: wire::TsNs::UNDEF,
         qty_lots: QtyLots(1),
         side: b'1',
         ord_type: b'2',
@@ -134,4 +138,78 @@ fn an_order_without_its_approval_is_refused_and_halts_the_station() {
         shared.set_consumed(taken);
     }
     assert!(halted);
+}
+
+#[test]
+fn questions_need_no_approval_and_their_answers_reach_the_loop() {
+    let mut world = World::new(300, "", false);
+    // The session is lost for a millisecond as the third request, the order, is taken up.
+    let outage =
+        Outage { span_ns: 1_000_000, requests: Requests::Lost, cancels_on_disconnect: true };
+    let fault = Fault::SessionDown(outage);
+    world.config.venue.faults = FaultPlan(vec![Scripted { when: When::Request(3), fault }]);
+    let prepared = prepare(&world.config).expect("prepared");
+    let start = prepared.start;
+    let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
+    let (to_loop, mut from_edge) = link(8_192);
+    let (mut orders, from_loop) = link(4_096);
+    let (stamps, mut stamped) = ring::ring(64);
+    let player = Player::new(prepared.recording.frames(), Speed::Max);
+    let ports = EdgePorts { to_loop, orders: from_loop, stamps };
+    let mut edge = EdgeTask::new(
+        player,
+        prepared.venue,
+        Some(1_000_000),
+        ports,
+        Clock::calibrate(),
+        counters.clone(),
+        Arc::clone(&shared),
+    );
+    let mut mass = MassStatusRequest {
+        header: FrameHeader::new::<MassStatusRequest>(),
+        mass_status_id: 4,
+        reserved: [0; 4],
+    };
+    mass.header.ts_recv_ns = start;
+    let mut one = OrderStatusRequest {
+        header: FrameHeader::new::<OrderStatusRequest>(),
+        cl_ord_id: wire::ClOrdId(9),
+        order_id: u64::MAX,
+    };
+    one.header.ts_recv_ns = start;
+    let mut first = order(1);
+    first.header.ts_recv_ns = start;
+    assert!(orders.push([1; 6], bytes_of(&mass)) && orders.push([1; 6], bytes_of(&one)));
+    edge.turn();
+    assert_eq!((edge.fault(), edge.approvals_spent()), (None, 0));
+    assert_eq!(counters.get(Counter::EdgeOrders), 0, "questions are no orders");
+    assert!(orders.push([1; 6], bytes_of(&first)));
+    let (mut taken, mut reports, mut answers) = (0, 0, Vec::new());
+    while !edge.is_done() {
+        edge.turn();
+        while let Some(message) = from_edge.take() {
+            taken += 1;
+            reports += u64::from((24..32).contains(&kind_of(message.frame)));
+            match wire::decode(message.frame) {
+                Ok(Frame::OrderStatusReport(f)) => answers.push((27, u64::from(f.ord_status))),
+                Ok(Frame::PositionReport(f)) => answers.push((28, u64::from(f.mass_status_id))),
+                Ok(Frame::MassStatusEnd(f)) => answers.push((29, u64::from(f.positions))),
+                Ok(Frame::VenueSession(f)) => answers.push((30, u64::from(f.state))),
+                _ => {}
+            }
+        }
+        shared.set_consumed(taken);
+    }
+    assert_eq!(edge.fault(), None);
+    let session = |state: u8| (30, u64::from(state));
+    let expected = [(28, 4), (29, 1), (27, u64::from(b'U')), session(b'D'), session(b'U')];
+    assert_eq!(answers, expected);
+    assert_eq!(counters.get(Counter::EdgeReports), reports);
+    let spent = (edge.approvals_spent(), counters.get(Counter::EdgeOrders));
+    assert_eq!(spent, (1, 1), "and what was spent can be compared");
+    assert!(stamped.try_pop().is_some() && stamped.try_pop().is_none());
+}
+
+fn kind_of(frame: &[u8]) -> u16 {
+    wire::frame::header(frame).map_or(0, |header| header.kind)
 }

@@ -22,7 +22,8 @@ pub struct SimConfig {
     pub fees: Fees,
     /// What one contract of an inverse perpetual is worth, whole units of quote currency.
     pub inverse_contract_value: u32,
-    /// What each venue's account holds at the start, billionths of the quote currency.
+    /// What each venue's account holds at the start, billionths of the quote currency; the
+    /// instruments of a venue are taken to share one.
     pub starting_balance_e9: i64,
     /// Messages a second the venue takes; `None` takes all.
     pub throttle: Option<Throttle>,
@@ -36,8 +37,8 @@ pub struct SimConfig {
 pub const DEFAULT_BALANCE_E9: i64 = 1_000_000_000_000_000_000;
 
 impl Default for SimConfig {
-    /// 1 ms each way, risk-averse queue, no fees, 100 a contract, a billion of balance, no throttle,
-    /// no faults, seed 1.
+    /// 1 ms each way, risk-averse queue, no fees, 100 a contract, a billion of balance, no
+    /// throttle, no faults, seed 1.
     fn default() -> Self {
         Self {
             entry_latency: Latency::Constant(1_000_000),

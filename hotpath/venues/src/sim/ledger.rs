@@ -4,9 +4,9 @@
 //! client was told. Runs wherever the simulated venue runs; may allocate.
 //!
 //! A spot fill moves its whole value; a perpetual's moves the profit it realises against the
-//! average price (an inverse one's at the price of the fill). Fees are paid out of the same account.
-//! All instruments of a venue share one account: the table does not name quote currencies, so they
-//! are taken to be one.
+//! average price (an inverse one's at the price of the fill). Fees are paid out of the same
+//! account. All instruments of a venue share one account: the table does not name quote
+//! currencies, so they are taken to be one.
 
 use super::fees::Valuation;
 use super::order::{Order, signed};

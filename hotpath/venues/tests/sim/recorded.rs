@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use wire::ClOrdId;
 use wire::decimal::parse_increments;
 use wire::market::AggressorSide;
-use wire::order::Side;
+use wire::order::{ExecType, ExecutionReport, Side, TimeInForce};
 
 const TICK_E9: i64 = 10_000_000;
 
@@ -99,6 +99,7 @@ fn quote_all_day(events: &[Event], queue_model: QueueModel) -> (Vec<Answer>, Led
     let (mut ledger, mut all) = (Ledger::default(), Vec::new());
     let mut ids = 0_u64;
     let mut last_quote = None;
+    let mut stops = Vec::new();
     for (i, event) in events.iter().enumerate() {
         if let Some(row) = event.trade {
             ledger.trades.entry(event.at).or_default().push(row);
@@ -115,6 +116,11 @@ fn quote_all_day(events: &[Event], queue_model: QueueModel) -> (Vec<Answer>, Led
                     ids += 1;
                     let qty = i64::try_from(ids % 7 + 1).expect("small") * 100;
                     let spec = limit(ids, side, price + step * distance * 20, qty);
+                    let spec = match ids % 4 {
+                        0 => spec.gtd(at + 30_000_000_000),
+                        1 => spec.tif(TimeInForce::Day),
+                        _ => spec,
+                    };
                     world.order(if ids.is_multiple_of(5) { spec } else { spec.post_only() }, at);
                 }
             }
@@ -122,6 +128,16 @@ fn quote_all_day(events: &[Event], queue_model: QueueModel) -> (Vec<Answer>, Led
         if i % 90 == 0 && ids > 20 {
             world.send(&cancel(1_000_000 + ids, ids - 17), at);
             world.send(&replace(2_000_000 + ids, ids - 8, bid.0, 250), at);
+        }
+        if i % 300 == 0 {
+            // A tick or more beyond the touch, and back at the touch once it is set off.
+            for (side, (trigger, price)) in
+                [(Side::Buy, (ask.0 + 10, bid.0)), (Side::Sell, (bid.0 - 10, ask.0))]
+            {
+                ids += 1;
+                stops.push(ids);
+                world.order(stop_limit(ids, side, (trigger, price), 300), at);
+            }
         }
         if i % 1_500 == 0 {
             ids += 1;
@@ -132,9 +148,24 @@ fn quote_all_day(events: &[Event], queue_model: QueueModel) -> (Vec<Answer>, Led
     world.advance(u64::MAX - 1);
     all.extend(world.answers());
     ledger.check_all(&all);
+    stops_fill_and_orders_expire(&all, &stops);
     let working = ledger.orders.values().filter(|order| order.leaves > 0).count();
     assert_eq!(working, world.venue.open_orders());
     (all, ledger)
+}
+
+/// The day set off stops that then filled at rest, and saw orders to their end.
+fn stops_fill_and_orders_expire(all: &[Answer], stops: &[u64]) {
+    let reports = || {
+        all.iter().filter_map(|answer| match answer {
+            Answer::Report(report) => Some(report),
+            _ => None,
+        })
+    };
+    let of_stop = |r: &&ExecutionReport| stops.contains(&r.cl_ord_id.get());
+    let fills = reports().filter(of_stop).filter(|r| r.liquidity == b'1').count();
+    let expired = reports().filter(|r| r.exec_type == ExecType::Expired.code()).count();
+    assert!(fills > 10 && expired > 10, "{fills} fills of stops, {expired} expired");
 }
 
 fn passive_fills_have_their_trade(name: &str, lot_e9: i64, test: &str) {
