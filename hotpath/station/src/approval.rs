@@ -3,7 +3,14 @@
 //! The engine numbers its approvals without a hole; a repeated, skipped or missing number means
 //! that something other than the gate wrote an order, and trips the kill rule. No allocation.
 
-use wire::{DecodeError, Frame};
+use wire::{DecodeError, Frame, FrameKind};
+
+/// Whether a frame of this kind goes to the venue: orders, cancels and questions.
+#[must_use]
+pub const fn goes_to_venue(kind: FrameKind) -> bool {
+    use FrameKind::{CancelOrder, MassStatusRequest, NewOrder, OrderStatusRequest, ReplaceOrder};
+    matches!(kind, NewOrder | CancelOrder | ReplaceOrder | MassStatusRequest | OrderStatusRequest)
+}
 
 /// What the edge makes of an order frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +86,14 @@ mod tests {
             ord_type: b'2',
             time_in_force: b'1',
             ..Zeroable::zeroed()
+        }
+    }
+
+    #[test]
+    fn what_goes_to_the_venue_is_what_the_edge_lets_pass() {
+        for kind in FrameKind::ALL {
+            let passes = (16..=20).contains(&kind.code());
+            assert_eq!(goes_to_venue(*kind), passes, "{kind:?}");
         }
     }
 

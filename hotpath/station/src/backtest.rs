@@ -5,7 +5,7 @@
 //! of its decision; a score arrives a stated latency after its request. Must never: read a clock
 //! for anything but the throughput figure.
 
-use crate::approval::{ApprovalCheck, Checked};
+use crate::approval::{ApprovalCheck, Checked, goes_to_venue};
 use crate::config::Config;
 use crate::inputs::{control, start_commands};
 use crate::operator::Failure;
@@ -146,12 +146,6 @@ fn words_of(frame: &[u8]) -> Vec<u64> {
     words
 }
 
-/// Whether a frame of this kind goes to the venue.
-const fn is_request(kind: FrameKind) -> bool {
-    use FrameKind::{CancelOrder, MassStatusRequest, NewOrder, OrderStatusRequest, ReplaceOrder};
-    matches!(kind, NewOrder | CancelOrder | ReplaceOrder | MassStatusRequest | OrderStatusRequest)
-}
-
 /// The engine's outputs of one input.
 #[derive(Default)]
 struct Seen<'a> {
@@ -174,7 +168,7 @@ impl Sink for Seen<'_> {
         let kind = wire::frame::header(frame).ok().and_then(|h| FrameKind::from_code(h.kind));
         if kind == Some(FrameKind::SignalRequest) {
             self.requests.extend(bytemuck::try_from_bytes::<SignalRequest>(frame).ok().copied());
-        } else if kind.is_some_and(is_request) {
+        } else if kind.is_some_and(goes_to_venue) {
             self.orders.push(words_of(frame));
         }
     }

@@ -5,6 +5,7 @@
 //! output ring has room for the worst it can lead to, so no push inside a turn can fail. One
 //! pinned thread runs it; between turns the caller idles.
 
+use crate::approval::goes_to_venue;
 use crate::counters::Counters;
 use crate::link::{LinkRx, LinkTx, cells_for, cells_max};
 use crate::shared::Shared;
@@ -143,10 +144,7 @@ impl Sink for Outputs {
         let kind = kind_of(frame);
         if kind == FrameKind::NewOrder.code() || kind == FrameKind::ReplaceOrder.code() {
             self.send(self.stamp.words(), frame);
-        } else if kind == FrameKind::CancelOrder.code()
-            || kind == FrameKind::MassStatusRequest.code()
-            || kind == FrameKind::OrderStatusRequest.code()
-        {
+        } else if FrameKind::from_code(kind).is_some_and(goes_to_venue) {
             let stamp = OrderStamp { gated_cycles: 0, framed_cycles: 0, ..self.stamp };
             self.send(stamp.words(), frame);
         } else if kind == FrameKind::SignalRequest.code() {

@@ -26,6 +26,7 @@ fn two_runs_give_the_same_state_and_the_same_frames() {
     for key in ["orders", "fills"] {
         assert!(summary[key].as_u64() > Some(0), "{key}: {summary:#}");
     }
+    assert_eq!(summary["station"]["approvals_spent"], summary["orders"], "each was spent once");
     assert_eq!(summary["state_hash"], format!("{:016x}", first.state_hash));
     assert!(summary["position_lots"]["BTCUSDT"].is_i64());
     assert!(summary["pnl"]["BTCUSDT"]["net_e9"].is_i64());

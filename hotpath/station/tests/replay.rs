@@ -97,6 +97,9 @@ fn two_threads_play_everything_and_the_record_verifies() {
     let summary = &outcome.summary;
     assert_eq!(summary["events"], 6_000);
     assert!(summary["orders"].as_u64() > Some(0), "{summary:#}");
+    let threads = &summary["station"];
+    assert_eq!(threads["approvals_spent"], summary["orders"], "each approval was spent once");
+    assert_eq!(threads["edge_orders"], summary["orders"]);
     assert!(summary["fills"].as_u64() > Some(0), "{summary:#}");
     assert_eq!(summary["mode"], "MAINTENANCE", "drained");
     complete(&dir, summary);
