@@ -20,7 +20,7 @@
 //! venue's present.
 //!
 //! # What a new order meets, in this order
-//! the throttle (`Throttled`); unknown symbol; `ClOrdID` used before, also by a rejected order
+//! the throttle (`Throttled`); a scripted reject; unknown symbol; `ClOrdID` used before, also by a rejected order
 //! (`DuplicateOrder`); no id, an expiry that is not a good-till-date order's or lacks there, or
 //! post-only that is not a limit order that rests (`Unsupported`); a limit or trigger lacking where
 //! the type has one, or there where it has none (`BadPrice`); an expiry at or before now
@@ -81,7 +81,7 @@
 //! of it is true at the moment the request takes effect, and travels the link like any report.
 //!
 //! # Faults
-//! [`FaultPlan`] says what goes wrong and when; without one nothing does. A fill taken back lowers
+//! A [`FaultPlan`] says what goes wrong and when; without one nothing does. A fill taken back lowers
 //! what is filled and goes back to work where the order still works; an order that was filled ends
 //! as canceled. While the session is down nothing made for the client is ever sent; what was on its
 //! way before still comes, and after it the word that the session is down.

@@ -1,8 +1,8 @@
 //! What can go wrong at the venue: the plan, and the faults that are armed.
 //!
-//! Owns: which fault waits for which message. Must never: change what is true at the venue but for
-//! the three faults that say so (bust, real overfill, a cancel on disconnect), or draw on any
-//! chance but a plan's own seed. Runs wherever the simulated venue runs; may allocate.
+//! Owns: which fault waits for which message. Must never: change what is true at the venue except
+//! where a fault says so (bust, real overfill, reject, what an outage loses or cancels), or draw on
+//! any chance but a plan's own seed. Runs wherever the simulated venue runs; may allocate.
 
 use super::latency::SplitMix64;
 use super::outbox::Message;
