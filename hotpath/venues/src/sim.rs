@@ -20,19 +20,19 @@
 //! venue's present.
 //!
 //! # What a new order meets, in this order
-//! the throttle (`Throttled`); a scripted reject; unknown symbol; `ClOrdID` used before, also by a rejected order
-//! (`DuplicateOrder`); no id, an expiry that is not a good-till-date order's or lacks there, or
-//! post-only that is not a limit order that rests (`Unsupported`); a limit or trigger lacking where
-//! the type has one, or there where it has none (`BadPrice`); an expiry at or before now
-//! (`Expired`); quantity outside minimum and maximum (`BadQuantity`); price or trigger not positive
-//! (`BadPrice`); not trading, or the book unusable (before the first snapshot, after a gap, in the
-//! middle of a message: `MarketClosed`); a trigger the last recorded trade is at or through
-//! (`WrongTrigger`; before the first trade no trigger is wrong); nothing to take for a market order
-//! (`NoLiquidity`); value beyond 64 bits (`ExceedsLimit`) or below the minimum (`BadQuantity`; a
-//! market order is valued at the touch, a stop at its trigger); reduce-only for more than would
-//! flatten the position (`WouldIncrease`); post-only that would take (`WouldTake`); fill-or-kill
-//! that cannot fill whole from what is displayed (`NoLiquidity`; a stop is asked at its trigger).
-//! Instruments start as trading. Inverse perpetuals are taken, their contracts at
+//! the throttle (`Throttled`); a scripted reject; unknown symbol; `ClOrdID` used before, also by a
+//! rejected order (`DuplicateOrder`); no id, an expiry that is not a good-till-date order's or
+//! lacks there, or post-only that is not a limit order that rests (`Unsupported`); a limit or
+//! trigger lacking where the type has one, or there where it has none (`BadPrice`); an expiry at or
+//! before now (`Expired`); quantity outside minimum and maximum (`BadQuantity`); price or trigger
+//! not positive (`BadPrice`); not trading, or the book unusable (before the first snapshot, after a
+//! gap, in the middle of a message: `MarketClosed`); a trigger the last recorded trade is at or
+//! through (`WrongTrigger`; before the first trade no trigger is wrong); nothing to take for a
+//! market order (`NoLiquidity`); value beyond 64 bits (`ExceedsLimit`) or below the minimum
+//! (`BadQuantity`; a market order is valued at the touch, a stop at its trigger); reduce-only for
+//! more than would flatten the position (`WouldIncrease`); post-only that would take (`WouldTake`);
+//! fill-or-kill that cannot fill whole from what is displayed (`NoLiquidity`; a stop is asked at
+//! its trigger). Instruments start as trading. Inverse perpetuals are taken, their contracts at
 //! [`SimConfig::inverse_contract_value`].
 //!
 //! # Fills
@@ -81,10 +81,10 @@
 //! of it is true at the moment the request takes effect, and travels the link like any report.
 //!
 //! # Faults
-//! A [`FaultPlan`] says what goes wrong and when; without one nothing does. A fill taken back lowers
-//! what is filled and goes back to work where the order still works; an order that was filled ends
-//! as canceled. While the session is down nothing made for the client is ever sent; what was on its
-//! way before still comes, and after it the word that the session is down.
+//! A [`FaultPlan`] says what goes wrong and when; without one nothing does. A fill taken back
+//! lowers what is filled and goes back to work where the order still works; an order that was
+//! filled ends as canceled. While the session is down nothing made for the client is ever sent;
+//! what was on its way before still comes, and after it the word that the session is down.
 
 mod book;
 mod checks;
