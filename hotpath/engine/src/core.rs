@@ -20,7 +20,9 @@ use crate::position::Position;
 use crate::sampler::Sampler;
 use crate::setup::{Setup, SetupError, StrategyParams};
 use crate::sink::{Sink, Stage};
+use crate::strategy::mean_reversion::MeanReversion;
 use crate::strategy::momentum::Momentum;
+use crate::strategy::quoting::Quoting;
 use crate::strategy::signal_taker::SignalTaker;
 use crate::strategy::{Context, Event, Intent, Intents, Strategy};
 use crate::timers::Timers;
@@ -161,6 +163,8 @@ impl Engine {
                 logic: match strategy.params {
                     StrategyParams::SignalTaker(p) => Box::new(SignalTaker::new(p)),
                     StrategyParams::Momentum(p) => Box::new(Momentum::new(p)),
+                    StrategyParams::Quoting(p) => Box::new(Quoting::new(p)),
+                    StrategyParams::MeanReversion(p) => Box::new(MeanReversion::new(p)),
                 },
                 position: Position::default(),
             });

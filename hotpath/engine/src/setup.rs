@@ -46,6 +46,10 @@ pub enum StrategyParams {
     SignalTaker(crate::strategy::signal_taker::Params),
     /// See [`crate::strategy::momentum`].
     Momentum(crate::strategy::momentum::Params),
+    /// See [`crate::strategy::quoting`].
+    Quoting(crate::strategy::quoting::Params),
+    /// See [`crate::strategy::mean_reversion`].
+    MeanReversion(crate::strategy::mean_reversion::Params),
 }
 
 impl StrategyParams {
@@ -53,6 +57,17 @@ impl StrategyParams {
     #[must_use]
     pub const fn uses_signal(&self) -> bool {
         matches!(self, Self::SignalTaker(_))
+    }
+
+    /// The first parameter outside its range, and what is allowed.
+    #[must_use]
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::SignalTaker(p) => p.problem(),
+            Self::Momentum(p) => p.problem(),
+            Self::Quoting(p) => p.problem(),
+            Self::MeanReversion(p) => p.problem(),
+        }
     }
 }
 
@@ -210,11 +225,7 @@ impl Setup {
             if strategy.params.uses_signal() && self.signal.is_none() {
                 problems.push(SetupError::SignalMissing { name: name.clone() });
             }
-            let bad = match &strategy.params {
-                StrategyParams::SignalTaker(p) => p.problem(),
-                StrategyParams::Momentum(p) => p.problem(),
-            };
-            if let Some((key, allowed)) = bad {
+            if let Some((key, allowed)) = strategy.params.problem() {
                 problems.push(SetupError::StrategyParam { name, key, allowed });
             }
         }

@@ -2,11 +2,15 @@
 //! writes an order: the engine puts every wish through the gate.
 //!
 //! A strategy must be a pure function of what it sees: no clock, no randomness, no map with
-//! undefined order. Floats are allowed inside with `+ - * /` and `sqrt`; prices and quantities it
-//! asks for are integers. It allocates nothing after construction.
+//! undefined order. Floats are allowed inside with `+ - * /`, `sqrt` and crate `libm`; prices and
+//! quantities it asks for are integers. It allocates nothing after construction.
 
+pub mod mean_reversion;
 pub mod momentum;
+pub mod quoting;
 pub mod signal_taker;
+#[cfg(test)]
+mod testing;
 
 use crate::bars::Bar;
 use crate::hash::StateHasher;

@@ -7,4 +7,5 @@ mod bad_input;
 mod commands;
 mod event_time;
 mod sidecar;
+mod strategies;
 mod support;

@@ -138,6 +138,26 @@ fn params(params: &StrategyParams) -> Value {
             "threshold_e6": p.threshold_e6,
             "order_ttl_ns": p.order_ttl_ns,
         }),
+        StrategyParams::Quoting(p) => json!({
+            "kind": "quoting",
+            "qty_lots": p.qty_lots.get(),
+            "max_inventory_lots": p.max_inventory_lots,
+            "gamma_e6": p.gamma_e6,
+            "kappa_e6": p.kappa_e6,
+            "horizon_ns": p.horizon_ns,
+            "sigma_bars": p.sigma_bars,
+            "requote_ticks": p.requote_ticks,
+            "pause_ns": p.pause_ns,
+        }),
+        StrategyParams::MeanReversion(p) => json!({
+            "kind": "mean-reversion",
+            "qty_lots": p.qty_lots.get(),
+            "window_bars": p.window_bars,
+            "entry_z_e3": p.entry_z_e3,
+            "exit_z_e3": p.exit_z_e3,
+            "order_ttl_ns": p.order_ttl_ns,
+            "hold_ns": p.hold_ns,
+        }),
     }
 }
 

@@ -159,7 +159,8 @@ max_order_qty_lots = "many"
         "line=11 key=station.idle found=\"sleep\" allowed=(\"busy\" or \"yield\" or \"park\")",
         "key=station.edge_cpu found=2",
         "line=14 key=station.order_capacity found=5 allowed=(a whole number from 16 to 65536)",
-        "line=18 key=strategy[0].kind found=\"guess\"",
+        "line=18 key=strategy[0].kind found=\"guess\" allowed=(\"signal-taker\" or \"momentum\" or \
+         \"quoting\" or \"mean-reversion\")",
         "line=22 key=limits.BTCUSDT.max_order_qty_lots found=\"many\"",
         "line=21 key=limits.BTCUSDT.max_long_lots found=nothing",
         "line=24 key=extra found=unknown key (table)",
@@ -242,4 +243,96 @@ fn overrides_replace_and_an_unknown_strategy_is_told() {
     let overrides = Overrides { strategy: Some("nobody".into()), ..Overrides::default() };
     let failure = Config::parse(file, GOOD, &overrides).expect_err("refused");
     assert!(failure.to_string().contains("key=--strategy found=\"nobody\""), "{failure}");
+}
+
+const TWO_MORE: &str = r#"
+[[strategy]]
+name = "quotes"
+kind = "quoting"
+instrument = "BTCUSDT"
+qty_lots = 5
+max_inventory_lots = 20
+gamma_e6 = 100
+kappa_e6 = 50000
+horizon_ms = 10000
+sigma_bars = 20
+requote_ticks = 3
+pause_ms = 250
+
+[[strategy]]
+name = "back"
+kind = "mean-reversion"
+instrument = "BTCUSDT"
+qty_lots = 7
+window_bars = 30
+entry_z_e3 = 2000
+exit_z_e3 = 500
+order_ttl_ms = 4000
+hold_ms = 9000
+"#;
+
+#[test]
+fn the_parameters_of_quoting_and_mean_reversion_arrive_in_their_units() {
+    let config = parse(&format!("{GOOD}{TWO_MORE}")).expect("good");
+    let quoting = StrategyParams::Quoting(engine::strategy::quoting::Params {
+        qty_lots: wire::QtyLots(5),
+        max_inventory_lots: 20,
+        gamma_e6: 100,
+        kappa_e6: 50_000,
+        horizon_ns: 10_000_000_000,
+        sigma_bars: 20,
+        requote_ticks: 3,
+        pause_ns: 250_000_000,
+    });
+    assert_eq!(config.strategies[1].params, quoting);
+    let back = StrategyParams::MeanReversion(engine::strategy::mean_reversion::Params {
+        qty_lots: wire::QtyLots(7),
+        window_bars: 30,
+        entry_z_e3: 2_000,
+        exit_z_e3: 500,
+        order_ttl_ns: 4_000_000_000,
+        hold_ns: 9_000_000_000,
+    });
+    assert_eq!(config.strategies[2].params, back);
+    assert!(!quoting.uses_signal() && !back.uses_signal());
+    let effective = config.effective();
+    assert_eq!(effective["strategy"][1]["params"]["kind"], "quoting");
+    assert_eq!(effective["strategy"][1]["params"]["pause_ns"], 250_000_000);
+    assert_eq!(effective["strategy"][2]["params"]["kind"], "mean-reversion");
+    assert_eq!(effective["strategy"][2]["params"]["hold_ns"], 9_000_000_000_u64);
+}
+
+/// Each key of the two is required, bounded, and part of the hash.
+#[test]
+fn every_parameter_of_quoting_and_mean_reversion_counts() {
+    let good = format!("{GOOD}{TWO_MORE}");
+    let hash = parse(&good).expect("good").hash();
+    let parameters = TWO_MORE.lines().filter(|line| !line.contains('"') && line.contains('='));
+    let mut seen = 0;
+    for line in parameters {
+        let (key, value) = line.split_once(" = ").expect("key = value");
+        let value: i64 = value.parse().expect("a number");
+        let (before, after) = good.rsplit_once(line).expect("there");
+        let with = |line: &str| format!("{before}{line}{after}");
+        let more = parse(&with(&format!("{key} = {}", value + 1))).expect("still good");
+        assert_ne!(more.hash(), hash, "{key}");
+        let all = complaints(&with(&format!("{key} = -1")));
+        assert!(all.contains(&format!(".{key} found=-1 allowed=(a whole number from")), "{all}");
+        let all = complaints(&with(""));
+        assert!(all.contains(&format!(".{key} found=nothing")), "{all}");
+        seen += 1;
+    }
+    assert_eq!(seen, 14);
+}
+
+#[test]
+fn parameters_of_quoting_and_mean_reversion_that_contradict_each_other_are_refused() {
+    for (from, to, key) in [
+        ("max_inventory_lots = 20", "max_inventory_lots = 4", "strategy[1].max_inventory_lots"),
+        ("exit_z_e3 = 500", "exit_z_e3 = 2000", "strategy[2].exit_z_e3"),
+        ("hold_ms = 9000", "hold_ms = 4000", "strategy[2].hold_ms"),
+    ] {
+        let all = complaints(&format!("{GOOD}{}", TWO_MORE.replace(from, to)));
+        assert!(all.contains(key) && all.contains("out of relation"), "{all}");
+    }
 }
