@@ -7,9 +7,11 @@ use crate::cli::BacktestArgs;
 use crate::output::Output;
 use crate::table;
 use signal::{BackendChoice, ModelError, RuntimeOptions};
-use station::backtest::{self, Options, Scorer};
-use station::config::{Config, Overrides};
+use station::backtest::{Backtest, Options, Scorer, backtest_on};
+use station::config::{Config, Overrides, Setting};
 use station::operator::Failure;
+use station::prepare;
+use tape::Recording;
 use wire::signal::{SignalRequest, SignalResponse};
 use wire::{FrameHeader, TsNs};
 
@@ -18,26 +20,13 @@ use wire::{FrameHeader, TsNs};
 /// # Errors
 /// A failure of the configuration, the recording or the model.
 pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
-    let overrides =
-        Overrides { recording: args.data.clone(), speed: None, strategy: args.strategy.clone() };
-    let config = Config::load(&args.config, &overrides)?;
-    let mut model = match &config.signal.model {
-        Some(dir) if config.signal.enabled => {
-            let choice = BackendChoice::from_name(&config.signal.backend);
-            let options = RuntimeOptions::from_environment(choice.unwrap_or(BackendChoice::Auto));
-            Some(signal::Scorer::load(dir, &options).map_err(|e| model_failure(&e))?)
-        }
-        Some(_) | None => None,
-    };
-    let hash = model.as_ref().map_or(0, signal::Scorer::model_hash);
-    let mut score = |request: &SignalRequest| {
-        let window = request.input()?;
-        let score = model.as_mut()?.score(&[window]).into_iter().next()?;
-        Some(answer(request, &score, hash))
-    };
-    let latency_ns = args.signal_latency_us.saturating_mul(1_000);
-    let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency_ns });
-    let done = backtest::backtest(&config, Options { scorer, observer: None })?;
+    if !args.set.is_empty() {
+        return crate::sweep::sweep(args);
+    }
+    let config = Config::load(&args.config, &overrides(args, Vec::new()))?;
+    let mut model = Model::load(&config)?;
+    let recording = prepare::read(&config)?;
+    let done = model.run(&config, &recording, args.signal_latency_us)?;
     let mut out = Output::stdout();
     if args.json {
         out.line(format_args!("{}", done.summary))?;
@@ -45,6 +34,50 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
         out.write(table::summary(&done.summary).as_bytes())?;
     }
     out.finish()
+}
+
+/// What the arguments change in the configuration, with these parameters besides.
+pub(crate) fn overrides(args: &BacktestArgs, set: Vec<Setting>) -> Overrides {
+    let (recording, strategy) = (args.data.clone(), args.strategy.clone());
+    Overrides { recording, speed: None, strategy, set }
+}
+
+/// The configured model in this process, or none.
+pub(crate) struct Model(Option<signal::Scorer>);
+
+impl Model {
+    /// Loads the model a configuration names.
+    pub(crate) fn load(config: &Config) -> Result<Self, Failure> {
+        let Some(dir) = config.signal.model.as_ref().filter(|_| config.signal.enabled) else {
+            return Ok(Self(None));
+        };
+        let choice = BackendChoice::from_name(&config.signal.backend);
+        let options = RuntimeOptions::from_environment(choice.unwrap_or(BackendChoice::Auto));
+        signal::Scorer::load(dir, &options).map(|s| Self(Some(s))).map_err(|e| model_failure(&e))
+    }
+
+    /// No model: every request stays unanswered.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    /// One backtest with its scores.
+    pub(crate) fn run(
+        &mut self,
+        config: &Config,
+        recording: &Recording,
+        signal_latency_us: u64,
+    ) -> Result<Backtest, Failure> {
+        let hash = self.0.as_ref().map_or(0, signal::Scorer::model_hash);
+        let mut score = |request: &SignalRequest| {
+            let window = request.input()?;
+            let score = self.0.as_mut()?.score(&[window]).into_iter().next()?;
+            Some(answer(request, &score, hash))
+        };
+        let latency_ns = signal_latency_us.saturating_mul(1_000);
+        let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency_ns });
+        backtest_on(config, recording, Options { scorer, ..Options::default() })
+    }
 }
 
 /// The response the sidecar would give.

@@ -99,10 +99,14 @@ pub struct BacktestArgs {
     /// Keep only the strategy of this name.
     #[arg(long, value_name = "NAME")]
     pub strategy: Option<String>,
+    /// Run once for each value of a strategy's parameter, over all CPUs: `NAME.param=a,b,c`.
+    /// Repeated, once for each combination.
+    #[arg(long, value_name = "KEY=A,B,C")]
+    pub set: Vec<String>,
     /// Engine time from a signal request to its answer, microseconds.
     #[arg(long, value_name = "US", default_value_t = 1_000)]
     pub signal_latency_us: u64,
-    /// Print one JSON object.
+    /// Print one JSON object; with --set one row in it for each combination.
     #[arg(long)]
     pub json: bool,
 }

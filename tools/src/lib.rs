@@ -20,4 +20,5 @@ pub mod record;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod sweep;
 pub mod table;

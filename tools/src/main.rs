@@ -36,7 +36,8 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
         Command::Replay(args) => {
-            let overrides = Overrides { recording: args.data, speed: args.speed, strategy: None };
+            let overrides =
+                Overrides { recording: args.data, speed: args.speed, ..Overrides::default() };
             tools::run::run(&args.config, &overrides, args.show)
         }
         Command::Backtest(args) => tools::backtest::backtest(&args),

@@ -9,13 +9,14 @@ use crate::approval::{ApprovalCheck, Checked, goes_to_venue};
 use crate::config::Config;
 use crate::inputs::{control, start_commands};
 use crate::operator::Failure;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{self, Ready};
 use crate::summary::{ClockFacts, Facts, summary};
 use clock::Clock;
-use engine::{Engine, Sink};
+use engine::{Engine, OwnStrategy, Sink};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt;
+use tape::Recording;
 use venues::sim::SimVenue;
 use wire::control::Command;
 use wire::exit::Exit;
@@ -49,6 +50,8 @@ pub struct Options<'a> {
     pub scorer: Option<Scorer<'a>>,
     /// Sees every input and output of the engine, in order.
     pub observer: Option<&'a mut Observer<'a>>,
+    /// Strategies of the caller's own; they follow those of the configuration.
+    pub own: Vec<OwnStrategy>,
 }
 
 impl fmt::Debug for Options<'_> {
@@ -71,14 +74,26 @@ pub struct Backtest {
 /// Runs the configured recording through engine and venue; `data.speed` is of no account.
 ///
 /// # Errors
-/// As [`prepare`]; `RESOURCE` where a recorded event is no frame; `KILLED` where an order has not
-/// the next approval.
+/// As [`prepare::prepare`] and [`backtest_on`].
 pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failure> {
-    let prepared = prepare(config)?;
+    backtest_on(config, &prepare::read(config)?, options)
+}
+
+/// Runs a recording that is in memory already through engine and venue.
+///
+/// # Errors
+/// As [`prepare::ready`]; `RESOURCE` where a recorded event is no frame; `KILLED` where an order
+/// has not the next approval.
+pub fn backtest_on(
+    config: &Config,
+    recording: &Recording,
+    options: Options<'_>,
+) -> Result<Backtest, Failure> {
+    let Ready { plan, engine, venue, start, events } =
+        prepare::ready(config, recording, options.own)?;
     let clock = Clock::calibrate();
     let begin = clock.cycles();
     let start_ns = clock.wall_ns();
-    let Prepared { recording, plan, engine, venue, start, events, .. } = prepared;
     let mut world = World {
         engine,
         venue,

@@ -9,11 +9,13 @@
 mod effective;
 mod reader;
 mod sections;
+mod settings;
 mod setup;
 mod trading;
 
 pub(crate) use effective::speed_text;
 pub use reader::Problem;
+pub use settings::Setting;
 pub use setup::Plan;
 
 use crate::idle::Idle;
@@ -159,6 +161,8 @@ pub struct Overrides {
     pub speed: Option<Speed>,
     /// Only the strategy of this name.
     pub strategy: Option<String>,
+    /// Parameters of strategies, put in place of the file's before it is checked.
+    pub set: Vec<Setting>,
 }
 
 impl Config {
@@ -181,7 +185,7 @@ impl Config {
     /// # Errors
     /// A [`Failure`] with one line a problem.
     pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Self, Failure> {
-        let (document, syntax) = DeTable::parse_recoverable(text);
+        let (mut document, syntax) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
         for error in &syntax {
             let line = error.span().map_or(0, |span| problems.line_of(span.start));
@@ -190,12 +194,18 @@ impl Config {
         if !problems.is_empty() {
             return Err(failure(file, problems.into_list()));
         }
+        let names = settings::put(document.get_mut(), overrides, &mut problems);
         let mut root = Table::root(document.get_ref());
         let mut config = Self::read(file, &mut root, &mut problems);
         root.finish(&mut problems);
         config.apply(overrides, &mut problems);
         config.check_relations(&mut problems);
-        if problems.is_empty() { Ok(config) } else { Err(failure(file, problems.into_list())) }
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        let mut problems = problems.into_list();
+        settings::rename(&mut problems, &names, &overrides.set);
+        Err(failure(file, problems))
     }
 
     fn read(file: &Path, root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Self {
@@ -289,7 +299,8 @@ fn failure(file: &Path, problems: Vec<Problem>) -> Failure {
         let at = if line == 0 { String::new() } else { format!(" line={line}") };
         let file = file.display();
         let fields = format!("file={file}{at} key={key} found={found} allowed=({allowed})");
-        Line::new("key is not acceptable", fields, "correct the file")
+        let next = if key.starts_with("--") { "correct the argument" } else { "correct the file" };
+        Line::new("key is not acceptable", fields, next)
     };
     Failure { exit: Exit::Configuration, lines: problems.into_iter().map(line).collect() }
 }

@@ -77,6 +77,7 @@ fn session(args: &Args) -> Result<Exit, Failure> {
         recording: args.data.clone(),
         speed: args.speed,
         strategy: args.strategy.clone(),
+        ..Overrides::default()
     };
     let config = Config::load(&args.config, &overrides)?;
     let operator: &mut dyn Operator = if args.quiet { &mut Nobody } else { &mut Stderr };

@@ -5,12 +5,13 @@
 
 use crate::config::{Config, Plan};
 use crate::operator::Failure;
-use engine::Engine;
+use engine::{Engine, OwnStrategy};
 use std::error::Error;
 use tape::{Recording, TapeError};
 use venues::sim::SimVenue;
 use wire::exit::Exit;
-use wire::{FrameHeader, FrameKind, TsNs};
+use wire::instrument::Instrument;
+use wire::{FrameHeader, FrameKind, InstrumentId, TsNs};
 
 /// Everything a replay or a backtest starts from.
 #[derive(Debug)]
@@ -31,12 +32,38 @@ pub struct Prepared {
     pub data_hash: u64,
 }
 
+/// What [`ready`] makes of a configuration and a recording.
+#[derive(Debug)]
+pub struct Ready {
+    /// The engine's setup and the configuration's hash.
+    pub plan: Plan,
+    /// The engine, in BOOT.
+    pub engine: Engine,
+    /// The simulated venue.
+    pub venue: SimVenue,
+    /// Receive time of the first recorded event.
+    pub start: TsNs,
+    /// Events in the recording, the instrument table aside.
+    pub events: u64,
+}
+
 /// Reads the recording and builds engine and venue.
 ///
 /// # Errors
 /// A [`Failure`] with the exit code that fits: recording missing, damaged or of another version;
 /// a symbol it lacks; a venue that cannot be set up.
 pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
+    let recording = read(config)?;
+    let Ready { plan, engine, venue, start, events } = ready(config, &recording, Vec::new())?;
+    let data_hash = hash_of(&recording.summary.sha256);
+    Ok(Prepared { recording, plan, engine, venue, start, events, data_hash })
+}
+
+/// Reads the configured recording.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn read(config: &Config) -> Result<Recording, Failure> {
     let path = &config.data.recording;
     let recording = tape::read_all(path).map_err(|error| of_tape(&error))?;
     if recording.instruments().is_empty() {
@@ -47,29 +74,57 @@ pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
             "import it again with `corelane import`",
         ));
     }
-    let plan = config.plan(recording.instruments(), path)?;
-    let engine = Engine::new(plan.setup.clone()).map_err(|error| {
-        let fields = format!("file={} why=\"{error}\"", config.file.display());
-        Failure::new(Exit::Configuration, "engine refuses its setup", fields, "correct the file")
-    })?;
+    Ok(recording)
+}
+
+/// Builds engine and venue for a recording that is in memory, with strategies of the caller's own
+/// after those of the configuration.
+///
+/// # Errors
+/// As [`prepare`]; `CONFIGURATION` where an own strategy trades an instrument without limits.
+pub fn ready(
+    config: &Config,
+    recording: &Recording,
+    own: Vec<OwnStrategy>,
+) -> Result<Ready, Failure> {
+    let plan = config.plan(recording.instruments(), &config.data.recording)?;
+    let refused = |what: &str, why: &dyn std::fmt::Display, next: &str| {
+        let fields = format!("file={} why=\"{why}\"", config.file.display());
+        Failure::new(Exit::Configuration, what, fields, next)
+    };
+    for strategy in &own {
+        let index = usize::try_from(strategy.instrument.get()).unwrap_or(usize::MAX);
+        if plan.setup.limits.get(index).is_none_or(Option::is_none) {
+            let why = format!("no limits for the instrument of strategy {}", strategy.name);
+            let next = "add its section [limits.SYMBOL]: without one every order is denied";
+            return Err(refused("own strategy cannot trade", &why, next));
+        }
+    }
+    let engine = Engine::with_strategies(plan.setup.clone(), own)
+        .map_err(|error| refused("engine refuses its setup", &error, "correct the file"))?;
     let venue = SimVenue::new(config.venue.clone(), recording.instruments()).map_err(|error| {
-        let fields = format!("file={} why=\"{error}\"", config.file.display());
-        let what = "simulated venue refuses its setup";
-        Failure::new(Exit::Configuration, what, fields, "correct section [venue]")
+        refused("simulated venue refuses its setup", &error, "correct section [venue]")
     })?;
     let events = || recording.frames().filter_map(|frame| wire::frame::header(frame).ok());
     let is_event = |header: &&FrameHeader| header.kind != FrameKind::Instrument.code();
     let start = events().find(is_event).map_or(TsNs(0), |header| header.ts_recv_ns);
     let count = events().filter(is_event).count();
-    let data_hash = hash_of(&recording.summary.sha256);
-    Ok(Prepared {
-        events: u64::try_from(count).unwrap_or(u64::MAX),
-        data_hash,
-        start,
-        plan,
-        engine,
-        venue,
-        recording,
+    let events = u64::try_from(count).unwrap_or(u64::MAX);
+    Ok(Ready { plan, engine, venue, start, events })
+}
+
+/// The id of a symbol in a recording's instrument table.
+///
+/// # Errors
+/// `ARGUMENTS` naming the symbol and what the recording has.
+pub fn instrument_of(recording: &Recording, symbol: &str) -> Result<InstrumentId, Failure> {
+    let rows = recording.instruments();
+    let found = rows.iter().find(|row| row.symbol() == symbol);
+    found.map(|row| row.header.instrument_id).ok_or_else(|| {
+        let symbols: Vec<_> = rows.iter().map(Instrument::symbol).collect();
+        let path = recording.path.display();
+        let fields = format!("symbol={symbol} path={path} has={}", symbols.join(","));
+        Failure::new(Exit::Arguments, "recording has no such symbol", fields, "name one it has")
     })
 }
 

@@ -77,7 +77,7 @@ fn scores_arrive_after_their_latency_and_move_the_taker() {
         };
         let mut score = answer;
         let scorer = Some(Scorer { score: &mut score, latency_ns });
-        let options = Options { scorer, observer: Some(&mut observer) };
+        let options = Options { scorer, observer: Some(&mut observer), ..Options::default() };
         (backtest(&world.config, options).expect("backtest"), frames)
     };
     let (fast, frames) = run(3_000_000);

@@ -166,6 +166,37 @@ fn arguments_that_make_no_sense() {
 }
 
 #[test]
+fn a_sweep_that_makes_no_sense_runs_nothing() {
+    let sweep = |set: &str| {
+        let set = format!("--set={set}");
+        let output = corelane(&["backtest", "--config=config/strategies.toml", &set]);
+        assert!(output.stdout.is_empty(), "{set}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "one line: {set}");
+        output
+    };
+    for (set, exit, parts) in [
+        ("quoting.gamma_e6", Exit::Arguments, &["--set", "quoting.gamma_e6", "allowed="][..]),
+        ("gamma_e6=1,2", Exit::Arguments, &["gamma_e6=1,2", "NAME.param=a,b,c"]),
+        ("quoting.gamma_e6=1,", Exit::Arguments, &["found=", "allowed="]),
+        (
+            "quoting.gamma_e6=100,0",
+            Exit::Configuration,
+            &["--set=quoting.gamma_e6", "found=0", "1 to 1000000"],
+        ),
+        ("quoting.gama=1", Exit::Configuration, &["--set=quoting.gama", "unknown", "gamma_e6"]),
+        ("quting.gamma_e6=1", Exit::Configuration, &["found=\"quting\"", "mean-reversion"]),
+        ("quoting.name=x", Exit::Configuration, &["found=\"name\"", "allowed="]),
+        (
+            "mean-reversion.entry_z_e3=2000,400",
+            Exit::Configuration,
+            &["exit_z_e3", "out of relation", "set=\"mean-reversion.entry_z_e3=400\""],
+        ),
+    ] {
+        refused(&sweep(set), exit, parts);
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let mut child = command(&["print", recording().to_str().unwrap()])
         .stdout(std::process::Stdio::piped())

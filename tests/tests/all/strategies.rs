@@ -119,3 +119,75 @@ fn all_four_strategies_trade_on_the_bundled_recording() {
     }
     assert_eq!(first["anomalies"], 0);
 }
+
+/// Runs a sweep over three values of one parameter and two of another, and the same six runs with
+/// the parameters written into the file.
+#[test]
+fn a_row_of_a_sweep_is_the_single_run_with_the_same_parameters() {
+    let sweep = || {
+        clean(corelane(&[
+            "backtest",
+            "--config=config/strategies.toml",
+            "--set=strategy.quoting.gamma_e6=50,100,400",
+            "--set=mean-reversion.entry_z_e3=1500,2000",
+            "--json",
+        ]))
+    };
+    let text = sweep();
+    assert_eq!(text, sweep(), "the same bytes, whichever thread ran what");
+    let sweep = json(&text);
+    let rows = sweep["rows"].as_array().unwrap();
+    let mut expected = rows.iter();
+    let file = std::fs::read_to_string(root().join("config/strategies.toml")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for gamma in [50, 100, 400] {
+        for entry in [1_500, 2_000] {
+            let text = file
+                .replace("gamma_e6 = 100", &format!("gamma_e6 = {gamma}"))
+                .replace("entry_z_e3 = 2000", &format!("entry_z_e3 = {entry}"))
+                .replace("\"demo/", &format!("\"{}/config/demo/", root().display()))
+                .replace("\"../", &format!("\"{}/", root().display()));
+            let path = dir.path().join("one.toml");
+            std::fs::write(&path, text).unwrap();
+            let single = corelane(&["backtest", &format!("--config={}", path.display()), "--json"]);
+            let single = json(&clean(single));
+            let row = expected.next().unwrap();
+            assert_eq!(row["params"]["quoting.gamma_e6"], gamma);
+            assert_eq!(row["params"]["mean-reversion.entry_z_e3"], entry);
+            assert_eq!(row["denied"], single["denied_total"]);
+            for key in ["orders", "fills", "pnl", "strategies", "config_hash", "state_hash"] {
+                assert_eq!(row[key], single[key], "{key} with gamma {gamma}, entry {entry}");
+            }
+        }
+    }
+    assert!(expected.next().is_none(), "six rows");
+    let hashes: std::collections::BTreeSet<_> =
+        rows.iter().map(|row| row["state_hash"].as_str().unwrap()).collect();
+    assert_eq!(hashes.len(), 6, "every parameter matters");
+}
+
+#[test]
+fn a_sweep_is_a_table_with_a_row_for_each_combination() {
+    let text = clean(corelane(&[
+        "backtest",
+        "--config=config/strategies.toml",
+        "--strategy=quoting",
+        "--set=quoting.pause_ms=250,500",
+    ]));
+    let lines: Vec<Vec<&str>> = text.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let head = ["quoting.pause_ms", "orders", "fills", "denied", "pnl", "BTCUSDT", "fees"];
+    assert_eq!(lines[0][..7], head, "{text}");
+    assert_eq!((lines[1][0], lines[2][0]), ("250", "500"), "{text}");
+    let single = json(&clean(corelane(&[
+        "backtest",
+        "--config=config/strategies.toml",
+        "--strategy=quoting",
+        "--json",
+    ])));
+    let pnl = &single["pnl"]["BTCUSDT"];
+    for want in [&single["orders"].to_string(), pnl["net"].as_str().unwrap()] {
+        assert!(lines[2].contains(&want), "{want} in {text}");
+    }
+    assert_eq!(lines[2].last().copied(), single["state_hash"].as_str());
+}

@@ -235,7 +235,7 @@ fn overrides_replace_and_an_unknown_strategy_is_told() {
     let overrides = Overrides {
         recording: Some("other.clrec".into()),
         speed: Some(Speed::Max),
-        strategy: None,
+        ..Overrides::default()
     };
     let config = Config::parse(file, GOOD, &overrides).expect("good");
     assert_eq!(config.data.recording, Path::new("other.clrec"));
@@ -335,4 +335,75 @@ fn parameters_of_quoting_and_mean_reversion_that_contradict_each_other_are_refus
         let all = complaints(&format!("{GOOD}{}", TWO_MORE.replace(from, to)));
         assert!(all.contains(key) && all.contains("out of relation"), "{all}");
     }
+}
+
+fn with_set(settings: &[(&str, &str, &str)]) -> Result<Config, Failure> {
+    let set = settings.iter().map(|(strategy, key, value)| Setting {
+        strategy: (*strategy).to_owned(),
+        key: (*key).to_owned(),
+        value: (*value).to_owned(),
+    });
+    let overrides = Overrides { set: set.collect(), ..Overrides::default() };
+    Config::parse(Path::new("conf/demo.toml"), &format!("{GOOD}{TWO_MORE}"), &overrides)
+}
+
+#[test]
+fn a_parameter_set_from_outside_is_that_of_the_file() {
+    let text = format!("{GOOD}{TWO_MORE}").replace("gamma_e6 = 100", "gamma_e6 = 7");
+    let file = parse(&text).expect("good");
+    let set = with_set(&[("quotes", "gamma_e6", "7")]).expect("good");
+    assert_eq!(set.strategies, file.strategies);
+    assert_eq!(set.hash(), file.hash());
+    // Two together, which alone would contradict the file.
+    let set = [("back", "entry_z_e3", "400"), ("back", "exit_z_e3", "300")];
+    assert!(with_set(&set[..1]).is_err());
+    assert!(with_set(&set).is_ok());
+}
+
+#[test]
+fn a_bad_setting_is_one_line_with_argument_found_and_allowed() {
+    for (set, parts) in [
+        (
+            ("quotes", "gamma_e6", "0"),
+            "key=--set=quotes.gamma_e6 found=0 allowed=(a whole number from 1 to 1000000)",
+        ),
+        (
+            ("quotes", "gamma_e6", "low"),
+            "key=--set=quotes.gamma_e6 found=\"low\" allowed=(a whole number)",
+        ),
+        (
+            ("quotes", "gama_e6", "5"),
+            "key=--set=quotes.gama_e6 found=unknown key (integer) allowed=(one of the keys gamma_e6",
+        ),
+        (
+            ("nobody", "gamma_e6", "5"),
+            "key=--set=nobody.gamma_e6 found=\"nobody\" allowed=(one of the strategies taker, \
+             quotes, back)",
+        ),
+        (
+            ("quotes", "kind", "\"momentum\""),
+            "key=--set=quotes.kind found=\"kind\" allowed=(a parameter of the strategy",
+        ),
+        (
+            ("back", "hold_ms", "4000"),
+            "key=--set=back.hold_ms found=a value out of relation allowed=(above order_ttl_ms)",
+        ),
+    ] {
+        let all = with_set(&[set]).expect_err("refused").to_string();
+        assert_eq!(all.lines().count(), 1, "{all}");
+        assert!(all.contains(parts) && all.contains("next: correct the argument"), "{all}");
+        assert!(!all.contains("line="), "{all}");
+    }
+    let overrides = Overrides {
+        strategy: Some("taker".into()),
+        set: vec![Setting { strategy: "back".into(), key: "hold_ms".into(), value: "9".into() }],
+        ..Overrides::default()
+    };
+    let text = format!("{GOOD}{TWO_MORE}");
+    let failure = Config::parse(Path::new("demo.toml"), &text, &overrides).expect_err("refused");
+    let all = failure.to_string();
+    assert!(
+        all.contains("key=--set=back.hold_ms found=\"back\"") && all.contains("taker)"),
+        "{all}"
+    );
 }
