@@ -62,15 +62,15 @@ pub fn sweep(args: &BacktestArgs) -> Result<(), Failure> {
 }
 
 fn axes(args: &[String]) -> Result<Vec<Axis>, Failure> {
-    let mut axes: Vec<Axis> = Vec::new();
+    let mut all: Vec<Axis> = Vec::new();
     for arg in args {
-        let axis = axis(arg).ok_or_else(|| refused(arg, "NAME.param=a,b,c"))?;
-        if axes.iter().any(|other| other.strategy == axis.strategy && other.key == axis.key) {
+        let next = axis(arg).ok_or_else(|| refused(arg, "NAME.param=a,b,c"))?;
+        if all.iter().any(|axis| axis.strategy == next.strategy && axis.key == next.key) {
             return Err(refused(arg, "each parameter once"));
         }
-        axes.push(axis);
+        all.push(next);
     }
-    Ok(axes)
+    Ok(all)
 }
 
 /// `strategy.NAME.param=a,b,c` or the same without its first word.

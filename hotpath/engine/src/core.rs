@@ -18,12 +18,8 @@ use crate::mode::ModeEvent;
 use crate::orders::OrderTable;
 use crate::position::Position;
 use crate::sampler::Sampler;
-use crate::setup::{Setup, SetupError, StrategyParams};
+use crate::setup::{Setup, SetupError};
 use crate::sink::{Sink, Stage};
-use crate::strategy::mean_reversion::MeanReversion;
-use crate::strategy::momentum::Momentum;
-use crate::strategy::quoting::Quoting;
-use crate::strategy::signal_taker::SignalTaker;
 use crate::strategy::{Context, Event, Intent, Intents, Strategy};
 use crate::timers::Timers;
 use bytemuck::Zeroable;
@@ -160,12 +156,7 @@ impl Engine {
                 name: strategy.name,
                 instrument: index_of(strategy.instrument),
                 uses_signal: strategy.params.uses_signal(),
-                logic: match strategy.params {
-                    StrategyParams::SignalTaker(p) => Box::new(SignalTaker::new(p)),
-                    StrategyParams::Momentum(p) => Box::new(Momentum::new(p)),
-                    StrategyParams::Quoting(p) => Box::new(Quoting::new(p)),
-                    StrategyParams::MeanReversion(p) => Box::new(MeanReversion::new(p)),
-                },
+                logic: strategy.params.strategy(),
                 position: Position::default(),
             });
         }

@@ -3,6 +3,11 @@
 //! Owns: the checks that need no file: relations between limits and instruments. The station's
 //! configuration loader turns text into a [`Setup`]. Runs once, before the loop starts.
 
+use crate::strategy::Strategy;
+use crate::strategy::mean_reversion::MeanReversion;
+use crate::strategy::momentum::Momentum;
+use crate::strategy::quoting::Quoting;
+use crate::strategy::signal_taker::SignalTaker;
 use core::fmt;
 use wire::instrument::Instrument;
 use wire::{InstrumentId, QtyLots, StrategyId};
@@ -67,6 +72,16 @@ impl StrategyParams {
             Self::Momentum(p) => p.problem(),
             Self::Quoting(p) => p.problem(),
             Self::MeanReversion(p) => p.problem(),
+        }
+    }
+
+    /// The strategy of these parameters, flat and without history.
+    pub(crate) fn strategy(self) -> Box<dyn Strategy> {
+        match self {
+            Self::SignalTaker(p) => Box::new(SignalTaker::new(p)),
+            Self::Momentum(p) => Box::new(Momentum::new(p)),
+            Self::Quoting(p) => Box::new(Quoting::new(p)),
+            Self::MeanReversion(p) => Box::new(MeanReversion::new(p)),
         }
     }
 }

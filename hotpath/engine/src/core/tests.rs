@@ -1,7 +1,7 @@
 //! The engine driven frame by frame: lives of orders, modes, timers, signals, determinism.
 
 use super::*;
-use crate::setup::{Limits, SignalSetup, StrategySetup};
+use crate::setup::{Limits, SignalSetup, StrategyParams, StrategySetup};
 use crate::strategy::{momentum, signal_taker};
 use wire::control::{Command, Control};
 use wire::frame::WireFrame;

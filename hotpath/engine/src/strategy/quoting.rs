@@ -111,7 +111,7 @@ impl Model {
     fn prices(&self, mid_x2: i64, q: f64, variance: f64) -> (Option<i64>, Option<i64>) {
         let risk = self.risk * variance;
         let reservation = real(mid_x2) / 2.0 - q * risk;
-        let half_spread = (risk + self.base_spread) / 2.0;
+        let half_spread = 0.5 * (risk + self.base_spread);
         let bid = libm::floor(reservation - half_spread);
         let ask = libm::ceil(reservation + half_spread);
         (price_of(bid), price_of(ask))
@@ -341,8 +341,8 @@ fn bits(value: f64) -> u64 {
 /// A whole float as a price; `None` where it is none.
 #[expect(clippy::cast_possible_truncation, reason = "whole and far inside an i64 by the check")]
 fn price_of(value: f64) -> Option<i64> {
-    // A NaN fails the comparison.
-    (value >= 1.0 && value < EXACT).then_some(value as i64)
+    // No range contains a NaN.
+    (1.0..EXACT).contains(&value).then_some(value as i64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "prices and lots are checked to be below 2^52")]

@@ -52,7 +52,7 @@ pub(super) fn put<'a>(
         let kept = overrides.strategy.as_ref().is_none_or(|kept| *kept == setting.strategy);
         let Some(index) = index.filter(|_| kept) else {
             let kept = overrides.strategy.clone().filter(|kept| names.contains(kept));
-            let allowed = kept.map_or_else(|| names.join(", "), |kept| kept);
+            let allowed = kept.unwrap_or_else(|| names.join(", "));
             problems.add(0, &argument, shown, &format!("one of the strategies {allowed}"));
             continue;
         };
@@ -96,6 +96,6 @@ fn names(document: &DeTable<'_>) -> Vec<String> {
 
 fn table_mut<'d, 'a>(document: &'d mut DeTable<'a>, index: usize) -> Option<&'d mut DeTable<'a>> {
     let DeValue::Array(list) = document.get_mut("strategy")?.get_mut() else { return None };
-    let DeValue::Table(table) = list.iter_mut().nth(index)?.get_mut() else { return None };
+    let DeValue::Table(table) = list.get_mut(index)?.get_mut() else { return None };
     Some(table)
 }
