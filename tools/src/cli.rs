@@ -22,6 +22,12 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Run strategies over a recording in event time on one thread: evaluates, and repeats exactly.
     Backtest(BacktestArgs),
+    /// Write the start of something of your own.
+    New {
+        /// What to write.
+        #[command(subcommand)]
+        command: NewCommand,
+    },
     /// Turn a venue's raw recording into a Corelane recording.
     Import(Box<crate::import::ImportArgs>),
     /// Show the frames of a recording or record, as text or JSON lines.
@@ -109,6 +115,27 @@ pub struct BacktestArgs {
     /// Print one JSON object; with --set one row in it for each combination.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `corelane new ...`.
+#[derive(Debug, Subcommand)]
+pub enum NewCommand {
+    /// A crate with a strategy, a program that backtests it and one test.
+    Strategy(NewStrategyArgs),
+}
+
+/// `corelane new strategy`.
+#[derive(Args, Debug)]
+pub struct NewStrategyArgs {
+    /// Name of the crate and of the strategy.
+    pub name: String,
+    /// Folder to make the crate's folder in.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Checkout of Corelane to build on; without it the one this program or the working directory
+    /// lies in.
+    #[arg(long, value_name = "DIR")]
+    pub corelane: Option<PathBuf>,
 }
 
 /// `corelane print`.

@@ -41,6 +41,7 @@ fn run(command: Command) -> Result<(), Failure> {
             tools::run::run(&args.config, &overrides, args.show)
         }
         Command::Backtest(args) => tools::backtest::backtest(&args),
+        Command::New { command } => tools::new::new(&command),
         Command::Import(args) => tools::import::command(&args),
         Command::Print(args) => tools::print::print(&args),
         Command::Book(args) => tools::book::book(&args),

@@ -145,7 +145,8 @@ fn the_commands_of_the_readme_run() {
     let mut ran = 0;
     for line in readme.lines().filter(|line| line.starts_with("corelane ")) {
         let line = line.split(" #").next().unwrap().trim();
-        if line.contains('<') || line.contains("ctl") || line.contains("replay") {
+        // `new` leaves a folder behind: `new_strategy.rs` runs its section in one of its own.
+        if ["<", "ctl", "replay", "new strategy"].iter().any(|word| line.contains(word)) {
             continue;
         }
         let args: Vec<&str> = line.split_whitespace().skip(1).collect();
