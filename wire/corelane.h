@@ -689,6 +689,11 @@ enum corelane_risk_field {
     CORELANE_RISK_FIELD_HIGH_WATER = 12,
     /* "prior-close": Reference price where there is no market yet (the prior close), ticks. */
     CORELANE_RISK_FIELD_PRIOR_CLOSE = 13,
+    /*
+     * "carried-profit": Profit of earlier sessions, billionths of the base currency; of the
+     * strategy in the header, or of the firm.
+     */
+    CORELANE_RISK_FIELD_CARRIED_PROFIT = 14,
 };
 
 /* What an alarm is about. */
@@ -808,6 +813,14 @@ enum corelane_counter {
     CORELANE_COUNTER_LOOP_MODE = 14,
     /* "loop.engine_time_ns": Engine time of the last input, nanoseconds since the UNIX epoch. */
     CORELANE_COUNTER_LOOP_ENGINE_TIME = 15,
+    /* "loop.alarms": Alarms raised. */
+    CORELANE_COUNTER_LOOP_ALARMS = 16,
+    /* "loop.replaces": Amendments sent. */
+    CORELANE_COUNTER_LOOP_REPLACES = 17,
+    /* "loop.open_orders": Orders that are not done. */
+    CORELANE_COUNTER_LOOP_OPEN_ORDERS = 18,
+    /* "loop.unknown_orders": Orders whose state is unknown. */
+    CORELANE_COUNTER_LOOP_UNKNOWN_ORDERS = 19,
     /* "edge.events": Market events the edge pushed. */
     CORELANE_COUNTER_EDGE_EVENTS = 20,
     /* "edge.orders": Orders the edge sent to the venue. */
@@ -840,6 +853,14 @@ enum corelane_counter {
     CORELANE_COUNTER_RECORDER_FRAMES = 40,
     /* "recorder.bytes": Bytes written to the record. */
     CORELANE_COUNTER_RECORDER_BYTES = 41,
+    /* "loop.positions": Instruments with a position. */
+    CORELANE_COUNTER_LOOP_POSITIONS = 42,
+    /* "loop.gross_e9": Worst-case gross exposure, billionths of the base currency. */
+    CORELANE_COUNTER_LOOP_GROSS = 43,
+    /* "loop.limits_epoch": Epoch of the limits that run. */
+    CORELANE_COUNTER_LOOP_LIMITS_EPOCH = 44,
+    /* "loop.limit_changes": Limit changes the engine took, each value of a limits file counted. */
+    CORELANE_COUNTER_LOOP_LIMIT_CHANGES = 45,
     /* "done": 1 when the session ended. */
     CORELANE_COUNTER_DONE = 48,
 };

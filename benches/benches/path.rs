@@ -9,16 +9,19 @@
 //! the next ones wait is in it) and from the push itself (without that wait). Two crossings lie in
 //! the second figure; the line probes of the same second say what part of it they are.
 
+use bytemuck::Zeroable;
 use clock::Clock;
 use corelane_benches::{
     LineProbe, Report, Sample, Size, allowed_cpus, float, jitter, pin, timer_cost,
 };
+use engine::advice::AdvicePolicy;
 use engine::hash::StateHasher;
 use engine::strategy::{Context, Event, Intent, Intents, OrderUpdate, Placement, Strategy};
-use engine::{Engine, Limits, OwnStrategy, Setup};
+use engine::testing::open_limits;
+use engine::{Engine, OwnStrategy, Patience, Setup};
 use ring::Consumer;
 use station::counters::Counters;
-use station::inputs::ask_mode;
+use station::inputs::{StartMode, start_inputs};
 use station::link::{LinkRx, LinkTx, link};
 use station::loop_task::{LoopPorts, LoopTask, Reserve};
 use station::shared::Shared;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tape::Recording;
 use wire::order::{ExecType, ExecutionReport, NewOrder, OrdStatus, Side};
+use wire::reconcile::{MassStatusEnd, MassStatusRequest, PositionReport};
 use wire::station::Mode;
 use wire::{ClOrdId, Frame, FrameHeader, InstrumentId, MoneyE9, PriceTicks, QtyLots, TsNs, decode};
 
@@ -132,21 +136,20 @@ struct TwoCpus {
 }
 
 fn setup(recording: &Recording) -> Setup {
-    let limits = Limits {
-        max_order_qty_lots: QtyLots(1_000_000),
-        max_order_notional_e9: i64::MAX,
-        max_long_lots: 1_000_000,
-        max_short_lots: 1_000_000,
-        max_open_orders: 64,
-        price_collar_bp: 100,
-        order_rate_per_s: 1_000_000,
-        order_burst: 1_000_000,
-        max_market_age_ns: 10_000_000_000,
-    };
     let instruments = recording.instruments().to_vec();
+    let venues = instruments.first().map(|row| row.header.venue_id);
+    let day = 86_400_000_000_000;
     Setup {
         epoch: 1,
-        limits: vec![Some(limits); instruments.len()],
+        limits: open_limits(instruments.len(), 1, venues.as_slice()),
+        advice: AdvicePolicy::default(),
+        patience: Patience {
+            ack_ns: day,
+            status_ns: day,
+            reconcile_ns: 0,
+            kill_ns: day,
+            wire_ns: day,
+        },
         instruments,
         strategies: Vec::new(),
         signal: None,
@@ -169,8 +172,10 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
     let (order_tx, orders) = link(8_192);
     let (record_tx, record) = link(32_768);
     let (stamps, events) = ring::ring(16_384);
-    let live = ask_mode(Mode::Live, "bench", TsNs::UNDEF);
-    assert!(bridge_tx.push([0, 0], bytemuck::bytes_of(&live)), "a fresh ring has room");
+    for frame in start_inputs(&engine, &[], TsNs::UNDEF) {
+        assert!(bridge_tx.push([0, 0], &frame), "a fresh ring has room");
+    }
+    let rows = engine.instruments().len();
     let ports = LoopPorts {
         from_bridge,
         from_edge,
@@ -180,8 +185,15 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
         stamps,
     };
     let shared = Arc::new(Shared::default());
-    let order_loop = LoopTask::new(engine, reserve, ports, clock, Counters::default(), shared);
-    (order_loop, Edge { to_loop, orders, record, events, clock, execs: 0 })
+    let hands = (clock, Counters::default(), shared);
+    let start = StartMode::new(Mode::Live);
+    let mut order_loop = LoopTask::new(engine, reserve, ports, start, hands);
+    let mut edge = Edge { to_loop, orders, record, events, clock, execs: 0 };
+    order_loop.turn();
+    edge.answer_mass_status(rows);
+    order_loop.turn();
+    edge.drain();
+    (order_loop, edge)
 }
 
 /// The market frames of a recording.
@@ -196,8 +208,6 @@ fn market(recording: &Recording) -> impl Iterator<Item = &[u8]> {
 
 fn one_thread(recording: &Recording, clock: Clock, events: usize) -> Sample {
     let (mut order_loop, mut edge) = station(recording, clock);
-    // The command to go live.
-    order_loop.turn();
     let mut sample = Sample::with_capacity(200_000);
     for frame in market(recording).take(events) {
         let start = clock.cycles();
@@ -259,6 +269,29 @@ fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) 
 }
 
 impl Edge {
+    /// Tells the loop that nothing is open at the venue: with that it goes live.
+    fn answer_mass_status(&mut self, rows: usize) {
+        let message = self.orders.take().expect("the loop asks the venue");
+        let asked: MassStatusRequest =
+            *bytemuck::try_from_bytes(message.frame).expect("a mass status");
+        let venue = asked.header.venue_id;
+        for row in 0..u32::try_from(rows).expect("few") {
+            let mut report = PositionReport::zeroed();
+            report.header = FrameHeader::new::<PositionReport>();
+            (report.header.instrument_id, report.header.venue_id) = (InstrumentId(row), venue);
+            report.mass_status_id = asked.mass_status_id;
+            report.avg_px_ticks = PriceTicks::UNDEF;
+            report.balance_e9 = MoneyE9(i64::MAX);
+            assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&report)), "a fresh ring");
+        }
+        let mut end = MassStatusEnd::zeroed();
+        end.header = FrameHeader::new::<MassStatusEnd>();
+        end.header.venue_id = venue;
+        end.mass_status_id = asked.mass_status_id;
+        end.positions = u32::try_from(rows).expect("few");
+        assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&end)), "a fresh ring");
+    }
+
     fn take_order(&mut self) -> Option<NewOrder> {
         let message = self.orders.take()?;
         bytemuck::try_from_bytes(message.frame).ok().copied()

@@ -39,7 +39,7 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
 /// What the arguments change in the configuration, with these parameters besides.
 pub(crate) fn overrides(args: &BacktestArgs, set: Vec<Setting>) -> Overrides {
     let (recording, strategy) = (args.data.clone(), args.strategy.clone());
-    Overrides { recording, speed: None, strategy, set }
+    Overrides { recording, strategy, set, ..Overrides::default() }
 }
 
 /// The configured model in this process, or none.

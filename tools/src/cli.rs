@@ -36,7 +36,7 @@ pub enum Command {
     Book(BookArgs),
     /// Write the model's training samples: ten-level snapshots on a fixed grid of engine time.
     Features(FeaturesArgs),
-    /// Write orders, fills, best prices or scores of a run as CSV.
+    /// Write orders, fills, best prices, scores, alarms, kills or modes of a run as CSV.
     Export(ExportArgs),
     /// Look at measured latencies.
     Latency {
@@ -46,6 +46,12 @@ pub enum Command {
     },
     /// Speak to a running engine.
     Ctl(CtlArgs),
+    /// Check, sign and verify limits files; make the keys for it.
+    Limits {
+        /// What to do.
+        #[command(subcommand)]
+        command: LimitsCommand,
+    },
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.
@@ -188,7 +194,7 @@ pub struct FeaturesArgs {
 /// What `corelane export` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum What {
-    /// Orders sent and orders denied.
+    /// Orders sent, amended and canceled, and orders denied.
     Orders,
     /// Fills.
     Fills,
@@ -196,6 +202,12 @@ pub enum What {
     Bbo,
     /// Model scores taken.
     Scores,
+    /// Alarms raised.
+    Alarms,
+    /// Kill switches: latched, confirmed, released, and what was left.
+    Kills,
+    /// Changes of the mode.
+    Modes,
 }
 
 /// Output format of `corelane export`.
@@ -252,12 +264,18 @@ pub enum CtlCommand {
     Status,
     /// Latch the kill switch: no new order, everything canceled.
     Halt {
+        /// What to halt: firm, venue:NAME, strategy:NAME or symbol:SYMBOL.
+        #[arg(long, value_name = "SCOPE", default_value = "firm")]
+        scope: String,
         /// Why, for the record.
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Leave HALTED; goes through RECONCILE.
+    /// Leave HALTED through RECONCILE, or release the kill switch of a scope.
     Resume {
+        /// What to release: firm, venue:NAME, strategy:NAME or symbol:SYMBOL.
+        #[arg(long, value_name = "SCOPE", default_value = "firm")]
+        scope: String,
         /// Why it is safe.
         #[arg(long)]
         reason: String,
@@ -267,8 +285,117 @@ pub enum CtlCommand {
         /// The mode.
         mode: String,
     },
+    /// Close every position with reduce-only orders.
+    Flatten {
+        /// What to close: firm or symbol:SYMBOL.
+        #[arg(long, value_name = "SCOPE", default_value = "firm")]
+        scope: String,
+        /// Why, for the record.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let a disabled strategy trade again, or measure the station's drawdown from here on.
+    Rearm {
+        /// Its name; the station without it, in MAINTENANCE.
+        #[arg(long, value_name = "NAME")]
+        strategy: Option<String>,
+        /// Why it is safe.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Begin a new trading day: the day's counts and losses start anew.
+    Roll {
+        /// Why now.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take over an order the venue lists and we do not know.
+    Adopt {
+        /// The venue's order id.
+        #[arg(long, value_name = "ID")]
+        order: u64,
+    },
+    /// Take the venue's positions for ours.
+    Accept {
+        /// Why they are right.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Listen no more to an advice source.
+    Mute {
+        /// Its index.
+        #[arg(long, value_name = "N")]
+        source: u64,
+    },
+    /// Name the model whose scores may be used from here.
+    Model {
+        /// Its hash, as the status prints it: up to 16 hex digits.
+        #[arg(long, value_name = "HEX")]
+        hash: String,
+    },
+    /// Print the limits that run, tighten one, or take the configured file.
+    Limits {
+        /// What to do; without it the limits that run are printed.
+        #[command(subcommand)]
+        command: Option<CtlLimits>,
+    },
     /// End the session in good order.
     Shutdown,
+}
+
+/// What an operator can do with the limits of a running engine.
+#[derive(Debug, Subcommand)]
+pub enum CtlLimits {
+    /// Tighten one limit until a new file is taken.
+    Set {
+        /// Whose: firm, venue:NAME, strategy:NAME or symbol:SYMBOL.
+        scope: String,
+        /// Key, as in the limits file.
+        field: String,
+        /// The new value, in the key's unit.
+        #[arg(allow_negative_numbers = true)]
+        value: i64,
+    },
+    /// Take the configured limits file, in MAINTENANCE: signed, with a higher epoch.
+    Load {
+        /// The file that was looked at: the engine takes its own path only if it holds the same.
+        file: PathBuf,
+    },
+}
+
+/// `corelane limits ...`.
+#[derive(Debug, Subcommand)]
+pub enum LimitsCommand {
+    /// List every problem of a limits file, or say what it holds.
+    Check {
+        /// Limits file.
+        file: PathBuf,
+        /// Configuration and its recording to join it with.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make a key pair: `limits.key` for the signer alone, `limits.pub` for the station.
+    Keygen {
+        /// Folder for both.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Sign a limits file that has no problem; writes FILE.sig.
+    Sign {
+        /// Private key.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Limits file.
+        file: PathBuf,
+    },
+    /// Check the signature of a limits file.
+    Verify {
+        /// Public key.
+        #[arg(long, value_name = "FILE")]
+        public_key: PathBuf,
+        /// Limits file.
+        file: PathBuf,
+    },
 }
 
 /// `corelane signal ...`.

@@ -1,42 +1,57 @@
 //! `corelane ctl`: one command to a running engine over its control socket, one answer.
 
+mod frames;
+
+pub use frames::shutdown_frame;
+
 use crate::cli::{CtlArgs, CtlCommand};
 use crate::output::Output;
+use frames::{Request, Wish};
 use ipc::handshake::{ClientHandshake, Identity, Phase};
 use ipc::{BackendKind, IoEvent, PeerPolicy, Sent, connect};
+use serde_json::Value;
 use station::config::control_socket;
-use station::operator::Failure;
+use station::operator::{Failure, Line};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wire::control::{Command, Control, ReplyCode};
+use wire::control::{Control, ReplyCode};
 use wire::exit::Exit;
 use wire::handshake::Role;
-use wire::instrument::padded;
-use wire::station::Mode;
-use wire::{Frame, FrameHeader, decode};
+use wire::{Frame, decode};
 
 /// Longest wait for one step of the talk.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two looks at a halt on its way, and how many.
+const HALT_LOOK: Duration = Duration::from_millis(20);
+const HALT_LOOKS: u32 = 250;
 
 /// Runs the command.
 ///
 /// # Errors
 /// `RESOURCE` where no engine answers, `CHECK_FAILED` where it refuses.
 pub fn ctl(args: &CtlArgs) -> Result<(), Failure> {
-    let control = frame_of(&args.command)?;
+    let wish = frames::wish(&args.command)?;
     let socket = match &args.socket {
         Some(path) => path.clone(),
         None => newest_socket(Path::new("runs"))?,
     };
-    let (code, text) = ask(&socket, &control)?;
-    if code != ReplyCode::Ok {
-        return Err(Failure::new(
-            Exit::CheckFailed,
-            format!("the engine says {}", code.name()),
-            format!("socket={} answer=\"{text}\"", socket.display()),
-            "look at `corelane ctl status`",
-        ));
-    }
+    let mut talk = Talk::open(&socket)?;
+    let text = match wish {
+        Wish::Say(request) if matches!(args.command, CtlCommand::Halt { .. }) => {
+            talk.want(&request)?;
+            talk.halted()?
+        }
+        Wish::Say(request) => talk.want(&request)?,
+        Wish::Limits => {
+            let status = talk.status()?;
+            format!("{:#}", status["limits"])
+        }
+        // What a name stands for is the engine's to say; it does not change while it runs.
+        Wish::About(scope, build) => {
+            let target = scope.find(&talk.status()?["names"])?;
+            talk.want(&build(target))?
+        }
+    };
     let mut out = Output::stdout();
     out.line(format_args!("{text}"))?;
     out.finish()
@@ -47,60 +62,163 @@ pub fn ctl(args: &CtlArgs) -> Result<(), Failure> {
 /// # Errors
 /// RESOURCE where no engine listens or answers.
 pub fn ask(socket: &Path, control: &Control) -> Result<(ReplyCode, String), Failure> {
-    let fail = |what: &str, why: String| {
-        Failure::new(
-            Exit::Resource,
-            what,
-            format!("socket={} error=\"{why}\"", socket.display()),
-            "check that an engine runs and that --socket names its control socket",
-        )
-    };
-    let refused = |why: ipc::IpcError| fail("cannot reach the engine", why.to_string());
-    let connection = connect(socket, &PeerPolicy::same_user()).map_err(refused)?;
-    let mut io = ipc::open(BackendKind::Libc).map_err(refused)?;
-    let token = io.add_connection(connection).map_err(refused)?;
-    let me = Identity::new(Role::Ctl);
-    let mut handshake = ClientHandshake::new(me, Role::Engine, 0, u64::MAX);
-    let send = |io: &mut Box<dyn ipc::IoBackend>, bytes: &[u8]| match io.send(token, bytes) {
-        Ok(Sent::Sent) => Ok(()),
-        Ok(Sent::WouldBlock) => Err(fail("the engine does not read", "its socket is full".into())),
-        Err(error) => Err(fail("cannot send to the engine", error.to_string())),
-    };
-    send(&mut io, bytemuck::bytes_of(&me.hello()))?;
-    let mut asked = false;
-    loop {
-        let mut answer = None;
-        let mut ended = None;
-        let heard = io
-            .poll(Some(PATIENCE), &mut |_, event| match event {
-                IoEvent::Frame(frame) if !asked => {
-                    handshake.on_frame(frame);
+    Talk::open(socket)?.ask(&Request::of(control))
+}
+
+/// A greeted connection to an engine.
+struct Talk<'a> {
+    socket: &'a Path,
+    io: Box<dyn ipc::IoBackend>,
+    token: ipc::Token,
+}
+
+/// What came of one wait.
+enum Heard {
+    Frame(Vec<u64>),
+    Nothing,
+}
+
+impl<'a> Talk<'a> {
+    /// Connects and greets.
+    fn open(socket: &'a Path) -> Result<Self, Failure> {
+        let refused =
+            |error: ipc::IpcError| unreached(socket, "cannot reach the engine", &error.to_string());
+        let connection = connect(socket, &PeerPolicy::same_user()).map_err(refused)?;
+        let mut io = ipc::open(BackendKind::Libc).map_err(refused)?;
+        let token = io.add_connection(connection).map_err(refused)?;
+        let mut talk = Self { socket, io, token };
+        let me = Identity::new(Role::Ctl);
+        let mut handshake = ClientHandshake::new(me, Role::Engine, 0, u64::MAX);
+        talk.send(bytemuck::bytes_of(&me.hello()))?;
+        loop {
+            match handshake.phase() {
+                Phase::Ready(_) => return Ok(talk),
+                Phase::Failed(error) => {
+                    return Err(unreached(socket, "handshake refused", &error.to_string()));
                 }
-                IoEvent::Frame(frame) => answer = reply_of(frame, control.request_id),
+                Phase::AwaitingAck { .. } => {}
+            }
+            if let Heard::Frame(frame) = talk.hear()? {
+                handshake.on_frame(bytemuck::cast_slice(&frame));
+            }
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.io.send(self.token, bytes) {
+            Ok(Sent::Sent) => Ok(()),
+            Ok(Sent::WouldBlock) => {
+                Err(unreached(self.socket, "the engine does not read", "its socket is full"))
+            }
+            Err(error) => {
+                Err(unreached(self.socket, "cannot send to the engine", &error.to_string()))
+            }
+        }
+    }
+
+    /// The next frame, or nothing where something else happened on the socket.
+    fn hear(&mut self) -> Result<Heard, Failure> {
+        let mut heard = Heard::Nothing;
+        let mut ended = None;
+        let count = self
+            .io
+            .poll(Some(PATIENCE), &mut |_, event| match event {
+                IoEvent::Frame(frame) => {
+                    let mut words = vec![0_u64; frame.len().div_ceil(8)];
+                    let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut words);
+                    if let Some(head) = bytes.get_mut(..frame.len()) {
+                        head.copy_from_slice(frame);
+                    }
+                    heard = Heard::Frame(words);
+                }
                 IoEvent::Closed => ended = Some("it closed the connection".to_owned()),
                 IoEvent::Failed(error) => ended = Some(error.to_string()),
                 IoEvent::Accepted(_) | IoEvent::AcceptFailed(_) => {}
             })
-            .map_err(refused)?;
-        if let Some(answer) = answer {
-            return Ok(answer);
-        }
-        if let Some(why) = ended {
-            return Err(fail("the engine ended the talk", why));
-        }
-        if heard == 0 {
-            let why = format!("no answer within {} s", PATIENCE.as_secs());
-            return Err(fail("the engine does not answer", why));
-        }
-        match handshake.phase() {
-            Phase::Ready(_) if !asked => {
-                send(&mut io, bytemuck::bytes_of(control))?;
-                asked = true;
+            .map_err(|error| {
+                unreached(self.socket, "cannot hear the engine", &error.to_string())
+            })?;
+        if matches!(heard, Heard::Nothing) {
+            if let Some(why) = ended {
+                return Err(unreached(self.socket, "the engine ended the talk", &why));
             }
-            Phase::Failed(error) => return Err(fail("handshake refused", error.to_string())),
-            Phase::Ready(_) | Phase::AwaitingAck { .. } => {}
+            if count == 0 {
+                let why = format!("no answer within {} s", PATIENCE.as_secs());
+                return Err(unreached(self.socket, "the engine does not answer", &why));
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Asks one thing.
+    fn ask(&mut self, request: &Request) -> Result<(ReplyCode, String), Failure> {
+        self.send(&request.frame)?;
+        loop {
+            if let Heard::Frame(frame) = self.hear()?
+                && let Some(answer) = reply_of(bytemuck::cast_slice(&frame), request.id)
+            {
+                return Ok(answer);
+            }
         }
     }
+
+    /// The engine's words, where it does what it is asked.
+    fn want(&mut self, request: &Request) -> Result<String, Failure> {
+        let (code, text) = self.ask(request)?;
+        if code == ReplyCode::Ok {
+            return Ok(text);
+        }
+        let line = |text: &str| {
+            Line::new(
+                format!("the engine says {}", code.name()),
+                format!("socket={} answer=\"{text}\"", self.socket.display()),
+                "look at `corelane ctl status`",
+            )
+        };
+        // One line each: a limits file is refused with all its problems.
+        Err(Failure { exit: Exit::CheckFailed, lines: text.lines().map(line).collect() })
+    }
+
+    /// Waits until a halt of the station is confirmed by the venue, and says what is left; what is not
+    /// confirmed in time is said as well.
+    fn halted(&mut self) -> Result<String, Failure> {
+        let mut report = String::new();
+        for _ in 0..HALT_LOOKS {
+            let status = self.status()?;
+            let count = |name: &str| status["counters"][name].as_u64().unwrap_or(0);
+            let open = count("loop.open_orders");
+            let gross = i128::from(count("loop.gross_e9"));
+            let state = if open == 0 { "confirmed" } else { "NOT CONFIRMED YET" };
+            report = format!(
+                "halted, cancels {state}: orders_open={open} orders_unknown={} positions={} \
+                 residual_gross={}.{:09}",
+                count("loop.unknown_orders"),
+                count("loop.positions"),
+                gross / 1_000_000_000,
+                gross % 1_000_000_000,
+            );
+            if status["mode"] == "HALTED" && open == 0 {
+                return Ok(report);
+            }
+            std::thread::park_timeout(HALT_LOOK);
+        }
+        Ok(report)
+    }
+
+    fn status(&mut self) -> Result<Value, Failure> {
+        let text = self.want(&Request::of(&frames::status()))?;
+        serde_json::from_str(&text)
+            .map_err(|error| unreached(self.socket, "status is not JSON", &error.to_string()))
+    }
+}
+
+fn unreached(socket: &Path, what: &str, why: &str) -> Failure {
+    Failure::new(
+        Exit::Resource,
+        what,
+        format!("socket={} error=\"{why}\"", socket.display()),
+        "check that an engine runs and that --socket names its control socket",
+    )
 }
 
 fn reply_of(frame: &[u8], request_id: u64) -> Option<(ReplyCode, String)> {
@@ -111,55 +229,6 @@ fn reply_of(frame: &[u8], request_id: u64) -> Option<(ReplyCode, String)> {
         }
         _ => None,
     }
-}
-
-fn frame_of(command: &CtlCommand) -> Result<Control, Failure> {
-    let (command, argument, reason) = match command {
-        CtlCommand::Status => (Command::Status, 0, ""),
-        CtlCommand::Halt { reason } => (Command::Halt, 0, reason.as_str()),
-        CtlCommand::Resume { reason } => (Command::Resume, 0, reason.as_str()),
-        CtlCommand::Mode { mode } => (Command::Mode, mode_code(mode)?, ""),
-        CtlCommand::Shutdown => (Command::Shutdown, 0, ""),
-    };
-    let reason = padded::<64>(reason).ok_or_else(|| {
-        Failure::new(
-            Exit::Arguments,
-            "the reason is too long",
-            format!("bytes={} allowed=64", reason.len()),
-            "say it shorter",
-        )
-    })?;
-    Ok(control_of(command, argument, reason))
-}
-
-/// The frame that asks an engine for an orderly end.
-#[must_use]
-pub fn shutdown_frame() -> Control {
-    control_of(Command::Shutdown, 0, [0; 64])
-}
-
-fn control_of(command: Command, argument: u64, reason: [u8; 64]) -> Control {
-    Control {
-        header: FrameHeader::new::<Control>(),
-        request_id: u64::from(std::process::id()),
-        argument,
-        command: command.code(),
-        reserved: [0; 7],
-        reason,
-    }
-}
-
-fn mode_code(name: &str) -> Result<u64, Failure> {
-    let found = Mode::ALL.iter().find(|mode| mode.name().eq_ignore_ascii_case(name));
-    found.map(|mode| u64::from(mode.code())).ok_or_else(|| {
-        let known: Vec<&str> = Mode::ALL.iter().map(|mode| mode.name()).collect();
-        Failure::new(
-            Exit::Arguments,
-            "unknown mode",
-            format!("mode={name} allowed={}", known.join(",")),
-            "name one of the allowed modes",
-        )
-    })
 }
 
 /// The control socket of the newest run that has one.

@@ -1,6 +1,8 @@
-//! `corelane export`: orders, fills, best prices and scores of a run as CSV.
+//! `corelane export`: orders, fills, best prices, scores, alarms, kills and modes of a run as CSV.
 //!
 //! Prices, quantities and fees are exact decimal text; times are nanoseconds since the UNIX epoch.
+
+mod events;
 
 use crate::cli::{ExportArgs, Format, What};
 use crate::output::Output;
@@ -24,6 +26,9 @@ impl What {
             Self::Fills => "fills",
             Self::Bbo => "bbo",
             Self::Scores => "scores",
+            Self::Alarms => "alarms",
+            Self::Kills => "kills",
+            Self::Modes => "modes",
         }
     }
 
@@ -40,6 +45,9 @@ impl What {
             Self::Scores => {
                 "seq,ts_ns,symbol,request_id,status,score,p_up,p_down,model_hash,infer_ns"
             }
+            Self::Alarms => events::ALARMS,
+            Self::Kills => events::KILLS,
+            Self::Modes => events::MODES,
         }
     }
 }
@@ -105,6 +113,13 @@ fn row(
 ) -> Result<(), std::fmt::Error> {
     match (what, item) {
         (What::Orders, Item::Order(order)) => order_row(order, recording, line),
+        (What::Orders, Item::Replace(replace)) => {
+            let h = &replace.header;
+            head(h, recording, "replace", line)?;
+            let (price, qty) =
+                (price(recording, h, replace.price_ticks), qty(recording, h, replace.qty_lots));
+            write!(line, ",{},{},,{price},{qty},,", h.strategy_id, replace.orig_cl_ord_id)
+        }
         (What::Orders, Item::Cancel(cancel)) => {
             head(&cancel.header, recording, "cancel", line)?;
             write!(line, ",{},{},,,,,", cancel.header.strategy_id, cancel.orig_cl_ord_id)
@@ -122,6 +137,9 @@ fn row(
             Ok(())
         }
         (What::Scores, Item::Score(response)) => score_row(response, recording, line),
+        (What::Alarms, Item::Alarm(alarm)) => events::alarm(alarm, recording, line),
+        (What::Kills, Item::Kill(report)) => events::kill(report, recording, line),
+        (What::Modes, Item::Mode(change)) => events::mode(change, line),
         _ => Ok(()),
     }
 }

@@ -13,6 +13,7 @@ pub mod export;
 pub mod features;
 pub mod import;
 pub mod latency;
+pub mod limits;
 pub mod new;
 pub mod output;
 pub mod print;

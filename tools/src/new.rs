@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 use wire::exit::Exit;
 
 /// The files of a strategy crate and their text.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("../templates/strategy/Cargo.toml.in")),
     ("src/lib.rs", include_str!("../templates/strategy/src/lib.rs.in")),
     ("src/main.rs", include_str!("../templates/strategy/src/main.rs.in")),
     ("tests/backtest.rs", include_str!("../templates/strategy/tests/backtest.rs.in")),
-    (".gitignore", "/target\n"),
+    ("backtest.toml", include_str!("../templates/strategy/backtest.toml.in")),
+    ("limits.toml", include_str!("../templates/strategy/limits.toml.in")),
+    (".gitignore", "/target\n/runs\n"),
 ];
 
 /// Words no crate can be named: those of the language, and the crates a strategy uses.
@@ -123,7 +125,7 @@ fn strategy(args: &NewStrategyArgs) -> Result<(), Failure> {
         let _ = fs::remove_dir_all(&folder);
         return Err(cannot_write(&path, &error));
     }
-    say(&folder, &checkout)
+    say(&folder)
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {
@@ -185,14 +187,13 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Resource, "cannot write", fields, next)
 }
 
-fn say(folder: &Path, checkout: &Path) -> Result<(), Failure> {
+fn say(folder: &Path) -> Result<(), Failure> {
     let manifest = folder.join("Cargo.toml");
-    let (manifest, config) = (manifest.display(), checkout.join("config/strategies.toml"));
+    let (folder, manifest) = (folder.display(), manifest.display());
     let mut out = Output::stdout();
-    out.line(format_args!("{}: change src/lib.rs; then", folder.display()))?;
+    out.line(format_args!("{folder}: change src/lib.rs, its limits in limits.toml; then"))?;
     out.line(format_args!("  cargo test --manifest-path={manifest}"))?;
-    let config = config.display();
-    out.line(format_args!("  cargo run --release --manifest-path={manifest} -- {config}"))?;
+    out.line(format_args!("  cargo run --release --manifest-path={manifest}"))?;
     out.finish()
 }
 

@@ -1,7 +1,8 @@
 //! `corelane print`: the frames of a recording as text or JSON lines.
 //!
 //! Made from the layout tables of `wire`, so a new frame prints without new code here. Prices and
-//! quantities also appear as decimal text where the instrument is known.
+//! quantities also appear as decimal text where the instrument is known, and the codes of denials,
+//! alarms, kills, modes and limits with their names beside them.
 
 use crate::cli::PrintArgs;
 use crate::output::Output;
@@ -15,6 +16,10 @@ use wire::frame::{self, FrameHeader};
 use wire::instrument::{Instrument, text_of};
 use wire::layout::{self, FieldLayout, FieldType, StructLayout};
 use wire::market::Level;
+use wire::risk::{
+    AlarmCode, ChangeSource, EpochStage, KillCause, KillStage, LimitField, RiskField, Scope,
+};
+use wire::station::Mode;
 use wire::{FrameKind, PriceTicks};
 
 /// Runs the command.
@@ -122,12 +127,51 @@ fn fields(
         if matches!(field.name, "len_bytes" | "kind" | "version") {
             continue;
         }
-        let value = value_of(raw, field, layouts, row);
+        let value = match number_of(raw, layout.name, field) {
+            Some(number) => number.into(),
+            None => value_of(raw, field, layouts, row),
+        };
+        if let Some(name) = name_of(raw, layout.name, field) {
+            object.insert(format!("{}_name", field.name), name.into());
+        }
         if let Some(text) = decimal_of(field.name, &value, row) {
             let short = field.name.trim_end_matches("_ticks").trim_end_matches("_lots");
             object.insert(short.to_owned(), text.into());
         }
         object.insert(field.name.to_owned(), value);
+    }
+}
+
+/// One byte that is a number, however much it looks like a letter.
+fn number_of(raw: &[u8], layout: &str, field: &FieldLayout) -> Option<u8> {
+    const NUMBERS: [(&str, &str); 4] = [
+        ("Denied", "primary"),
+        ("Alarm", "code"),
+        ("ModeChange", "cause_kind"),
+        ("RiskInput", "field"),
+    ];
+    raw.first().copied().filter(|_| NUMBERS.contains(&(layout, field.name)))
+}
+
+/// What a code means, where its number or letter alone says little.
+fn name_of(raw: &[u8], layout: &str, field: &FieldLayout) -> Option<&'static str> {
+    let code = *raw.first()?;
+    match (layout, field.name) {
+        ("Denied", "primary") => engine::gate::code_of(code),
+        ("Alarm", "code") => AlarmCode::from_code(code).map(AlarmCode::name),
+        ("ModeChange", "from" | "to") => Mode::from_code(code).map(Mode::name),
+        ("ModeChange", "cause_kind") => FrameKind::from_code(u16::from(code)).map(FrameKind::name),
+        ("KillReport" | "LimitChange", "scope") => Scope::from_code(code).map(Scope::name),
+        ("KillReport", "cause") => KillCause::from_code(code).map(KillCause::name),
+        ("KillReport", "stage") => KillStage::from_code(code).map(KillStage::name),
+        ("LimitChange", "field") => {
+            let code = u16::from_le_bytes(raw.try_into().ok()?);
+            LimitField::from_code(code).map(LimitField::name)
+        }
+        ("LimitChange", "source") => ChangeSource::from_code(code).map(ChangeSource::name),
+        ("LimitsEpoch", "stage") => EpochStage::from_code(code).map(EpochStage::name),
+        ("RiskInput", "field") => RiskField::from_code(code).map(RiskField::name),
+        _ => None,
     }
 }
 

@@ -72,10 +72,12 @@ fn text(counters: &[u64]) -> String {
     let (done, total) = (of(Counter::EdgeEvents), of(Counter::EdgeEventsTotal));
     let percent = done.saturating_mul(100).checked_div(total).unwrap_or(0);
     format!(
-        "{percent:>3} %  events {done}/{total}  orders {}  fills {}  denied {}  signals {}/{}",
+        "{percent:>3} %  events {done}/{total}  orders {}  fills {}  denied {}  alarms {}  \
+         signals {}/{}",
         of(Counter::LoopOrders),
         of(Counter::LoopFills),
         of(Counter::LoopDenied),
+        of(Counter::LoopAlarms),
         of(Counter::LoopSignalAnswers),
         of(Counter::LoopSignalRequests),
     )

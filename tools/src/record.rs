@@ -11,8 +11,10 @@ use tape::Recording;
 use wire::exit::Exit;
 use wire::instrument::Instrument;
 use wire::market::Quote;
-use wire::order::{CancelOrder, Denied, ExecType, ExecutionReport, NewOrder};
+use wire::order::{CancelOrder, Denied, ExecType, ExecutionReport, NewOrder, ReplaceOrder};
+use wire::risk::{Alarm, KillReport};
 use wire::signal::SignalResponse;
+use wire::station::ModeChange;
 use wire::{Frame, FrameHeader, InstrumentId, decode};
 
 /// File name of the record in a run's directory.
@@ -25,6 +27,8 @@ pub enum Item<'a> {
     Touch(&'a FrameHeader, Touch),
     /// An order went out.
     Order(&'a NewOrder),
+    /// An amendment went out.
+    Replace(&'a ReplaceOrder),
     /// A cancel went out.
     Cancel(&'a CancelOrder),
     /// The gate denied an order.
@@ -33,6 +37,12 @@ pub enum Item<'a> {
     Fill(&'a ExecutionReport),
     /// A model answered.
     Score(&'a SignalResponse),
+    /// The engine raised an alarm.
+    Alarm(&'a Alarm),
+    /// A kill switch moved.
+    Kill(&'a KillReport),
+    /// The mode changed.
+    Mode(&'a ModeChange),
 }
 
 /// Path of the record of a run.
@@ -70,12 +80,16 @@ pub fn walk(recording: &Recording, mut visit: impl FnMut(&Item<'_>) -> bool) {
         let Ok(decoded) = decode(frame) else { continue };
         let go_on = match &decoded {
             Frame::NewOrder(order) => visit(&Item::Order(order)),
+            Frame::ReplaceOrder(replace) => visit(&Item::Replace(replace)),
             Frame::CancelOrder(cancel) => visit(&Item::Cancel(cancel)),
             Frame::Denied(denied) => visit(&Item::Denied(denied)),
             Frame::ExecutionReport(report) if report.exec_type == ExecType::Trade.code() => {
                 visit(&Item::Fill(report))
             }
             Frame::SignalResponse(response) => visit(&Item::Score(response)),
+            Frame::Alarm(alarm) => visit(&Item::Alarm(alarm)),
+            Frame::KillReport(report) => visit(&Item::Kill(report)),
+            Frame::ModeChange(change) => visit(&Item::Mode(change)),
             _ => match market_event(&mut markets, &decoded) {
                 Some((header, touch)) => visit(&Item::Touch(header, touch)),
                 None => true,

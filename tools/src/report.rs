@@ -97,6 +97,8 @@ fn facts(page: &mut String, summary: &Value) {
         ("orders", text(summary, "/orders")),
         ("fills", text(summary, "/fills")),
         ("denied", table::denied_total(summary).to_string()),
+        ("alarms", text(summary, "/alarms")),
+        ("limits epoch", text(summary, "/limits/epoch")),
         ("recv to send p50, ns", text(summary, "/latency/recv_to_send/p50_ns")),
         ("recv to send p99, ns", text(summary, "/latency/recv_to_send/p99_ns")),
         ("signal answers", text(summary, "/signal/answers")),

@@ -26,6 +26,15 @@ pub fn summary(summary: &Value) -> String {
         number("/signal/stale"),
         number("/signal/overwritten"),
     );
+    let _ = writeln!(
+        text,
+        "limits: epoch {}  alarms {}  amendments {}  suppressed {}  reconciled {}",
+        number("/limits/epoch"),
+        number("/alarms"),
+        number("/replaces"),
+        number("/suppressed"),
+        number("/reconciled"),
+    );
     if let Some(denied) = summary.get("denied").and_then(Value::as_object) {
         for (code, count) in denied.iter().filter(|(_, n)| n.as_u64() != Some(0)) {
             let _ = writeln!(text, "  denied by {code:<20} {:>8}", plain(count));

@@ -943,6 +943,9 @@ class RiskField(_Code):
     HIGH_WATER = 12, "high-water"
     #: Reference price where there is no market yet (the prior close), ticks.
     PRIOR_CLOSE = 13, "prior-close"
+    #: Profit of earlier sessions, billionths of the base currency; of the strategy in the header,
+    #: or of the firm.
+    CARRIED_PROFIT = 14, "carried-profit"
 
 
 class AlarmCode(_Code):
@@ -1061,6 +1064,14 @@ class Counter(_Code):
     LOOP_MODE = 14, "loop.mode"
     #: Engine time of the last input, nanoseconds since the UNIX epoch.
     LOOP_ENGINE_TIME = 15, "loop.engine_time_ns"
+    #: Alarms raised.
+    LOOP_ALARMS = 16, "loop.alarms"
+    #: Amendments sent.
+    LOOP_REPLACES = 17, "loop.replaces"
+    #: Orders that are not done.
+    LOOP_OPEN_ORDERS = 18, "loop.open_orders"
+    #: Orders whose state is unknown.
+    LOOP_UNKNOWN_ORDERS = 19, "loop.unknown_orders"
     #: Market events the edge pushed.
     EDGE_EVENTS = 20, "edge.events"
     #: Orders the edge sent to the venue.
@@ -1093,6 +1104,14 @@ class Counter(_Code):
     RECORDER_FRAMES = 40, "recorder.frames"
     #: Bytes written to the record.
     RECORDER_BYTES = 41, "recorder.bytes"
+    #: Instruments with a position.
+    LOOP_POSITIONS = 42, "loop.positions"
+    #: Worst-case gross exposure, billionths of the base currency.
+    LOOP_GROSS = 43, "loop.gross_e9"
+    #: Epoch of the limits that run.
+    LOOP_LIMITS_EPOCH = 44, "loop.limits_epoch"
+    #: Limit changes the engine took, each value of a limits file counted.
+    LOOP_LIMIT_CHANGES = 45, "loop.limit_changes"
     #: 1 when the session ended.
     DONE = 48, "done"
 

@@ -62,6 +62,14 @@ wire_code! {
         LoopMode = 14, "loop.mode";
         /// Engine time of the last input, nanoseconds since the UNIX epoch.
         LoopEngineTime = 15, "loop.engine_time_ns";
+        /// Alarms raised.
+        LoopAlarms = 16, "loop.alarms";
+        /// Amendments sent.
+        LoopReplaces = 17, "loop.replaces";
+        /// Orders that are not done.
+        LoopOpenOrders = 18, "loop.open_orders";
+        /// Orders whose state is unknown.
+        LoopUnknownOrders = 19, "loop.unknown_orders";
         /// Market events the edge pushed.
         EdgeEvents = 20, "edge.events";
         /// Orders the edge sent to the venue.
@@ -94,6 +102,14 @@ wire_code! {
         RecorderFrames = 40, "recorder.frames";
         /// Bytes written to the record.
         RecorderBytes = 41, "recorder.bytes";
+        /// Instruments with a position.
+        LoopPositions = 42, "loop.positions";
+        /// Worst-case gross exposure, billionths of the base currency.
+        LoopGross = 43, "loop.gross_e9";
+        /// Epoch of the limits that run.
+        LoopLimitsEpoch = 44, "loop.limits_epoch";
+        /// Limit changes the engine took, each value of a limits file counted.
+        LoopLimitChanges = 45, "loop.limit_changes";
         /// 1 when the session ended.
         Done = 48, "done";
     }

@@ -112,6 +112,35 @@ wire_code! {
     }
 }
 
+impl FrameKind {
+    /// Whether an engine takes frames of this kind from outside and acts on them: what a record must
+    /// be fed again to repeat a session. The engine makes its timers itself.
+    #[must_use]
+    pub const fn is_outer_input(self) -> bool {
+        matches!(
+            self,
+            Self::DepthDelta
+                | Self::BookSnapshot
+                | Self::Trade
+                | Self::Quote
+                | Self::Gap
+                | Self::Status
+                | Self::ExecutionReport
+                | Self::CancelReject
+                | Self::OrderStatusReport
+                | Self::PositionReport
+                | Self::MassStatusEnd
+                | Self::VenueSession
+                | Self::SignalResponse
+                | Self::Advice
+                | Self::RiskInput
+                | Self::Control
+                | Self::LimitChange
+                | Self::LimitsEpoch
+        )
+    }
+}
+
 wire_struct! {
     /// The head of every frame.
     FrameHeader, size = 40 {

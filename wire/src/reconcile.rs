@@ -125,3 +125,13 @@ wire_struct! {
         reserved: [u8; 6],
     }
 }
+
+impl VenueSession {
+    /// The session with `venue` is in this state; orders outlive it unless told otherwise.
+    #[must_use]
+    pub fn new(venue: crate::VenueId, state: SessionState) -> Self {
+        let mut header = FrameHeader::new::<Self>();
+        header.venue_id = venue;
+        Self { header, state: state.code(), cancels_on_disconnect: 0, reserved: [0; 6] }
+    }
+}

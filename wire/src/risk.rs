@@ -180,6 +180,9 @@ wire_code! {
         HighWater = 12, "high-water";
         /// Reference price where there is no market yet (the prior close), ticks.
         PriorClose = 13, "prior-close";
+        /// Profit of earlier sessions, billionths of the base currency; of the strategy in the
+        /// header, or of the firm.
+        CarriedProfit = 14, "carried-profit";
     }
 }
 
@@ -358,5 +361,14 @@ wire_struct! {
         stage: u8,
         /// Zero.
         reserved: [u8; 13],
+    }
+}
+
+impl RiskInput {
+    /// A figure of the whole station; the header's ids are the caller's to set.
+    #[must_use]
+    pub fn new(field: RiskField, value: i64) -> Self {
+        let header = FrameHeader::new::<Self>();
+        Self { header, value, field: field.code(), reserved: [0; 7] }
     }
 }

@@ -1,33 +1,64 @@
 //! The engine: takes numbered inputs, keeps the state, gives numbered outputs.
 //!
-//! Owns: the order in which things happen within one input. Market events are here; orders and
-//! their reports are in `core/orders.rs`, modes, control and signals in `core/control.rs`.
+//! Owns: the order in which things happen within one input; market events are here. Its parts, one
+//! file each under `core/`: `orders` (out), `amends`, `reports` (back), `exposure` (reserved, summed),
+//! `marks` (profit, and what trips on it), `links` (pairs and brackets), `slices` (parents), `kill`,
+//! `flatten`, `venue` (session and reconciliation), `positions` (as the venue has them), `externals`
+//! (orders that are not ours), `changes` (limits, advice, outside figures), `control` (modes and
+//! commands), `signals`, `hashing`.
 //!
 //! Must never: do anything that is not a function of the inputs so far. Allocates only in
 //! [`Engine::new`]. Runs on the loop's thread.
 
+mod amends;
+mod changes;
 mod control;
+mod exposure;
+mod externals;
+mod flatten;
+mod hashing;
+mod kill;
+mod links;
+mod marks;
 mod orders;
+mod positions;
+mod reports;
+mod signals;
+mod slices;
+mod venue;
 
-use crate::bars::BarAggregator;
+use crate::advice::AdviceBoard;
+use crate::bars::{BarAggregator, BarInterval};
 use crate::book::{BookConfig, L2Book, Part};
 use crate::gate;
-use crate::hash::StateHasher;
-use crate::instrument::{InstrumentState, RateBucket, Reserved};
+use crate::instrument::InstrumentState;
+use crate::limits::LimitSet;
 use crate::mode::ModeEvent;
 use crate::orders::OrderTable;
+use crate::parents::ParentTable;
 use crate::position::Position;
+use crate::risk::{FirmRisk, StrategyRisk, SymbolRisk, VenueRisk};
 use crate::sampler::Sampler;
-use crate::setup::{Setup, SetupError};
+use crate::setup::{MAX_STRATEGIES, Patience, Setup, SetupError};
 use crate::sink::{Sink, Stage};
 use crate::strategy::{Context, Event, Intent, Intents, Strategy};
-use crate::timers::Timers;
+use crate::timers::{EngineTimer, Owner, Timers};
 use bytemuck::Zeroable;
+use changes::Layers;
+use kill::Kill;
+use links::LinkTable;
+use venue::{Reconcile, Venue};
 use wire::frame::{self, FrameHeader};
 use wire::market::{AggressorSide, FLAG_LAST, TradingStatus};
+use wire::risk::{Alarm, AlarmCode};
 use wire::signal::SignalRequest;
 use wire::station::{Mode, Timer};
-use wire::{DecodeError, Frame, FrameKind, InstrumentId, PriceTicks, StrategyId, TsNs, decode};
+use wire::{
+    ClOrdId, DecodeError, Frame, FrameKind, InstrumentId, StrategyId, TsNs, VenueId, decode,
+};
+
+pub use changes::SessionLimits;
+pub use externals::External;
 
 /// What the engine has counted since its start. Part of no decision and of no hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +95,52 @@ pub struct Counters {
     pub ignored: u64,
     /// Control commands refused in the present mode.
     pub refused_commands: u64,
+    /// Amendments sent.
+    pub replaces: u64,
+    /// Wishes of strategies dropped because a kill switch over them is latched.
+    pub suppressed: u64,
+    /// Alarms raised.
+    pub alarms: u64,
+    /// Times a rule of the engine stopped the station.
+    pub rule_kills: u64,
+    /// Comparisons with a venue that ended clean.
+    pub reconciled: u64,
+    /// Advice taken.
+    pub advice_taken: u64,
+    /// Advice refused.
+    pub advice_refused: u64,
+    /// Limit changes taken, each value of a limits file counted.
+    pub limit_changes: u64,
 }
 
 impl Counters {
+    const ZERO: Self = Self {
+        inputs: 0,
+        outputs: 0,
+        market_events: 0,
+        orders: 0,
+        cancels: 0,
+        denied: [0; gate::CHECKS.len()],
+        fills: 0,
+        rejects: 0,
+        signal_requests: 0,
+        signal_answers: 0,
+        signal_stale: 0,
+        signal_unusable: 0,
+        late_reports: 0,
+        anomalies: 0,
+        ignored: 0,
+        refused_commands: 0,
+        replaces: 0,
+        suppressed: 0,
+        alarms: 0,
+        rule_kills: 0,
+        reconciled: 0,
+        advice_taken: 0,
+        advice_refused: 0,
+        limit_changes: 0,
+    };
+
     /// Orders denied, all checks together.
     #[must_use]
     pub fn denied_total(&self) -> u64 {
@@ -74,7 +148,8 @@ impl Counters {
     }
 }
 
-/// A strategy that is not one of [`StrategyParams`]: somebody's own code behind the trait.
+/// A strategy that is not one of [`StrategyParams`]: somebody's own code behind the trait. Its row of
+/// limits follows those of the setup's strategies.
 #[derive(Debug)]
 pub struct OwnStrategy {
     /// Name, as reports print it.
@@ -94,6 +169,9 @@ struct Slot {
     uses_signal: bool,
     logic: Box<dyn Strategy>,
     position: Position,
+    /// Profit of the days before, as the position counts it.
+    day_base_e9: i64,
+    risk: StrategyRisk,
 }
 
 /// Requests whose answers are still accepted; an answer to an older one is overtaken anyway.
@@ -105,7 +183,22 @@ const EXEC_LOG: usize = 1024;
 struct Request {
     id: u64,
     instrument: u32,
+    /// Which request of the instrument it was, from 1.
+    nth: u64,
     at: TsNs,
+}
+
+/// A fill or the taking back of one, as it is recognised when it comes again: a venue counts its
+/// executions, some count them by instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Execution {
+    instrument: u32,
+    is_bust: bool,
+    id: u64,
+}
+
+impl Execution {
+    const NONE: Self = Self { instrument: u32::MAX, is_bust: false, id: u64::MAX };
 }
 
 /// The deterministic core.
@@ -114,18 +207,33 @@ pub struct Engine {
     now: TsNs,
     seq: u64,
     approvals: u64,
-    mode: Mode,
-    killed: bool,
+    firm: FirmRisk,
+    venues: Vec<Venue>,
     instruments: Vec<InstrumentState>,
     strategies: Vec<Slot>,
     on_instrument: Vec<Vec<usize>>,
     orders: OrderTable,
+    parents: ParentTable,
+    links: LinkTable,
+    externals: Vec<External>,
+    kills: Vec<Kill>,
+    layers: Layers,
+    advice: AdviceBoard,
+    patience: Patience,
+    /// Approvals the edge said it spent.
+    wire_spent: u64,
+    /// The approval the edge is to have spent when the timer for it fires.
+    wire_mark: u64,
+    /// A loss of the station leads back to LIVE only over a new trading day.
+    loss_latched: bool,
+    /// Positions being closed.
+    flatten: Option<flatten::Flatten>,
     timers: Timers,
     intents: Intents,
     signal_ttl_ns: u64,
     request_ids: u64,
     requests: [Request; REQUEST_LOG],
-    executions: Vec<u64>,
+    executions: Vec<Execution>,
     executions_next: usize,
     scratch: Box<SignalRequest>,
     counters: Counters,
@@ -145,104 +253,86 @@ impl Engine {
     /// # Errors
     /// The first of [`Setup::problems`]; [`SetupError::StrategyInstrument`] and
     /// [`SetupError::SignalMissing`] for an own strategy likewise.
-    pub fn with_strategies(setup: Setup, own: Vec<OwnStrategy>) -> Result<Self, SetupError> {
+    pub fn with_strategies(mut setup: Setup, own: Vec<OwnStrategy>) -> Result<Self, SetupError> {
         if let Some(problem) = setup.problems().into_iter().next() {
             return Err(problem);
         }
+        let strategies = slots(&mut setup, own)?;
         let mut on_instrument = vec![Vec::new(); setup.instruments.len()];
-        let mut strategies = Vec::with_capacity(setup.strategies.len() + own.len());
-        for strategy in setup.strategies {
-            strategies.push(Slot {
-                name: strategy.name,
-                instrument: index_of(strategy.instrument),
-                uses_signal: strategy.params.uses_signal(),
-                logic: strategy.params.strategy(),
-                position: Position::default(),
-            });
-        }
-        for OwnStrategy { name, instrument, uses_signal, logic } in own {
-            let instrument = index_of(instrument);
-            let position = Position::default();
-            strategies.push(Slot { name, instrument, uses_signal, logic, position });
-        }
-        let signal = setup.signal;
         for (id, slot) in strategies.iter().enumerate() {
             let name = || slot.name.clone();
             let Some(list) = on_instrument.get_mut(slot.instrument) else {
                 return Err(SetupError::StrategyInstrument { name: name() });
             };
-            if slot.uses_signal && signal.is_none() {
+            if slot.uses_signal && setup.signal.is_none() {
                 return Err(SetupError::SignalMissing { name: name() });
             }
             list.push(id);
         }
-        let instruments = setup
-            .instruments
-            .into_iter()
-            .zip(setup.limits)
-            .enumerate()
-            .map(|(index, (row, limits))| {
-                let wanted = on_instrument[index].iter().any(|s| strategies[*s].uses_signal);
-                InstrumentState {
-                    tick_value_e9: row.tick_value_e9().unwrap_or(0),
-                    row,
-                    limits,
-                    book: L2Book::new(BookConfig::default()),
-                    quote: None,
-                    last_trade_ticks: PriceTicks::UNDEF,
-                    status: TradingStatus::Trading,
-                    last_market_ns: TsNs(0),
-                    bars: BarAggregator::new(),
-                    position: Position::default(),
-                    reserved: Reserved::default(),
-                    rate: RateBucket::default(),
-                    sampler: signal.filter(|_| wanted).map(|s| Sampler::new(s.sample_interval_ns)),
-                    signal: None,
-                }
-            })
-            .collect();
+        let signal = setup.signal;
+        let mut venues: Vec<Venue> = Vec::new();
+        let mut instruments = Vec::with_capacity(setup.instruments.len());
+        for (row, on) in setup.instruments.iter().zip(&on_instrument) {
+            let venue = venue_index(&mut venues, row.header.venue_id);
+            let wanted = on.iter().any(|s: &usize| strategies[*s].uses_signal);
+            instruments.push(InstrumentState {
+                tick_value_e9: row.tick_value_e9().unwrap_or(0),
+                row: *row,
+                venue,
+                book: L2Book::new(BookConfig::default()),
+                quote: None,
+                bars: BarAggregator::new(),
+                position: Position::default(),
+                opening: None,
+                venue_lots: None,
+                unexplained_lots: 0,
+                pnl_e9: 0,
+                day_base_e9: 0,
+                sampler: signal.filter(|_| wanted).map(|s| Sampler::new(s.sample_interval_ns)),
+                signal: None,
+                requests_made: 0,
+                risk: SymbolRisk::new(row),
+            });
+        }
         let mut scratch = Box::new(SignalRequest::zeroed());
         scratch.header = FrameHeader::new::<SignalRequest>();
         scratch.sample_interval_ns = signal.map_or(0, |s| s.sample_interval_ns);
         scratch.snapshots = 10;
         scratch.levels = 10;
-        Ok(Self {
+        let none = Request { id: u64::MAX, instrument: 0, nth: 0, at: TsNs(0) };
+        let mut engine = Self {
             now: TsNs(0),
             seq: 0,
             approvals: 0,
-            mode: Mode::Boot,
-            killed: false,
+            firm: FirmRisk::new(),
+            venues,
             instruments,
             timers: Timers::new(strategies.len()),
             strategies,
             on_instrument,
             orders: OrderTable::new(setup.order_capacity, setup.epoch),
+            parents: ParentTable::new(),
+            links: LinkTable::new(),
+            externals: Vec::with_capacity(externals::MAX_EXTERNALS),
+            kills: Vec::with_capacity(kill::MAX_KILLS),
+            layers: Layers::new(setup.limits),
+            advice: AdviceBoard::new(setup.advice),
+            patience: setup.patience,
+            wire_spent: 0,
+            wire_mark: 1,
+            loss_latched: false,
+            flatten: None,
             intents: Intents::default(),
             signal_ttl_ns: signal.map_or(0, |s| s.ttl_ns),
             request_ids: 0,
-            requests: [Request { id: u64::MAX, instrument: 0, at: TsNs(0) }; REQUEST_LOG],
-            executions: vec![u64::MAX; EXEC_LOG],
+            requests: [none; REQUEST_LOG],
+            executions: vec![Execution::NONE; EXEC_LOG],
             executions_next: 0,
             scratch,
-            counters: Counters {
-                inputs: 0,
-                outputs: 0,
-                market_events: 0,
-                orders: 0,
-                cancels: 0,
-                denied: [0; gate::CHECKS.len()],
-                fills: 0,
-                rejects: 0,
-                signal_requests: 0,
-                signal_answers: 0,
-                signal_stale: 0,
-                signal_unusable: 0,
-                late_reports: 0,
-                anomalies: 0,
-                ignored: 0,
-                refused_commands: 0,
-            },
-        })
+            counters: Counters::ZERO,
+        };
+        engine.take_rows();
+        Ok(engine)
     }
 
     /// Takes one input frame: fires every timer due at or before its `ts_recv_ns`, stamps the
@@ -264,7 +354,7 @@ impl Engine {
         self.counters.inputs += 1;
         self.now = self.now.max(at);
         out.input(frame);
-        if self.mode == Mode::Boot {
+        if self.firm.mode == Mode::Boot {
             self.change_mode(ModeEvent::Started, 0, out);
         }
         self.apply(&decoded, out);
@@ -296,8 +386,8 @@ impl Engine {
                 let now = self.now;
                 self.close_bars(index, out);
                 let state = &mut self.instruments[index];
-                state.last_market_ns = now;
-                state.last_trade_ticks = trade.price_ticks;
+                state.risk.last_market_ns = now.get();
+                state.risk.last_trade_ticks = trade.price_ticks.get();
                 let aggressor =
                     AggressorSide::from_code(trade.aggressor).unwrap_or(AggressorSide::Unknown);
                 // Bars were closed just above, and the decoder let only sound trades through.
@@ -311,8 +401,9 @@ impl Engine {
                 };
                 let now = self.now;
                 let state = &mut self.instruments[index];
-                state.last_market_ns = now;
+                state.risk.last_market_ns = now.get();
                 state.quote = Some(**quote);
+                state.publish_touch();
                 self.close_bars(index, out);
                 self.dispatch(index, &Event::Quote, out);
             }
@@ -322,6 +413,7 @@ impl Engine {
                 };
                 let state = &mut self.instruments[index];
                 state.book.mark_gapped();
+                state.risk.lose_book();
                 if let Some(sampler) = &mut state.sampler {
                     sampler.reset();
                 }
@@ -330,17 +422,22 @@ impl Engine {
                 let Some(index) = self.market(&status.header) else {
                     return;
                 };
-                self.instruments[index].status =
+                self.instruments[index].risk.status =
                     TradingStatus::from_code(status.status).unwrap_or(TradingStatus::Unknown);
             }
             Frame::ExecutionReport(report) => self.on_report(report, out),
             Frame::CancelReject(reject) => self.on_cancel_reject(reject, out),
             Frame::SignalResponse(response) => self.on_signal(response, out),
             Frame::Control(control) => self.on_control(control, out),
-            // Advice changes limits only through the full gate; an engine without it ignores it,
-            // which is the safe side: the operator's values hold.
-            Frame::Advice(_)
-            | Frame::Timer(_)
+            Frame::Advice(advice) => self.on_advice(advice, out),
+            Frame::RiskInput(input) => self.on_risk_input(input, out),
+            Frame::LimitChange(change) => self.on_limit_change(change, out),
+            Frame::LimitsEpoch(epoch) => self.on_limits_epoch(epoch, out),
+            Frame::VenueSession(session) => self.on_session(session, out),
+            Frame::OrderStatusReport(report) => self.on_order_status(report, out),
+            Frame::PositionReport(report) => self.on_position_report(report, out),
+            Frame::MassStatusEnd(end) => self.on_mass_status_end(end, out),
+            Frame::Timer(_)
             | Frame::Instrument(_)
             | Frame::NewOrder(_)
             | Frame::CancelOrder(_)
@@ -356,13 +453,6 @@ impl Engine {
             | Frame::ParentOrder(_)
             | Frame::MassStatusRequest(_)
             | Frame::OrderStatusRequest(_)
-            | Frame::OrderStatusReport(_)
-            | Frame::PositionReport(_)
-            | Frame::MassStatusEnd(_)
-            | Frame::VenueSession(_)
-            | Frame::RiskInput(_)
-            | Frame::LimitChange(_)
-            | Frame::LimitsEpoch(_)
             | Frame::Alarm(_)
             | Frame::KillReport(_) => self.counters.ignored += 1,
         }
@@ -391,7 +481,10 @@ impl Engine {
         let now = self.now;
         let state = &mut self.instruments[index];
         change(&mut state.book);
-        state.last_market_ns = now;
+        state.risk.last_market_ns = now.get();
+        if header.flags & FLAG_LAST != 0 {
+            state.publish_touch();
+        }
         if header.flags & FLAG_LAST == 0 || !state.book.usable() {
             return;
         }
@@ -410,6 +503,9 @@ impl Engine {
         let now = self.now;
         let closed = self.instruments[index].bars.advance(now);
         for bar in closed.iter() {
+            if bar.interval == BarInterval::Second {
+                self.on_second(index, out);
+            }
             self.dispatch(index, &Event::Bar(bar), out);
         }
     }
@@ -436,8 +532,19 @@ impl Engine {
         out.mark(Stage::Decided);
         for n in 0..self.intents.len() {
             match self.intents.get(n) {
-                Some(Intent::Place(placement)) => self.place(strategy, &placement, out),
-                Some(Intent::Cancel(id)) => self.cancel(id, out),
+                Some(Intent::Place(placement)) => {
+                    self.wish(strategy, &placement, out);
+                }
+                Some(Intent::Cancel(id)) => self.cancel_own(strategy, id, out),
+                Some(Intent::Replace(id, price, qty)) => {
+                    self.replace(strategy, id, price, qty, out);
+                }
+                Some(Intent::OneCancelsOther(one, other)) => {
+                    self.place_pair(strategy, &one, &other, out);
+                }
+                Some(Intent::Bracket(bracket)) => self.place_bracket(strategy, &bracket, out),
+                Some(Intent::Work(spec)) => self.start_parent(strategy, spec, out),
+                Some(Intent::StopWork(id)) => self.stop_parent(strategy, id, out),
                 Some(Intent::Timer(timer, at)) => {
                     if let Some(id) = Timers::id(strategy, timer) {
                         self.timers.set(id, at);
@@ -450,8 +557,8 @@ impl Engine {
 
     fn fire_timers<S: Sink>(&mut self, until: TsNs, out: &mut S) {
         // Bounded: a timer set while firing lies in the future of its own deadline or is counted
-        // against the bound, so no strategy can hold the loop.
-        for _ in 0..self.strategies.len() * crate::timers::TIMERS_PER_STRATEGY * 4 {
+        // against the bound, so nobody can hold the loop.
+        for _ in 0..self.timers.len() * 4 {
             let Some((id, deadline)) = self.timers.due(until) else {
                 return;
             };
@@ -464,11 +571,46 @@ impl Engine {
             header.ts_recv_ns = deadline;
             let frame = Timer { header, deadline_ns: deadline, timer_id: id, reserved: [0; 4] };
             out.input(bytemuck::bytes_of(&frame));
-            let (strategy, timer) = Timers::owner(id);
-            if strategy < self.strategies.len() {
-                self.run_strategy(strategy, &Event::Timer(timer), out);
+            match self.timers.owner(id) {
+                Some(Owner::Strategy(strategy, timer)) => {
+                    self.run_strategy(strategy, &Event::Timer(timer), out);
+                }
+                Some(Owner::Engine(timer)) => self.on_engine_timer(timer, out),
+                None => {}
             }
         }
+    }
+
+    fn on_engine_timer<S: Sink>(&mut self, timer: EngineTimer, out: &mut S) {
+        match timer {
+            EngineTimer::Ack => self.check_waiting(out),
+            EngineTimer::Reconcile => self.compare_again(out),
+            EngineTimer::Status => self.status_overdue(out),
+            EngineTimer::Cancels => self.send_waiting_cancels(out),
+            EngineTimer::Kill => self.kills_overdue(out),
+            EngineTimer::Parents => self.work_parents(out),
+            EngineTimer::Advice => self.expire_advice(),
+            EngineTimer::Flatten => self.flatten_step(out),
+            EngineTimer::Wire => self.check_wire(out),
+        }
+    }
+
+    /// Raises an alarm: a frame for the record and the operator.
+    fn alarm<S: Sink>(&mut self, alarm: &Concern, out: &mut S) {
+        self.counters.alarms += 1;
+        let mut header = self.next_header::<Alarm>();
+        header.instrument_id = alarm.instrument;
+        header.strategy_id = alarm.strategy;
+        header.venue_id = alarm.venue;
+        let frame = Alarm {
+            header,
+            cl_ord_id: alarm.order,
+            limit: alarm.limit,
+            actual: alarm.actual,
+            code: alarm.code.code(),
+            reserved: [0; 7],
+        };
+        self.emit(&frame, out);
     }
 
     /// Stamps and gives out one output.
@@ -504,13 +646,60 @@ impl Engine {
     /// Mode.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.firm.mode
     }
 
-    /// Whether the kill switch is latched.
+    /// Whether the station's kill switch is latched.
     #[must_use]
     pub fn killed(&self) -> bool {
-        self.killed
+        self.firm.killed
+    }
+
+    /// The station's figures.
+    #[must_use]
+    pub fn firm(&self) -> &FirmRisk {
+        &self.firm
+    }
+
+    /// The figures of each venue.
+    pub fn venues(&self) -> impl Iterator<Item = &VenueRisk> {
+        self.venues.iter().map(|v| &v.risk)
+    }
+
+    /// The figures of a strategy.
+    #[must_use]
+    pub fn strategy_risk(&self, strategy: StrategyId) -> Option<&StrategyRisk> {
+        self.strategies.get(usize::from(strategy.get())).map(|s| &s.risk)
+    }
+
+    /// Orders at the venue that are not ours.
+    #[must_use]
+    pub fn externals(&self) -> &[External] {
+        &self.externals
+    }
+
+    /// The parent orders.
+    #[must_use]
+    pub fn parents(&self) -> &ParentTable {
+        &self.parents
+    }
+
+    /// The limits of the running epoch, as the operator's file gave them.
+    #[must_use]
+    pub fn operator_limits(&self) -> &LimitSet {
+        self.layers.operator()
+    }
+
+    /// What was tightened since those limits were taken.
+    #[must_use]
+    pub fn session_limits(&self) -> &SessionLimits {
+        self.layers.session()
+    }
+
+    /// The advice in force.
+    #[must_use]
+    pub fn advice(&self) -> &AdviceBoard {
+        &self.advice
     }
 
     /// When the next timer is due: a live station feeds a time input then.
@@ -547,37 +736,80 @@ impl Engine {
     pub fn strategies(&self) -> impl Iterator<Item = (&str, &Position)> {
         self.strategies.iter().map(|s| (s.name.as_str(), &s.position))
     }
+}
 
-    /// A hash of everything that can influence a later output: books, orders, positions, PnL,
-    /// limits, timers, strategy state, sequence numbers.
-    #[must_use]
-    pub fn state_hash(&self) -> u64 {
-        let mut h = StateHasher::default();
-        h.u64(self.now.get());
-        h.u64(self.seq);
-        h.u64(self.approvals);
-        h.u64(u64::from(self.mode.code()));
-        h.bool(self.killed);
-        self.instruments.iter().for_each(|i| i.hash_into(&mut h));
-        for slot in &self.strategies {
-            h.u64(slot.instrument as u64);
-            h.bool(slot.uses_signal);
-            slot.logic.hash_into(&mut h);
-            slot.position.hash_into(&mut h);
+/// What an alarm is about.
+#[derive(Clone, Copy, Debug)]
+struct Concern {
+    code: AlarmCode,
+    instrument: InstrumentId,
+    strategy: StrategyId,
+    venue: VenueId,
+    order: ClOrdId,
+    limit: i64,
+    actual: i64,
+}
+
+impl Concern {
+    const fn of(code: AlarmCode, limit: i64, actual: i64) -> Self {
+        Self {
+            code,
+            instrument: InstrumentId::UNDEF,
+            strategy: StrategyId::UNDEF,
+            venue: VenueId::UNDEF,
+            order: ClOrdId::UNDEF,
+            limit,
+            actual,
         }
-        self.orders.hash_into(&mut h);
-        self.timers.hash_into(&mut h);
-        h.u64(self.signal_ttl_ns);
-        h.u64(self.request_ids);
-        for request in &self.requests {
-            h.u64(request.id);
-            h.u64(u64::from(request.instrument));
-            h.u64(request.at.get());
-        }
-        self.executions.iter().for_each(|e| h.u64(*e));
-        h.u64(self.executions_next as u64);
-        h.finish()
     }
+
+    const fn on_order(mut self, order: &crate::orders::Order) -> Self {
+        self.instrument = order.request.instrument;
+        self.strategy = order.request.strategy;
+        self.order = order.cl_ord_id;
+        self
+    }
+}
+
+/// The strategies of the setup and those of the caller's own, each with its row of limits.
+fn slots(setup: &mut Setup, own: Vec<OwnStrategy>) -> Result<Vec<Slot>, SetupError> {
+    let mut slots = Vec::with_capacity(setup.strategies.len() + own.len());
+    for strategy in std::mem::take(&mut setup.strategies) {
+        let uses_signal = strategy.params.uses_signal();
+        slots.push(Slot {
+            name: strategy.name,
+            instrument: index_of(strategy.instrument),
+            uses_signal,
+            logic: strategy.params.strategy(),
+            position: Position::default(),
+            day_base_e9: 0,
+            risk: StrategyRisk::new(uses_signal),
+        });
+    }
+    for OwnStrategy { name, instrument, uses_signal, logic } in own {
+        slots.push(Slot {
+            name,
+            instrument: index_of(instrument),
+            uses_signal,
+            logic,
+            position: Position::default(),
+            day_base_e9: 0,
+            risk: StrategyRisk::new(uses_signal),
+        });
+    }
+    setup.limits.strategies.resize(slots.len(), None);
+    if slots.len() > MAX_STRATEGIES {
+        return Err(SetupError::TooManyStrategies);
+    }
+    Ok(slots)
+}
+
+fn venue_index(venues: &mut Vec<Venue>, id: VenueId) -> usize {
+    if let Some(index) = venues.iter().position(|v| v.risk.id == id) {
+        return index;
+    }
+    venues.push(Venue { risk: VenueRisk::new(id), reconcile: Reconcile::default() });
+    venues.len() - 1
 }
 
 fn index_of(id: InstrumentId) -> usize {

@@ -9,6 +9,7 @@
 //! in the station; a backtest runs it on its own thread.
 #![forbid(unsafe_code)]
 
+pub mod advice;
 pub mod bars;
 pub mod book;
 mod core;
@@ -19,13 +20,17 @@ pub mod limits;
 pub mod mode;
 pub mod order;
 pub mod orders;
+pub mod parents;
 pub mod position;
+pub mod risk;
 pub mod sampler;
 pub mod setup;
 pub mod sink;
 pub mod strategy;
+#[doc(hidden)]
+pub mod testing;
 mod timers;
 
-pub use crate::core::{Counters, Engine, OwnStrategy};
-pub use setup::{Limits, Setup, SetupError, SignalSetup, StrategyParams, StrategySetup};
+pub use crate::core::{Counters, Engine, External, OwnStrategy, SessionLimits};
+pub use setup::{Patience, Setup, SetupError, SignalSetup, StrategyParams, StrategySetup};
 pub use sink::{Sink, Stage};

@@ -17,7 +17,7 @@ use wire::risk::{LimitField, Scope};
 pub enum Tighter {
     /// A lower value allows less.
     Lower,
-    /// A higher value allows less.
+    /// A higher value allows less (of a step, a multiple).
     Higher,
 }
 
@@ -44,7 +44,7 @@ pub trait Row: Copy + PartialEq + core::fmt::Debug + 'static {
     fn get(&self, field: LimitField) -> Option<i64>;
     /// Sets a field; `false` where this kind of row has no such field.
     fn set(&mut self, field: LimitField, value: i64) -> bool;
-    /// Field by field the tighter of both.
+    /// Field by field the tighter of both; of two steps, the least common multiple.
     #[must_use]
     fn tightest(&self, other: &Self) -> Self;
     /// Folds every value into a state hash.
@@ -71,6 +71,29 @@ const fn tighter(way: Tighter, a: i64, b: i64) -> i64 {
     match way {
         Tighter::Lower => lower,
         Tighter::Higher => higher,
+    }
+}
+
+/// The step that fits into both: the least common multiple. A larger step that is no multiple would
+/// allow what the smaller one does not. The largest number, which nothing fits, where there is
+/// none.
+const fn common_step(a: i64, b: i64) -> i64 {
+    let (mut x, mut y) = (a, b);
+    while y > 0 {
+        (x, y) = (y, x.wrapping_rem(y));
+    }
+    match if x > 0 { a.wrapping_div(x).checked_mul(b) } else { None } {
+        Some(step) => step,
+        None => i64::MAX,
+    }
+}
+
+/// What both allow.
+const fn meet(field: LimitField, way: Tighter, a: i64, b: i64) -> i64 {
+    if matches!(field, LimitField::QtyStep | LimitField::PriceStep) {
+        common_step(a, b)
+    } else {
+        tighter(way, a, b)
     }
 }
 
@@ -111,7 +134,7 @@ macro_rules! row {
             }
 
             fn tightest(&self, other: &Self) -> Self {
-                Self { $( $field: tighter(Tighter::$way, self.$field, other.$field), )* }
+                Self { $( $field: meet(LimitField::$wire, Tighter::$way, self.$field, other.$field), )* }
             }
 
             fn hash_into(&self, h: &mut StateHasher) { $( h.i64(self.$field); )* }
@@ -204,8 +227,8 @@ row! {
         max_concentration_bp = MaxConcentrationBp, Lower, 1, WHOLE_BP;
         credit_use_bp = CreditUseBp, Lower, 1, WHOLE_BP;
         var_limit_e9 = VarLimit, Lower, 1, MONEY;
-        max_unknown_orders = MaxUnknownOrders, Lower, 1, 100_000;
-        max_unknown_notional_e9 = MaxUnknownNotional, Lower, 1, MONEY;
+        max_unknown_orders = MaxUnknownOrders, Lower, 0, 100_000;
+        max_unknown_notional_e9 = MaxUnknownNotional, Lower, 0, MONEY;
         max_daily_loss_e9 = MaxDailyLoss, Lower, 1, MONEY;
         max_drawdown_e9 = MaxDrawdown, Lower, 1, MONEY;
         max_loss_per_min_e9 = MaxLossPerMin, Lower, 1, MONEY;
@@ -292,6 +315,16 @@ pub struct LimitSet {
     pub venues: Vec<(VenueId, VenueLimits)>,
 }
 
+impl LimitSet {
+    /// Becomes a copy of another set; allocates nothing where the other is no larger.
+    pub fn copy_from(&mut self, other: &Self) {
+        (self.epoch, self.sha256, self.firm) = (other.epoch, other.sha256, other.firm);
+        self.symbols.clone_from(&other.symbols);
+        self.strategies.clone_from(&other.strategies);
+        self.venues.clone_from(&other.venues);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,6 +380,28 @@ mod tests {
         for spec in SymbolLimits::fields() {
             assert!(names.contains(&format!("{}: ", spec.field.name())), "{:?}", spec.field);
         }
+    }
+
+    /// A step of 3 would allow 3, which a step of 2 does not: only 6 allows what both do.
+    #[test]
+    fn the_tighter_of_two_steps_allows_nothing_that_one_of_them_does_not() {
+        for a in 1..=24 {
+            for b in 1..=24 {
+                let row = |step| SymbolLimits {
+                    qty_step_lots: step,
+                    price_step_ticks: step,
+                    ..SymbolLimits::LOOSEST
+                };
+                let both = row(a).tightest(&row(b));
+                assert_eq!(both.qty_step_lots, both.price_step_ticks);
+                for lots in 1..=600 {
+                    let fits = lots % a == 0 && lots % b == 0;
+                    assert_eq!(lots % both.qty_step_lots == 0, fits, "{lots}: {a} and {b}");
+                }
+            }
+        }
+        assert_eq!(common_step(LOTS, LOTS - 1), i64::MAX, "nothing fits both");
+        assert_eq!((common_step(5, 0), common_step(0, 0)), (0, i64::MAX), "no step fits nothing");
     }
 
     #[test]

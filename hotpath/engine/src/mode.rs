@@ -18,7 +18,8 @@ pub enum ModeEvent {
     Halt,
     /// An operator, with a reason, leads out of HALTED.
     Resume,
-    /// Something that forbids new exposure: an unattributed fill, an arithmetic limit.
+    /// Something that forbids new exposure: a difference to the venue, a limit of loss, a lost
+    /// session.
     Anomaly,
     /// No order is left working.
     AllDone,
@@ -50,9 +51,10 @@ pub const fn transition(mode: Mode, event: ModeEvent) -> Option<Mode> {
         (_, E::Halt) => Some(Mode::Halted),
         (Mode::Boot, E::Started)
         | (Mode::Halted, E::Resume)
-        | (Mode::Live | Mode::Reducing | Mode::Draining, E::Command(Mode::Reconcile)) => {
-            Some(Mode::Reconcile)
-        }
+        | (
+            Mode::Live | Mode::Reducing | Mode::Draining | Mode::Maintenance,
+            E::Command(Mode::Reconcile),
+        ) => Some(Mode::Reconcile),
         (Mode::Reconcile, E::Reconciled) | (Mode::Draining, E::AllDone) => Some(Mode::Maintenance),
         // To MAINTENANCE only through DRAINING: working orders are canceled first.
         (Mode::Live | Mode::Reducing, E::Command(Mode::Maintenance | Mode::Draining)) => {

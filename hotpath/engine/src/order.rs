@@ -235,7 +235,88 @@ const fn pending(state: OrdStatus, want: OrdStatus) -> Step {
 mod tests {
     use super::*;
 
-    /// Total: every pair gives a state, and the rules that must hold for all of them hold.
+    /// The states in the table's order, by their FIX characters.
+    const COLUMNS: [OrdStatus; 10] = [
+        OrdStatus::PendingNew,
+        OrdStatus::New,
+        OrdStatus::PartiallyFilled,
+        OrdStatus::PendingCancel,
+        OrdStatus::PendingReplace,
+        OrdStatus::Unknown,
+        OrdStatus::Filled,
+        OrdStatus::Canceled,
+        OrdStatus::Expired,
+        OrdStatus::Rejected,
+    ];
+
+    /// Every pair's outcome: the state after, `w` for working (`0` with nothing filled, else `1`);
+    /// `~` late, `+` fill after the end, `!` contradiction, `x` not allowed.
+    const TABLE: [(OrderEvent, &str); 17] = [
+        //                                  A  0  1  6  E  U  2  4  C  8
+        (OrderEvent::Acked, "                w  0~ 1~ 6~ E~ w  2~ 4~ C~ U!"),
+        (OrderEvent::PartFilled, "           1  1  1  6  E  1  2+ 4+ C+ 8+"),
+        (OrderEvent::AllFilled, "            2  2  2  2  2  2  2+ 2+ 2+ 2+"),
+        (OrderEvent::Canceled, "             4  4  4  4  4  4  2! 4~ C~ 8!"),
+        (OrderEvent::Expired, "              C  C  C  C  C  C  2! 4~ C~ 8!"),
+        (OrderEvent::Rejected, "             8  U! U! U! U! 8  2! 4! C! 8~"),
+        (OrderEvent::CancelSent, "           6  6  6  6x 6  U  2x 4x Cx 8x"),
+        (OrderEvent::CancelPending, "        6~ 6~ 6~ 6  E  U~ 2~ 4~ C~ 8~"),
+        (OrderEvent::RequestRefused, "       A~ 0~ 1~ w  w  w  2~ 4~ C~ 8~"),
+        (OrderEvent::RequestRefusedUnknown, "U! U! U! U! U! U! 2~ 4~ C~ 8~"),
+        (OrderEvent::ReplaceSent, "          Ax E  E  6x Ex Ux 2x 4x Cx 8x"),
+        (OrderEvent::ReplacePending, "       E~ E~ E~ 6  E  U~ 2~ 4~ C~ 8~"),
+        (OrderEvent::Replaced, "             4! 4! 4! 4  4  4  2! 4~ C! 8!"),
+        (OrderEvent::FillBusted, "           A! U! U! 6! E! U! U! 4! C! 8!"),
+        (OrderEvent::SessionLost, "          U  U  U  U  U  U  2  4  C  8"),
+        (OrderEvent::StatusWorking, "        w  0  1  6  E  w  U! U! U! U!"),
+        (OrderEvent::StatusPartFilled, "     w  0  1  6  E  w  U! U! U! U!"),
+    ];
+
+    #[test]
+    fn every_pair_has_the_outcome_the_table_names() {
+        assert_eq!(COLUMNS.len(), OrdStatus::ALL.len());
+        assert_eq!(TABLE.map(|(event, _)| event), {
+            let mut all = OrderEvent::ALL;
+            all.sort_by_key(|e| TABLE.iter().position(|(event, _)| event == e));
+            all
+        });
+        for (event, row) in TABLE {
+            let cells: Vec<&str> = row.split_whitespace().collect();
+            assert_eq!(cells.len(), COLUMNS.len(), "{event:?}");
+            for (state, cell) in COLUMNS.into_iter().zip(cells) {
+                for filled in [false, true] {
+                    let (next, mark) = cell.split_at(1);
+                    let code = match (next, filled) {
+                        ("w", false) => b'0',
+                        ("w", true) => b'1',
+                        (fix, _) => fix.as_bytes()[0],
+                    };
+                    let anomaly = match mark {
+                        "" => None,
+                        "~" => Some(Anomaly::Late),
+                        "+" => Some(Anomaly::FillAfterDone),
+                        "!" => Some(Anomaly::Contradiction),
+                        "x" => Some(Anomaly::NotAllowed),
+                        other => panic!("{other} in the table"),
+                    };
+                    let next = OrdStatus::from_code(code).expect("a FIX state");
+                    let got = step(state, event, filled);
+                    assert_eq!(got, Step { next, anomaly }, "({state:?}, {event:?}, {filled})");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_done_and_what_may_be_canceled() {
+        let named = |f: fn(OrdStatus) -> bool| -> Vec<u8> {
+            COLUMNS.into_iter().filter(|s| f(*s)).map(OrdStatus::code).collect()
+        };
+        assert_eq!(named(is_done), b"24C8");
+        assert_eq!(named(may_cancel), b"A01EU");
+    }
+
+    /// The rules that must hold for every pair, whatever the table says.
     #[test]
     fn every_pair_is_defined_and_keeps_the_rules() {
         for state in OrdStatus::ALL {

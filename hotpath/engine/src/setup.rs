@@ -3,37 +3,19 @@
 //! Owns: the checks that need no file: relations between limits and instruments. The station's
 //! configuration loader turns text into a [`Setup`]. Runs once, before the loop starts.
 
+use crate::advice::AdvicePolicy;
+use crate::limits::{LimitSet, Row};
 use crate::strategy::Strategy;
 use crate::strategy::mean_reversion::MeanReversion;
 use crate::strategy::momentum::Momentum;
 use crate::strategy::quoting::Quoting;
 use crate::strategy::signal_taker::SignalTaker;
 use core::fmt;
+use wire::InstrumentId;
 use wire::instrument::Instrument;
-use wire::{InstrumentId, QtyLots, StrategyId};
 
-/// The limits of one instrument. Every field is required: there is no default row and no bypass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest order, lots.
-    pub max_order_qty_lots: QtyLots,
-    /// Largest order value, billionths of the quote currency.
-    pub max_order_notional_e9: i64,
-    /// Largest long position, working buys included, lots.
-    pub max_long_lots: i64,
-    /// Largest short position, working sells included, lots; 0 forbids shorts.
-    pub max_short_lots: i64,
-    /// Most working orders.
-    pub max_open_orders: u32,
-    /// Farthest a limit price may lie from the reference, basis points of the reference.
-    pub price_collar_bp: u32,
-    /// Orders per second, sustained.
-    pub order_rate_per_s: u32,
-    /// Orders at once, before the rate binds.
-    pub order_burst: u32,
-    /// Oldest market data an order may be based on, nanoseconds of engine time.
-    pub max_market_age_ns: u64,
-}
+/// Most strategies of one station: the permission matrix has a bit for each.
+pub const MAX_STRATEGIES: usize = 64;
 
 /// How signals are sampled and how long an answer lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +79,35 @@ pub struct StrategySetup {
     pub params: StrategyParams,
 }
 
+/// How long the engine waits for a venue, engine time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For the first word about an order, a cancel or an amendment; then the order is unknown.
+    pub ack_ns: u64,
+    /// For the answer to a mass status.
+    pub status_ns: u64,
+    /// Between two comparisons with the venue; 0 for none but at start and reconnect.
+    pub reconcile_ns: u64,
+    /// For a kill's cancels to be confirmed.
+    pub kill_ns: u64,
+    /// For the edge to have sent what was approved.
+    pub wire_ns: u64,
+}
+
+impl Default for Patience {
+    /// 2 s for an order, 5 s for a status, a kill and the edge, a comparison each minute.
+    fn default() -> Self {
+        const SECOND: u64 = 1_000_000_000;
+        Self {
+            ack_ns: 2 * SECOND,
+            status_ns: 5 * SECOND,
+            reconcile_ns: 60 * SECOND,
+            kill_ns: 5 * SECOND,
+            wire_ns: 5 * SECOND,
+        }
+    }
+}
+
 /// Everything an engine is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
@@ -104,8 +115,12 @@ pub struct Setup {
     pub epoch: u32,
     /// The instrument table; a row's `instrument_id` is its index.
     pub instruments: Vec<Instrument>,
-    /// One row for each instrument that may be traded; `None` denies every order.
-    pub limits: Vec<Option<Limits>>,
+    /// The limits in force at the start.
+    pub limits: LimitSet,
+    /// What advice may do.
+    pub advice: AdvicePolicy,
+    /// How long the engine waits for a venue, and how often it compares itself with one.
+    pub patience: Patience,
     /// The strategies; their order gives their ids.
     pub strategies: Vec<StrategySetup>,
     /// Signal settings; `None` where no strategy uses signals.
@@ -129,22 +144,26 @@ pub enum SetupError {
         /// Symbol.
         symbol: String,
     },
-    /// `limits` has another length than `instruments`.
+    /// The limits have another number of rows than the instruments or strategies.
     LimitRows {
         /// Rows of limits.
         found: usize,
-        /// Rows of instruments.
+        /// Rows of instruments or strategies.
         expected: usize,
     },
     /// A limit is outside its range.
     Limit {
-        /// Symbol.
-        symbol: String,
+        /// Whose row.
+        row: String,
         /// Key.
         key: &'static str,
-        /// Allowed.
-        allowed: &'static str,
+        /// Lowest value allowed.
+        low: i64,
+        /// Highest value allowed.
+        high: i64,
     },
+    /// The limits have no epoch.
+    LimitEpoch,
     /// A strategy names no instrument of the table.
     StrategyInstrument {
         /// Strategy name.
@@ -181,11 +200,12 @@ impl fmt::Display for SetupError {
                  currency"
             ),
             Self::LimitRows { found, expected } => {
-                write!(f, "{found} rows of limits for {expected} instruments")
+                write!(f, "{found} rows of limits for {expected} instruments or strategies")
             }
-            Self::Limit { symbol, key, allowed } => {
-                write!(f, "limits of {symbol}: {key} must be {allowed}")
+            Self::Limit { row, key, low, high } => {
+                write!(f, "limits of {row}: {key} must be {low} to {high}")
             }
+            Self::LimitEpoch => f.write_str("the limits' epoch must be 1 or above"),
             Self::StrategyInstrument { name } => {
                 write!(f, "strategy {name} trades an instrument that is not in the table")
             }
@@ -218,16 +238,8 @@ impl Setup {
                 problems.push(SetupError::TickValue { symbol: row.symbol().to_owned() });
             }
         }
-        let (found, expected) = (self.limits.len(), self.instruments.len());
-        if found != expected {
-            problems.push(SetupError::LimitRows { found, expected });
-        }
-        for (row, limits) in self.instruments.iter().zip(&self.limits) {
-            if let Some(limits) = limits {
-                limits.problems(row.symbol(), &mut problems);
-            }
-        }
-        if self.strategies.len() >= usize::from(StrategyId::UNDEF.get()) {
+        self.limit_problems(&mut problems);
+        if self.strategies.len() > MAX_STRATEGIES {
             problems.push(SetupError::TooManyStrategies);
         }
         for strategy in &self.strategies {
@@ -248,31 +260,44 @@ impl Setup {
     }
 }
 
-impl Limits {
-    fn problems(&self, symbol: &str, problems: &mut Vec<SetupError>) {
-        let rows: [(&'static str, bool, &'static str); 9] = [
-            ("max_order_qty_lots", self.max_order_qty_lots.get() > 0, "above 0"),
-            ("max_order_notional_e9", self.max_order_notional_e9 > 0, "above 0"),
-            ("max_long_lots", self.max_long_lots >= 0, "0 or above"),
-            ("max_short_lots", self.max_short_lots >= 0, "0 or above"),
-            ("max_open_orders", self.max_open_orders > 0, "above 0"),
-            (
-                "price_collar_bp",
-                (1..=10_000).contains(&self.price_collar_bp),
-                "1 to 10000 basis points",
-            ),
-            (
-                "order_rate_per_s",
-                (1..=1_000_000).contains(&self.order_rate_per_s),
-                "1 to 1000000 per second",
-            ),
-            ("order_burst", (1..=1_000_000).contains(&self.order_burst), "1 to 1000000"),
-            ("max_market_age_ns", self.max_market_age_ns > 0, "above 0"),
-        ];
-        for (key, good, allowed) in rows {
-            if !good {
-                problems.push(SetupError::Limit { symbol: symbol.to_owned(), key, allowed });
+impl Setup {
+    fn limit_problems(&self, problems: &mut Vec<SetupError>) {
+        let limits = &self.limits;
+        for (found, expected) in [
+            (limits.symbols.len(), self.instruments.len()),
+            (limits.strategies.len(), self.strategies.len()),
+        ] {
+            // Strategies of the caller's own follow those of the setup and bring rows of their own.
+            if found < expected {
+                problems.push(SetupError::LimitRows { found, expected });
             }
         }
+        if limits.epoch == 0 {
+            problems.push(SetupError::LimitEpoch);
+        }
+        outside(&limits.firm, "the firm", problems);
+        for (instrument, row) in self.instruments.iter().zip(&limits.symbols) {
+            if let Some(row) = row {
+                outside(&row.limits, instrument.symbol(), problems);
+            }
+        }
+        for (n, row) in limits.strategies.iter().enumerate() {
+            if let Some(row) = row {
+                let name = self.strategies.get(n).map_or("a strategy", |s| s.name.as_str());
+                outside(row, name, problems);
+            }
+        }
+        for (venue, row) in &limits.venues {
+            outside(row, &format!("venue {venue}"), problems);
+        }
     }
+}
+
+fn outside<R: Row>(row: &R, name: &str, problems: &mut Vec<SetupError>) {
+    problems.extend(row.outside().into_iter().map(|spec| SetupError::Limit {
+        row: name.to_owned(),
+        key: spec.field.name(),
+        low: *spec.range.start(),
+        high: *spec.range.end(),
+    }));
 }

@@ -1,5 +1,9 @@
 //! Where the engine's inputs and outputs go. Runs on the loop's thread; must not block.
 
+use crate::Engine;
+use crate::gate::{Inquiry, Verdict};
+use crate::orders::OrderRequest;
+
 /// A point on an order's way through the engine. The station stamps its cycle counter at each;
 /// nothing flows back, so stamps cannot change a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,14 @@ pub trait Sink {
 
     /// One output, stamped with its number.
     fn output(&mut self, frame: &[u8]);
+
+    /// The gate is about to judge an order; the whole engine as it stands then. For explanations
+    /// after the fact, as [`Sink::judged`], which follows.
+    fn judging(&mut self, _engine: &Engine, _order: &OrderRequest) {}
+
+    /// The gate has judged an order; what it saw and what it said. For explanations after the fact:
+    /// the station's own sink does nothing here.
+    fn judged(&mut self, _inquiry: &Inquiry<'_>, _verdict: &Verdict) {}
 
     /// A stage was reached. A `Framed` mark comes just before the order's `output`.
     fn mark(&mut self, _stage: Stage) {}

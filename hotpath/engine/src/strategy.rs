@@ -17,6 +17,7 @@ use crate::hash::StateHasher;
 use crate::instrument::{InstrumentState, Signal, Touch};
 use crate::order::is_done;
 use crate::orders::Order;
+use crate::parents::{Parent, ParentSpec};
 use crate::position::Position;
 use core::fmt::Debug;
 use wire::market::Trade;
@@ -49,6 +50,15 @@ pub enum OrderUpdate<'a> {
     Denied(u64),
     /// The venue or a request changed it.
     Changed(&'a Order),
+    /// An amendment took effect: the order goes on under another id.
+    Replaced {
+        /// The id it had.
+        from: ClOrdId,
+        /// The order now.
+        order: &'a Order,
+    },
+    /// A parent order began, or ended.
+    Parent(&'a Parent),
 }
 
 /// What a strategy may look at.
@@ -69,6 +79,16 @@ pub enum Intent {
     Place(Placement),
     /// Cancel one of its orders.
     Cancel(ClOrdId),
+    /// Change price and whole quantity of one of its orders.
+    Replace(ClOrdId, PriceTicks, QtyLots),
+    /// Two orders of which the first to fill ends the other.
+    OneCancelsOther(Placement, Placement),
+    /// An entry with its protection.
+    Bracket(Bracket),
+    /// A parent order, worked in slices.
+    Work(ParentSpec),
+    /// Stop working a parent order.
+    StopWork(u32),
     /// Set one of its timers to a moment of engine time; undefined clears it.
     Timer(usize, TsNs),
 }
@@ -84,10 +104,14 @@ pub struct Placement {
     pub time_in_force: TimeInForce,
     /// Instruction.
     pub exec_inst: ExecInst,
-    /// Limit price, ticks.
+    /// Limit price, ticks; undefined for a market or a stop order.
     pub price_ticks: PriceTicks,
+    /// Trigger, ticks; undefined where it is no stop.
+    pub stop_px_ticks: PriceTicks,
     /// Quantity, lots.
     pub qty_lots: QtyLots,
+    /// End of a good-till-date order, engine time; undefined for all others.
+    pub expire_ns: TsNs,
 }
 
 impl Placement {
@@ -100,8 +124,37 @@ impl Placement {
             time_in_force: TimeInForce::Ioc,
             exec_inst: ExecInst::None,
             price_ticks,
+            stop_px_ticks: PriceTicks::UNDEF,
             qty_lots,
+            expire_ns: TsNs::UNDEF,
         }
+    }
+
+    /// A resting limit order.
+    #[must_use]
+    pub const fn limit(side: Side, price_ticks: PriceTicks, qty_lots: QtyLots) -> Self {
+        Self { time_in_force: TimeInForce::Gtc, ..Self::ioc(side, price_ticks, qty_lots) }
+    }
+
+    /// A stop that becomes a limit order at `price_ticks` when the market trades at `stop_px_ticks`.
+    #[must_use]
+    pub const fn stop_limit(
+        side: Side,
+        stop_px_ticks: PriceTicks,
+        price_ticks: PriceTicks,
+        qty_lots: QtyLots,
+    ) -> Self {
+        Self {
+            ord_type: OrdType::StopLimit,
+            stop_px_ticks,
+            ..Self::limit(side, price_ticks, qty_lots)
+        }
+    }
+
+    /// The same order, reduce-only.
+    #[must_use]
+    pub const fn reduce_only(self) -> Self {
+        Self { exec_inst: ExecInst::ReduceOnly, ..self }
     }
 
     /// A resting limit order that may only add liquidity.
@@ -113,6 +166,20 @@ impl Placement {
             ..Self::ioc(side, price_ticks, qty_lots)
         }
     }
+}
+
+/// An entry, and the pair of orders that closes whatever of it fills: a limit at the target and a
+/// stop-limit at the stop, both reduce-only; the first to fill whole ends the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bracket {
+    /// The entry.
+    pub entry: Placement,
+    /// Price of the target, ticks.
+    pub target_px_ticks: PriceTicks,
+    /// Trigger of the stop, ticks.
+    pub stop_px_ticks: PriceTicks,
+    /// Worst price of the stop once triggered, ticks.
+    pub stop_limit_px_ticks: PriceTicks,
 }
 
 /// Wishes one event may lead to.
@@ -210,7 +277,11 @@ impl OneOrder {
             OrderUpdate::Changed(order) if order.cl_ord_id == self.0 && is_done(order.status) => {
                 self.0 = ClOrdId::UNDEF;
             }
-            OrderUpdate::Changed(_) | OrderUpdate::Denied(_) => {}
+            OrderUpdate::Replaced { from, order } if *from == self.0 => self.0 = order.cl_ord_id,
+            OrderUpdate::Changed(_)
+            | OrderUpdate::Denied(_)
+            | OrderUpdate::Replaced { .. }
+            | OrderUpdate::Parent(_) => {}
         }
     }
 

@@ -8,17 +8,65 @@ use wire::TsNs;
 /// Timers each strategy may hold, numbered from 0.
 pub(crate) const TIMERS_PER_STRATEGY: usize = 4;
 
+/// Timers of the engine itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EngineTimer {
+    /// A request of ours the venue owes an answer to.
+    Ack,
+    /// The next comparison with the venues.
+    Reconcile,
+    /// The answer to a mass status is overdue.
+    Status,
+    /// Cancels that waited for the message budget.
+    Cancels,
+    /// A kill's cancels are to be confirmed.
+    Kill,
+    /// The next slice of a parent.
+    Parents,
+    /// The next advice is over.
+    Advice,
+    /// The next attempt to flatten.
+    Flatten,
+    /// The edge is to have sent what was approved.
+    Wire,
+}
+
+impl EngineTimer {
+    const ALL: [Self; 9] = [
+        Self::Ack,
+        Self::Reconcile,
+        Self::Status,
+        Self::Cancels,
+        Self::Kill,
+        Self::Parents,
+        Self::Advice,
+        Self::Flatten,
+        Self::Wire,
+    ];
+}
+
+/// Whose a timer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A strategy, and its own number for it.
+    Strategy(usize, usize),
+    /// The engine.
+    Engine(EngineTimer),
+}
+
 /// The table: one deadline per timer, undefined where it is not set.
 #[derive(Debug)]
 pub(crate) struct Timers {
     deadlines: Vec<TsNs>,
+    strategies: usize,
     earliest: TsNs,
 }
 
 impl Timers {
     pub(crate) fn new(strategies: usize) -> Self {
         Self {
-            deadlines: vec![TsNs::UNDEF; strategies * TIMERS_PER_STRATEGY],
+            deadlines: vec![TsNs::UNDEF; strategies * TIMERS_PER_STRATEGY + EngineTimer::ALL.len()],
+            strategies,
             earliest: TsNs::UNDEF,
         }
     }
@@ -30,10 +78,35 @@ impl Timers {
             .flatten()
     }
 
-    /// The strategy and its own timer number behind a timer id.
-    pub(crate) fn owner(id: u32) -> (usize, usize) {
-        let id = usize::try_from(id).unwrap_or(usize::MAX);
-        (id / TIMERS_PER_STRATEGY, id % TIMERS_PER_STRATEGY)
+    /// Whose a timer is; `None` for a number beyond the table.
+    pub(crate) fn owner(&self, id: u32) -> Option<Owner> {
+        let id = usize::try_from(id).ok()?;
+        let own = self.strategies * TIMERS_PER_STRATEGY;
+        if id < own {
+            return Some(Owner::Strategy(id / TIMERS_PER_STRATEGY, id % TIMERS_PER_STRATEGY));
+        }
+        EngineTimer::ALL.get(id - own).copied().map(Owner::Engine)
+    }
+
+    /// Sets one of the engine's own timers; undefined clears it.
+    pub(crate) fn set_engine(&mut self, timer: EngineTimer, at: TsNs) {
+        let place = EngineTimer::ALL.iter().position(|t| *t == timer).unwrap_or(0);
+        let id = self.strategies * TIMERS_PER_STRATEGY + place;
+        self.set(u32::try_from(id).unwrap_or(u32::MAX), at);
+    }
+
+    /// Sets one of the engine's own timers where it is not set yet or set to a later moment.
+    pub(crate) fn pull_engine(&mut self, timer: EngineTimer, at: TsNs) {
+        let place = EngineTimer::ALL.iter().position(|t| *t == timer).unwrap_or(0);
+        let id = self.strategies * TIMERS_PER_STRATEGY + place;
+        if self.deadlines.get(id).is_some_and(|d| *d > at) {
+            self.set_engine(timer, at);
+        }
+    }
+
+    /// Timers in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.deadlines.len()
     }
 
     pub(crate) fn set(&mut self, id: u32, at: TsNs) {
@@ -81,7 +154,12 @@ mod tests {
         }
         assert_eq!(fired, [(3, 10), (5, 10), (1, 20)]);
         assert_eq!(timers.earliest(), None);
-        assert_eq!(Timers::owner(5), (1, 1));
+        assert_eq!(timers.owner(5), Some(Owner::Strategy(1, 1)));
+        assert_eq!(timers.owner(8), Some(Owner::Engine(EngineTimer::Ack)));
+        assert_eq!(timers.owner(17), None);
+        timers.set_engine(EngineTimer::Wire, TsNs(50));
+        timers.pull_engine(EngineTimer::Wire, TsNs(60));
+        assert_eq!(timers.due(TsNs(50)), Some((16, TsNs(50))), "pulled only forward");
         assert_eq!(Timers::id(1, 1), Some(5));
         assert_eq!(Timers::id(1, TIMERS_PER_STRATEGY), None);
     }

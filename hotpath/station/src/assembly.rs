@@ -6,7 +6,7 @@
 use crate::bridge::BridgePorts;
 use crate::counters::Counters;
 use crate::edge_task::{EdgePorts, EdgeTask};
-use crate::inputs::start_commands;
+use crate::inputs::{StartMode, start_inputs};
 use crate::link::{LinkRx, link};
 use crate::loop_task::{LoopPorts, LoopTask, RequestCell, Reserve};
 use crate::shared::Shared;
@@ -19,6 +19,7 @@ use tape::Recording;
 use venues::player::{Player, Speed};
 use venues::sim::{Latency, SimVenue};
 use wire::TsNs;
+use wire::risk::RiskInput;
 use wire::station::Mode;
 
 /// Cells of the ring from edge to loop: 1 MiB.
@@ -47,8 +48,12 @@ pub struct Parts<'a> {
     pub venue: SimVenue,
     /// Its entry latency: at full speed the edge looks ahead by the shortest.
     pub entry_latency: &'a Latency,
-    /// The mode to ask for, and when.
-    pub start_mode: (Mode, TsNs),
+    /// The mode to ask for once the engine has reconciled.
+    pub start_mode: Mode,
+    /// Engine time of the start.
+    pub start: TsNs,
+    /// Figures carried over from earlier sessions.
+    pub carried: &'a [RiskInput],
     /// Cycle counter.
     pub clock: Clock,
     /// Counters of the run.
@@ -73,11 +78,11 @@ pub struct Tasks<'a> {
 /// Makes every ring and the tasks at their hot ends.
 ///
 /// # Panics
-/// Never: a fresh ring has room for the start commands.
+/// If the inputs of a start do not fit a fresh ring: more strategies than an engine takes.
 #[must_use]
 pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
     let Parts { recording, speed, engine, setup, venue, entry_latency, start_mode, .. } = parts;
-    let Parts { clock, counters, shared, .. } = parts;
+    let Parts { clock, counters, shared, start, carried, .. } = parts;
     let lookahead_ns = (speed == Speed::Max).then(|| shortest(entry_latency));
     let reserve = Reserve::of(setup, engine.strategies().count());
     let (mut bridge_tx, bridge_rx) = link(FROM_BRIDGE_CELLS);
@@ -88,9 +93,9 @@ pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
     let (order_stamps, orders) = ring::ring(STAMPS);
     let slots = recording.instruments().iter().map(|_| ring::slot(RequestCell::zeroed()));
     let (writers, readers) = slots.unzip();
-    for command in start_commands(start_mode.0, start_mode.1) {
-        let pushed = bridge_tx.push([clock.cycles(), 0], bytemuck::bytes_of(&command));
-        assert!(pushed, "a fresh ring has room for the start commands");
+    for frame in start_inputs(&engine, carried, start) {
+        let pushed = bridge_tx.push([clock.cycles(), 0], &frame);
+        assert!(pushed, "a fresh ring has room for the inputs of a start");
     }
     let loop_ends = LoopPorts {
         from_bridge: bridge_rx,
@@ -100,8 +105,9 @@ pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
         requests: writers,
         stamps: event_stamps,
     };
-    let order_loop =
-        LoopTask::new(engine, reserve, loop_ends, clock, counters.clone(), Arc::clone(&shared));
+    let start_mode = StartMode::new(start_mode);
+    let parts = (clock, counters.clone(), Arc::clone(&shared));
+    let order_loop = LoopTask::new(engine, reserve, loop_ends, start_mode, parts);
     let edge_ends = EdgePorts { to_loop: edge_tx, orders: order_rx, stamps: order_stamps };
     let player = Player::new(recording.frames(), speed);
     let edge = EdgeTask::new(player, venue, lookahead_ns, edge_ends, clock, counters, shared);

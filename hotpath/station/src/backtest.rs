@@ -7,7 +7,7 @@
 
 use crate::approval::{ApprovalCheck, Checked, goes_to_venue};
 use crate::config::Config;
-use crate::inputs::{control, start_commands};
+use crate::inputs::{StartMode, control, start_inputs, wire_count};
 use crate::operator::Failure;
 use crate::prepare::{self, Ready};
 use crate::summary::{ClockFacts, Facts, summary};
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt;
 use tape::Recording;
+use venues::player::Speed;
 use venues::sim::SimVenue;
 use wire::control::Command;
 use wire::exit::Exit;
@@ -89,8 +90,10 @@ pub fn backtest_on(
     recording: &Recording,
     options: Options<'_>,
 ) -> Result<Backtest, Failure> {
-    let Ready { plan, engine, venue, start, events } =
-        prepare::ready(config, recording, options.own)?;
+    let mut event_time = config.clone();
+    event_time.data.speed = Speed::Max;
+    let Ready { engine, venue, start, events, .. } =
+        prepare::ready(&event_time, recording, options.own)?;
     let clock = Clock::calibrate();
     let begin = clock.cycles();
     let start_ns = clock.wall_ns();
@@ -103,10 +106,11 @@ pub fn backtest_on(
         scores: VecDeque::new(),
         reports: Reports::default(),
         scratch: Vec::new(),
+        start: StartMode::new(config.session.start_mode),
         signal_received: 0,
     };
-    for command in start_commands(config.session.start_mode, start) {
-        world.feed(bytemuck::bytes_of(&command))?;
+    for frame in start_inputs(&world.engine, &[], start) {
+        world.feed(&frame)?;
     }
     for (record, frame) in recording.frames().enumerate() {
         world.market(record, frame)?;
@@ -120,7 +124,7 @@ pub fn backtest_on(
         name: &config.session.name,
         id: String::new(),
         epoch: config.session.epoch,
-        config_hash: plan.config_hash,
+        config_hash: config.hash(),
         data: (file.unwrap_or_default(), recording.summary.sha256.clone()),
         events_total: events,
         start: TsNs(start_ns),
@@ -198,6 +202,7 @@ struct World<'a> {
     scores: VecDeque<(TsNs, SignalResponse)>,
     reports: Reports,
     scratch: Vec<u64>,
+    start: StartMode,
     signal_received: u64,
 }
 
@@ -263,8 +268,17 @@ impl World<'_> {
             let fields = format!("why=\"{why}\"");
             Failure::new(Exit::Bug, "engine refuses an input", fields, "report it")
         })?;
+        if let Some(command) = self.start.due(self.engine.mode(), self.engine.now()) {
+            self.feed(bytemuck::bytes_of(&command))?;
+        }
+        let spent = self.approval.spent();
         for words in std::mem::take(&mut self.seen.orders) {
             self.send(bytemuck::cast_slice(&words))?;
+        }
+        // One for each, as the edge of a replay says it.
+        for spent in spent + 1..=self.approval.spent() {
+            let count = wire_count(spent, self.engine.now());
+            self.feed(bytemuck::bytes_of(&count))?;
         }
         for request in std::mem::take(&mut self.seen.requests) {
             let Some(scorer) = &mut self.scorer else { continue };

@@ -6,11 +6,13 @@
 //! thread runs it; it may allocate and make system calls.
 
 pub(crate) mod control;
+mod operator;
 mod sidecar;
 
 use crate::counters::Counters;
 use crate::inputs;
 use crate::latency::{Latency, Stage};
+use crate::limits::desk::Desk;
 use crate::link::LinkTx;
 use crate::loop_task::RequestCell;
 use crate::map::CountersPage;
@@ -18,7 +20,6 @@ use crate::operator::Line;
 use crate::shared::Shared;
 use crate::stamps::{EventStamp, INPUT_STAMPS, OrderStamp};
 use clock::Clock;
-use control::Verdict;
 use ipc::handshake::{Identity, PeerInfo};
 use ipc::{Connection, IoBackend, IoEvent, IpcError, Listener, Token};
 use ring::{Consumer, SlotReader};
@@ -27,11 +28,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::control::{Command, Control, ReplyCode};
+use wire::TsNs;
+use wire::control::Command;
 use wire::counters::Counter;
 use wire::handshake::Role;
 use wire::signal::SignalResponse;
-use wire::{FrameHeader, TsNs};
 
 /// Longest wait for a socket while nothing else is to do.
 const WAIT: Duration = Duration::from_micros(200);
@@ -81,6 +82,7 @@ pub struct Bridge {
     lines: Vec<Line>,
     inbox: Vec<(Token, Happened)>,
     last_peer: Option<PeerInfo>,
+    desk: Desk,
 }
 
 impl Bridge {
@@ -122,7 +124,15 @@ impl Bridge {
             lines: Vec::new(),
             inbox: Vec::new(),
             last_peer: None,
+            desk: Desk::default(),
         })
+    }
+
+    /// The same, for operators who may name what this desk knows.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Desk) -> Self {
+        self.desk = desk;
+        self
     }
 
     /// One turn. Waits a moment for the sockets only where `may_wait` and nothing else was to do.
@@ -134,6 +144,7 @@ impl Bridge {
         self.watch_record();
         let mut work = self.take_requests() + self.take_stamps();
         self.tick_sidecar(now_ns);
+        work += self.pass_limits();
         work += self.poll(Some(Duration::ZERO))?;
         if work == 0 && may_wait {
             work += self.poll(Some(WAIT))?;
@@ -194,7 +205,7 @@ impl Bridge {
             return;
         }
         let halt = inputs::control(Command::Halt, 0, "record cannot be written", TsNs::UNDEF);
-        if self.forward(&halt) {
+        if self.push(bytemuck::bytes_of(&halt)) {
             self.record_failure_told = true;
             self.shared.request_stop();
         }
@@ -352,54 +363,6 @@ impl Bridge {
             self.latency.record(Stage::SignalAge, age);
         } else {
             self.counters.add(Counter::BridgeRefused, 1);
-        }
-    }
-
-    fn on_command(&mut self, token: Token, frame: &[u8]) {
-        let Some(command) = control::command_of(frame) else {
-            let text = "not a command";
-            self.answer(token, &control::reply(0, ReplyCode::Malformed, text));
-            self.counters.add(Counter::BridgeRefused, 1);
-            return;
-        };
-        self.counters.add(Counter::BridgeCommands, 1);
-        let mode = control::mode_of(&self.counters);
-        let (code, text) = match control::judge(&command, mode, &self.shared) {
-            Verdict::Status => {
-                let peer = self.sidecar.as_ref().and_then(Sidecar::peer);
-                let status = control::status(&self.counters, &self.shared, peer);
-                (ReplyCode::Ok, status.to_string())
-            }
-            Verdict::Stop => {
-                self.shared.request_stop();
-                (ReplyCode::Ok, "taken up: orders are canceled, then the session ends".to_owned())
-            }
-            Verdict::Forward if self.forward(&command) => {
-                (ReplyCode::Ok, "taken up: see status for its effect".to_owned())
-            }
-            Verdict::Forward => (ReplyCode::Refused, "the loop has no room; try again".to_owned()),
-            Verdict::Refuse(why) => (ReplyCode::Refused, why),
-        };
-        self.answer(token, &control::reply(command.request_id, code, &text));
-    }
-
-    /// Hands a command to the loop, which stamps it with the engine's present.
-    fn forward(&mut self, command: &Control) -> bool {
-        let frame = Control {
-            header: FrameHeader::new::<Control>(),
-            request_id: command.request_id,
-            argument: command.argument,
-            command: command.command,
-            reserved: [0; 7],
-            reason: command.reason,
-        };
-        self.ports.to_loop.push([self.clock.cycles(), 0], bytemuck::bytes_of(&frame))
-    }
-
-    fn answer(&mut self, token: Token, frame: &[u8]) {
-        // A peer that does not read its answers is disconnected.
-        if !matches!(self.io.send(token, frame), Ok(ipc::Sent::Sent)) {
-            self.refuse(token);
         }
     }
 }

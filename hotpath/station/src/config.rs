@@ -3,11 +3,12 @@
 //! Owns the sections and their relations. Every problem of a file is reported in one run, with
 //! file, line, key, what was found and what is allowed; unknown keys are problems. Input files it
 //! names (recording, model, latency samples) are relative to the file's folder, output folders to
-//! the working directory. Must never: default a limit or a live mode. Runs once, on the main
-//! thread, before any other; allocates.
+//! the working directory. The limits file it names is checked with it. Must never: default a limit
+//! or a live mode. Runs once, on the main thread, before any other; allocates.
 
 mod effective;
-mod reader;
+pub mod kept;
+pub(crate) mod reader;
 mod sections;
 mod settings;
 mod setup;
@@ -19,11 +20,13 @@ pub use settings::Setting;
 pub use setup::Plan;
 
 use crate::idle::Idle;
+use crate::limits::{LimitsFile, Source};
 use crate::operator::{Failure, Line};
 use crate::pin::CpuChoice;
-use engine::{Limits, StrategyParams};
+use engine::StrategyParams;
 use ipc::BackendKind;
 use reader::{Problems, Table};
+use sections::Folder;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 use venues::player::Speed;
@@ -48,10 +51,18 @@ pub struct Config {
     pub signal: Signal,
     /// `[[strategy]]`, in the order of the file.
     pub strategies: Vec<Strategy>,
-    /// `[limits.SYMBOL]`.
-    pub limits: Vec<SymbolLimits>,
+    /// Names of strategies an override left out.
+    pub left_out: Vec<String>,
+    /// `[limits]`: where limits come from.
+    pub limits: Source,
+    /// The limits file, checked.
+    pub limits_file: LimitsFile,
     /// `[record] dir`: where run folders are made.
     pub record_dir: PathBuf,
+    /// The file's text, as read.
+    text: String,
+    /// What the command line changed.
+    overrides: Overrides,
 }
 
 /// `[session]`.
@@ -63,6 +74,8 @@ pub struct Session {
     pub epoch: u32,
     /// The mode the station asks for once the engine has reconciled.
     pub start_mode: Mode,
+    /// Folder for what outlives a session (the last limits epoch), where one is kept.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// `[data]`.
@@ -73,6 +86,9 @@ pub struct Data {
     /// How fast.
     pub speed: Speed,
 }
+
+/// Name of the simulated venue: its `venue.kind`, and its row in the limits file.
+pub(crate) const VENUE: &str = "sim";
 
 /// Hot threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,16 +158,6 @@ pub struct Strategy {
     line: usize,
 }
 
-/// One `[limits.SYMBOL]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SymbolLimits {
-    /// Symbol.
-    pub symbol: String,
-    /// Its limits.
-    pub limits: Limits,
-    line: usize,
-}
-
 /// What the command line may change.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -163,6 +169,8 @@ pub struct Overrides {
     pub strategy: Option<String>,
     /// Parameters of strategies, put in place of the file's before it is checked.
     pub set: Vec<Setting>,
+    /// Another limits file.
+    pub limits: Option<PathBuf>,
 }
 
 impl Config {
@@ -185,6 +193,17 @@ impl Config {
     /// # Errors
     /// A [`Failure`] with one line a problem.
     pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Self, Failure> {
+        Self::parse_in(file, text, overrides, false, &LimitsFile::load)
+    }
+
+    /// The same; `kept` where the file lies in a run's folder with the files it names.
+    fn parse_in(
+        file: &Path,
+        text: &str,
+        overrides: &Overrides,
+        kept: bool,
+        load: &dyn Fn(&Path) -> Result<LimitsFile, Failure>,
+    ) -> Result<Self, Failure> {
         let (mut document, syntax) = DeTable::parse_recoverable(text);
         let mut problems = Problems::new(text);
         for error in &syntax {
@@ -196,23 +215,43 @@ impl Config {
         }
         let names = settings::put(document.get_mut(), overrides, &mut problems);
         let mut root = Table::root(document.get_ref());
-        let mut config = Self::read(file, &mut root, &mut problems);
+        let mut config = Self::read(file, kept, &mut root, &mut problems);
         root.finish(&mut problems);
+        (config.text, config.overrides) = (text.to_owned(), overrides.clone());
         config.apply(overrides, &mut problems);
         config.check_relations(&mut problems);
-        if problems.is_empty() {
-            return Ok(config);
-        }
         let mut problems = problems.into_list();
         settings::rename(&mut problems, &names, &overrides.set);
-        Err(failure(file, problems))
+        let mut lines = failure(file, problems).lines;
+        let mut exit = Exit::Configuration;
+        // Without the key there is no file to look for; its absence is a problem already.
+        if let Some(limits) = config.limits_named().map(load) {
+            match limits {
+                Ok(limits) => config.limits_file = limits,
+                Err(failure) => {
+                    if lines.is_empty() {
+                        exit = failure.exit;
+                    }
+                    lines.extend(failure.lines);
+                }
+            }
+        }
+        if lines.is_empty() { Ok(config) } else { Err(Failure { exit, lines }) }
     }
 
-    fn read(file: &Path, root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Self {
+    fn limits_named(&self) -> Option<&Path> {
+        Some(self.limits.file.as_path()).filter(|file| !file.as_os_str().is_empty())
+    }
+
+    fn read(
+        file: &Path,
+        kept: bool,
+        root: &mut Table<'_, '_>,
+        problems: &mut Problems<'_>,
+    ) -> Self {
         let base = file.parent().unwrap_or(Path::new(""));
-        let sections = sections::read(base, root, problems);
+        let sections = sections::read(&Folder { path: base, kept }, root, problems);
         let strategies = trading::strategies(root, problems);
-        let limits = trading::limits(root, problems);
         Self {
             file: file.to_owned(),
             session: sections.session,
@@ -221,8 +260,12 @@ impl Config {
             station: sections.station,
             signal: sections.signal,
             strategies,
-            limits,
+            left_out: Vec::new(),
+            limits_file: LimitsFile::none(&sections.limits.file),
+            limits: sections.limits,
             record_dir: sections.record_dir,
+            text: String::new(),
+            overrides: Overrides::default(),
         }
     }
 
@@ -230,12 +273,16 @@ impl Config {
         if let Some(recording) = &overrides.recording {
             self.data.recording.clone_from(recording);
         }
+        if let Some(file) = &overrides.limits {
+            self.limits.file.clone_from(file);
+        }
         if let Some(speed) = overrides.speed {
             self.data.speed = speed;
         }
         if let Some(name) = &overrides.strategy {
             let names: Vec<_> = self.strategies.iter().map(|s| s.name.clone()).collect();
             self.strategies.retain(|strategy| strategy.name == *name);
+            self.left_out = names.iter().filter(|other| *other != name).cloned().collect();
             if self.strategies.is_empty() {
                 let allowed = format!("one of the strategies {}", names.join(", "));
                 problems.add(0, "--strategy", format!("\"{name}\""), &allowed);
@@ -267,11 +314,6 @@ impl Config {
                 let found = format!("false, and strategy \"{}\" trades on scores", strategy.name);
                 problems.add(strategy.line, "signal.enabled", found, "true");
             }
-            if !self.limits.iter().any(|row| row.symbol == strategy.symbol) {
-                let key = format!("limits.{}", strategy.symbol);
-                let allowed = "a section: without one every order is denied";
-                problems.add(strategy.line, &key, "nothing", allowed);
-            }
             let same = |other: &&Strategy| other.name == strategy.name;
             if self.strategies.iter().filter(same).count() > 1 {
                 let found = format!("\"{}\" twice", strategy.name);
@@ -294,7 +336,7 @@ pub fn control_socket(run_dir: &Path) -> PathBuf {
 }
 
 /// Problems as the operator reads them.
-fn failure(file: &Path, problems: Vec<Problem>) -> Failure {
+pub(crate) fn failure(file: &Path, problems: Vec<Problem>) -> Failure {
     let line = |Problem { line, key, found, allowed }: Problem| {
         let at = if line == 0 { String::new() } else { format!(" line={line}") };
         let file = file.display();

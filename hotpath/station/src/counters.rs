@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wire::counters::{COUNTER_SLOTS, Counter};
 
 /// Slots of one thread's block.
-const BLOCK: usize = 16;
+const BLOCK: usize = 20;
 type Block = CachePadded<[AtomicU64; BLOCK]>;
 
 /// All counters of a station; clone it to share it.
@@ -23,8 +23,8 @@ pub struct Counters {
 const fn place(counter: Counter) -> (usize, usize) {
     let code = counter.code() as usize;
     match code {
-        0..16 => (0, code),
-        16..30 => (1, code - 16),
+        0..20 => (0, code),
+        20..30 => (1, code - 20),
         30..40 => (2, code - 30),
         _ => (3, code - 40),
     }

@@ -11,7 +11,7 @@
 
 use crate::approval::{ApprovalCheck, Checked};
 use crate::counters::Counters;
-use crate::inputs::control;
+use crate::inputs::{control, wire_count};
 use crate::link::{LinkRx, LinkTx, cells_max};
 use crate::shared::Shared;
 use crate::stamps::{INPUT_STAMPS, ORDER_STAMPS, OrderStamp};
@@ -329,17 +329,21 @@ impl<'a> EdgeTask<'a> {
             self.work += 1;
             let fault = match self.approval.judge(message.frame) {
                 Ok(Checked::Send { counts }) => {
-                    let decided = wire::frame::header(message.frame).map(|h| h.ts_recv_ns);
-                    let decided = decided.unwrap_or(TsNs(0));
+                    let stamp = OrderStamp::from_words(message.stamps, 0);
+                    let taken = TsNs(stamp.taken_ns);
                     // Paced, the wall says when it leaves; at full speed it leaves at once.
                     let cycles = self.clock.cycles().saturating_sub(self.start_cycles);
                     let wall_ns = self.clock.cycles_to_ns(cycles);
                     let now = self.player.recorded_now(wall_ns);
                     let now = now.filter(|_| self.lookahead.is_none());
-                    let sent_at = now.map_or(decided, |now| now.max(decided));
+                    let sent_at = now.map_or(taken, |now| now.max(taken));
                     let sent = self.venue.on_order(message.frame, sent_at);
-                    let stamp = OrderStamp::from_words(message.stamps, self.clock.cycles());
+                    let stamp = OrderStamp { sent_cycles: self.clock.cycles(), ..stamp };
                     if counts {
+                        // One for each, so that how many inputs the loop gets does not hang on
+                        // how many orders the edge happens to find at once.
+                        let count = wire_count(self.approval.spent(), self.last_ns);
+                        self.outbox.push(bytemuck::bytes_of(&count));
                         self.stamps_lost += u64::from(self.ports.stamps.try_push(stamp).is_err());
                     }
                     // New orders and replaces: comparable with what the gate approved.
@@ -371,7 +375,8 @@ impl<'a> EdgeTask<'a> {
                 self.outbox.0.push_front((words, len));
                 return false;
             }
-            let is_report = kind != FrameKind::Control.code();
+            let own = [FrameKind::Control.code(), FrameKind::RiskInput.code()];
+            let is_report = !own.contains(&kind);
             self.counters.add(Counter::EdgeReports, u64::from(is_report));
         }
         true

@@ -7,6 +7,7 @@ use crate::edge_task::{EdgeFault, EdgeTask};
 use crate::operator::Line;
 use crate::prepare::of_tape;
 use crate::shared::Shared;
+use engine::Engine;
 use tape::TapeError;
 use wire::exit::Exit;
 
@@ -14,9 +15,14 @@ use wire::exit::Exit;
 pub(crate) fn of(
     shared: &Shared,
     edge: &EdgeTask<'_>,
+    engine: &Engine,
     record: Option<&TapeError>,
 ) -> (Exit, Vec<Line>) {
     let mut causes = Vec::new();
+    if engine.counters().rule_kills > 0 {
+        let next = "read the alarm before it: `corelane export RUNDIR --what=alarms`";
+        causes.push((Exit::Killed, Line::new("a rule of the engine halted the station", "", next)));
+    }
     if shared.has_overflowed() {
         let next = "report it with frames.clrec: the loop's output bound is wrong";
         causes.push((Exit::Bug, Line::new("an output did not fit its ring", "", next)));

@@ -4,7 +4,7 @@
 //! its outputs away. `corelane-engine` is this crate's binary. Must never: decide anything about an
 //! order, wait inside a turn of the loop, or link a model or async runtime.
 //!
-//! One file a concern: `config` loads the file, `link` is the ring between threads, `loop_task`
+//! One file a concern: `config` loads the file, `limits` the limits beside it, `link` is the ring between threads, `loop_task`
 //! and `edge_task` are the hot threads' turns, `bridge` and `recorder` the housekeeping ones,
 //! `run` puts them together, `backtest` runs the same engine in event time on one thread.
 
@@ -12,6 +12,7 @@ pub mod approval;
 pub mod assembly;
 pub mod backtest;
 pub mod bridge;
+pub mod carried;
 pub mod config;
 pub mod counters;
 pub mod edge_task;
@@ -20,6 +21,7 @@ mod host;
 pub mod idle;
 pub mod inputs;
 pub mod latency;
+pub mod limits;
 pub mod link;
 pub mod loop_task;
 pub mod map;

@@ -7,6 +7,7 @@
 
 use crate::approval::goes_to_venue;
 use crate::counters::Counters;
+use crate::inputs::StartMode;
 use crate::link::{LinkRx, LinkTx, cells_for, cells_max};
 use crate::shared::Shared;
 use crate::stamps::{EventStamp, INPUT_STAMPS, ORDER_STAMPS, OrderStamp, RECORD_STAMPS};
@@ -54,6 +55,9 @@ pub struct LoopPorts {
     pub stamps: Producer<EventStamp>,
 }
 
+/// Cells for the alarms, mode changes and kill reports of one input beside those of its orders.
+const REPORTS: usize = 256;
+
 /// Cells the outputs of one input may take at worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserve {
@@ -71,16 +75,23 @@ impl Reserve {
     pub fn of(setup: &Setup, strategies: usize) -> Self {
         /// Timer firings and bar closings one input may bring a strategy, with room to spare.
         const RUNS: usize = 32;
-        let working = setup.limits.iter().flatten().map(|l| l.max_open_orders as usize).sum();
-        let working = setup.order_capacity.min(working);
+        let open = usize::try_from(setup.limits.firm.max_open_orders).unwrap_or(usize::MAX);
+        let working = setup.order_capacity.min(open);
         let runs = strategies * RUNS;
-        let frames = working + runs * engine::strategy::MAX_INTENTS;
-        // Orders, cancels and denials fit one cell each, with their stamps.
-        let one = cells_for(ORDER_STAMPS, size_of::<wire::order::ReplaceOrder>());
+        // A wish is a pair of orders at most, and a fill of a bracket as well.
+        let wishes = runs * engine::strategy::MAX_INTENTS * 2;
+        let one = cells_for(ORDER_STAMPS, size_of::<wire::order::NewOrder>());
         let request = cells_for(RECORD_STAMPS, size_of::<SignalRequest>());
+        // Of each working order: its cancel, a question about it, and for the record an alarm; a
+        // session that is lost, a kill or a comparison says all three of every order at once.
         Self {
-            orders: frames * one,
-            record: cells_max(RECORD_STAMPS) + request + runs + frames * one + BATCH,
+            orders: (2 * working + wishes) * one,
+            record: cells_max(RECORD_STAMPS)
+                + request
+                + runs
+                + (3 * working + 2 * wishes) * one
+                + REPORTS
+                + BATCH,
         }
     }
 }
@@ -105,6 +116,7 @@ pub struct LoopTask {
     reserve: Reserve,
     counters: Counters,
     shared: Arc<Shared>,
+    start: StartMode,
     stall_cycles: u64,
     tally: Tally,
 }
@@ -195,9 +207,8 @@ impl LoopTask {
         engine: Engine,
         reserve: Reserve,
         ports: LoopPorts,
-        clock: Clock,
-        counters: Counters,
-        shared: Arc<Shared>,
+        start: StartMode,
+        (clock, counters, shared): (Clock, Counters, Arc<Shared>),
     ) -> Self {
         assert!(reserve.orders <= ports.orders.capacity(), "order ring holds one input's outputs");
         assert!(reserve.record <= ports.record.capacity(), "record ring holds one input's frames");
@@ -222,6 +233,7 @@ impl LoopTask {
             reserve,
             counters,
             shared,
+            start,
             stall_cycles,
             tally,
         }
@@ -256,6 +268,7 @@ impl LoopTask {
             self.tally.idle_turns += 1;
             if self.tally.idle_turns.is_multiple_of(IDLE_PUBLISH) {
                 self.publish();
+                self.publish_positions();
             }
         }
         Turn { inputs, done: inputs == 0 && self.is_done() }
@@ -277,9 +290,11 @@ impl LoopTask {
         let now = self.engine.now();
         let Some(message) = self.from_bridge.take() else { return false };
         let at = wire::frame::header(message.frame).map_or(TsNs::UNDEF, |h| h.ts_recv_ns);
-        stamp_recv(message.frame, if at == TsNs::UNDEF { now } else { at.max(now) });
+        let at = if at == TsNs::UNDEF { now } else { at.max(now) };
+        stamp_recv(message.frame, at);
         self.out.stamp = OrderStamp {
             recv_cycles: message.stamps[0],
+            taken_ns: at.get(),
             dequeue_cycles: self.out.clock.cycles(),
             ..OrderStamp::default()
         };
@@ -290,14 +305,31 @@ impl LoopTask {
 
     /// Takes one input of the edge; it carries its time.
     fn take_edge(&mut self) -> bool {
+        let now = self.engine.now();
         let Some(message) = self.from_edge.take() else { return false };
         let [recv_cycles, intended_cycles] = message.stamps;
         let dequeue_cycles = self.out.clock.cycles();
-        self.out.stamp =
-            OrderStamp { recv_cycles, intended_cycles, dequeue_cycles, ..OrderStamp::default() };
+        let at = wire::frame::header(message.frame).map_or(now, |h| h.ts_recv_ns);
+        self.out.stamp = OrderStamp {
+            recv_cycles,
+            intended_cycles,
+            dequeue_cycles,
+            taken_ns: if at == TsNs::UNDEF { now } else { at.max(now) }.get(),
+            ..OrderStamp::default()
+        };
         let is_market = is_market_event(message.frame);
         let taken = self.engine.input(message.frame, &mut self.out);
         self.tally.bad_inputs += u64::from(taken.is_err());
+        // A session that ends before it was live does not go live any more.
+        let due = if self.shared.is_ending() {
+            None
+        } else {
+            self.start.due(self.engine.mode(), self.engine.now())
+        };
+        if let Some(mut command) = due {
+            let taken = self.engine.input(bytemuck::bytes_of_mut(&mut command), &mut self.out);
+            self.tally.bad_inputs += u64::from(taken.is_err());
+        }
         self.tally.consumed += 1;
         if is_market {
             let done_cycles = self.out.clock.cycles();
@@ -309,6 +341,8 @@ impl LoopTask {
 
     fn publish(&self) {
         let (counters, tally, engine) = (&self.counters, &self.tally, self.engine.counters());
+        let firm = self.engine.firm();
+        let unknown = u64::try_from(firm.unknown_orders).unwrap_or(0);
         for (counter, value) in [
             (Counter::LoopInputs, engine.inputs),
             (Counter::LoopTurns, tally.turns),
@@ -326,6 +360,13 @@ impl LoopTask {
             (Counter::LoopBackPressure, tally.back_pressure),
             (Counter::LoopMode, u64::from(self.engine.mode().code())),
             (Counter::LoopEngineTime, self.engine.now().get()),
+            (Counter::LoopAlarms, engine.alarms),
+            (Counter::LoopReplaces, engine.replaces),
+            (Counter::LoopOpenOrders, self.engine.orders().working() as u64),
+            (Counter::LoopUnknownOrders, unknown),
+            (Counter::LoopGross, u64::try_from(firm.exposure.gross_e9).unwrap_or(0)),
+            (Counter::LoopLimitsEpoch, firm.epoch),
+            (Counter::LoopLimitChanges, engine.limit_changes),
         ] {
             counters.set(counter, value);
         }
@@ -337,9 +378,16 @@ impl LoopTask {
         }
     }
 
+    /// What takes a look at every instrument: on idle turns only.
+    fn publish_positions(&self) {
+        let held = self.engine.instruments().iter().filter(|i| i.position.lots().get() != 0);
+        self.counters.set(Counter::LoopPositions, held.count() as u64);
+    }
+
     /// Publishes the last counts and says that the loop has ended. Call it after the last turn.
     pub fn finish(&mut self) {
         self.publish();
+        self.publish_positions();
         self.shared.finish_loop();
     }
 

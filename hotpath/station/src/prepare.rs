@@ -4,6 +4,7 @@
 //! lines. Runs once on the main thread, before any other; allocates.
 
 use crate::config::{Config, Plan};
+use crate::limits::Member;
 use crate::operator::Failure;
 use engine::{Engine, OwnStrategy};
 use std::error::Error;
@@ -81,25 +82,24 @@ pub fn read(config: &Config) -> Result<Recording, Failure> {
 /// after those of the configuration.
 ///
 /// # Errors
-/// As [`prepare`]; `CONFIGURATION` where an own strategy trades an instrument without limits.
+/// As [`prepare`]; `CONFIGURATION` where an own strategy has no row in the limits file.
 pub fn ready(
     config: &Config,
     recording: &Recording,
     own: Vec<OwnStrategy>,
 ) -> Result<Ready, Failure> {
-    let plan = config.plan(recording.instruments(), &config.data.recording)?;
+    let table = recording.instruments();
+    let member = |strategy: &OwnStrategy| {
+        let index = usize::try_from(strategy.instrument.get()).unwrap_or(usize::MAX);
+        let symbol = table.get(index).map_or("", Instrument::symbol).to_owned();
+        Member { name: strategy.name.clone(), symbol }
+    };
+    let members: Vec<Member> = own.iter().map(member).collect();
+    let plan = config.plan_with(table, &config.data.recording, &members)?;
     let refused = |what: &str, why: &dyn std::fmt::Display, next: &str| {
         let fields = format!("file={} why=\"{why}\"", config.file.display());
         Failure::new(Exit::Configuration, what, fields, next)
     };
-    for strategy in &own {
-        let index = usize::try_from(strategy.instrument.get()).unwrap_or(usize::MAX);
-        if plan.setup.limits.get(index).is_none_or(Option::is_none) {
-            let why = format!("no limits for the instrument of strategy {}", strategy.name);
-            let next = "add its section [limits.SYMBOL]: without one every order is denied";
-            return Err(refused("own strategy cannot trade", &why, next));
-        }
-    }
     let engine = Engine::with_strategies(plan.setup.clone(), own)
         .map_err(|error| refused("engine refuses its setup", &error, "correct the file"))?;
     let venue = SimVenue::new(config.venue.clone(), recording.instruments()).map_err(|error| {

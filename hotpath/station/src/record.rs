@@ -1,6 +1,8 @@
-//! The frames that frame a record: instrument table, session start, session end.
+//! The frames that frame a record: instrument table, session start, the limits epoch the session
+//! starts with, session end.
 //!
-//! A record is a recording like any other: its table comes first, so `SessionStart` follows it.
+//! A record is a recording like any other: its table comes first, so `SessionStart` follows it. The
+//! values of the limits are in `config.json`; the epoch and the hash here say which they are.
 //! Runs on the main thread at start and end.
 
 use crate::operator::Failure;

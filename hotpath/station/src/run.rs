@@ -9,12 +9,14 @@ mod counts;
 
 use crate::assembly::{Parts, Tasks, assemble};
 use crate::bridge::Bridge;
+use crate::carried::Carried;
 use crate::config::{Config, Profile, Threads, control_socket, speed_text};
 use crate::counters::Counters;
 use crate::edge_task::EdgeTask;
 use crate::host::Host;
 use crate::idle::Idle;
 use crate::latency::Latency;
+use crate::limits::desk::Desk;
 use crate::loop_task::LoopTask;
 use crate::map::CountersPage;
 use crate::operator::{Failure, Line, Operator, Stderr};
@@ -59,12 +61,24 @@ pub fn replay(
     asked_dir: Option<&Path>,
     operator: &mut dyn Operator,
 ) -> Result<Outcome, Failure> {
+    let unchecked = admit_limits(config)?;
+    let carried = match &config.session.state_dir {
+        Some(folder) => Some((folder.as_path(), Carried::begin(folder, config.session.epoch)?)),
+        None => None,
+    };
+    let mut config = config.clone();
+    if let Some((_, carried)) = &carried {
+        config.session.epoch = carried.session_epoch;
+    }
+    let config = &config;
     let prepared = prepare(config)?;
     let clock = Clock::calibrate();
     check_clock(config, &clock)?;
+    take_limits(config, &unchecked, operator)?;
     let start_ns = clock.wall_ns();
     let dir = run_dir::make(config, asked_dir, start_ns)?;
     let writer = record::open(&dir, &prepared, config.session.epoch)?;
+    config.keep(&dir)?;
     write(&dir.join("config.json"), &format!("{:#}\n", config.effective()))?;
     let page = CountersPage::create(&dir.join("counters"), start_ns)
         .map_err(|error| run_dir::refused(&dir.join("counters"), &error))?;
@@ -72,6 +86,7 @@ pub fn replay(
     let anchor = clock.anchor();
     let Prepared { recording, plan, engine, venue, start, events, .. } = prepared;
     station.counters.set(Counter::EdgeEventsTotal, events);
+    let inputs = carried.as_ref().map_or(Vec::new(), |(_, carried)| carried.inputs(&engine));
     let tasks = assemble(Parts {
         recording: &recording,
         speed: config.data.speed,
@@ -79,14 +94,20 @@ pub fn replay(
         setup: &plan.setup,
         venue,
         entry_latency: &config.venue.entry_latency,
-        start_mode: (config.session.start_mode, start),
+        start_mode: config.session.start_mode,
+        start,
+        carried: &inputs,
         clock,
         counters: station.counters.clone(),
         shared: Arc::clone(&station.shared),
     });
-    let played = station.play(config, tasks, writer, operator)?;
+    let played = station.play(config, &dir, tasks, writer, operator)?;
     let facts = Ended { config, dir: &dir, clock, anchor, start_ns, events };
-    finish(&facts, &recording, plan.config_hash, &station, &played)
+    let outcome = finish(&facts, &recording, plan.config_hash, &station, &played)?;
+    if let Some((folder, carried)) = carried {
+        carried.end(folder, played.order_loop.engine())?;
+    }
+    Ok(outcome)
 }
 
 fn check_clock(config: &Config, clock: &Clock) -> Result<(), Failure> {
@@ -95,6 +116,31 @@ fn check_clock(config: &Config, clock: &Clock) -> Result<(), Failure> {
         let next = "run on a host with an invariant TSC, or with station.profile = \"dev\"";
         return Err(Failure::new(Exit::Clock, "cycle counter is not trusted", fields, next));
     }
+    Ok(())
+}
+
+/// Whether the session may start with its limits. What of them was not checked.
+fn admit_limits(config: &Config) -> Result<Vec<&'static str>, Failure> {
+    let must_sign = (config.station.profile == Profile::Live)
+        .then_some("with station.profile = \"live\" limits are signed");
+    config.limits.admit(&config.limits_file, must_sign)
+}
+
+/// Keeps the limits' epoch, before anything runs, and says what was taken.
+fn take_limits(
+    config: &Config,
+    missing: &[&str],
+    operator: &mut dyn Operator,
+) -> Result<(), Failure> {
+    let file = &config.limits_file;
+    config.limits.take(file)?;
+    let unchecked = match missing {
+        [] => String::new(),
+        missing => format!(" unchecked=\"{}\"", missing.join("; ")),
+    };
+    let (path, epoch, sha256) = (file.path.display(), file.epoch, file.sha256_text());
+    let fields = format!("file={path} epoch={epoch} sha256={sha256}{unchecked}");
+    say(operator, "limits are taken", fields, "");
     Ok(())
 }
 
@@ -118,6 +164,7 @@ struct Sockets {
     sidecar: Option<PathBuf>,
     page: CountersPage,
     latency: Latency,
+    desk: Desk,
 }
 
 /// Everything the threads gave back.
@@ -162,9 +209,11 @@ impl Station {
         );
         say(operator, "station starts", fields, "");
         let latency = Latency::new(config.data.speed == Speed::Max);
+        let (roster, limits) = (prepared.plan.roster.clone(), prepared.plan.limits.clone());
+        let desk = Desk::new(roster, Some(config.limits.clone()), Some(limits));
         Ok(Self {
             io_name: io.name(),
-            sockets: Some(Sockets { io, control, sidecar, page, latency }),
+            sockets: Some(Sockets { io, control, sidecar, page, latency, desk }),
             counters: Counters::default(),
             shared: Arc::new(Shared::default()),
             clock,
@@ -175,6 +224,7 @@ impl Station {
     fn play<'a>(
         &mut self,
         config: &Config,
+        dir: &Path,
         tasks: Tasks<'a>,
         writer: tape::RecordingWriter,
         operator: &mut dyn Operator,
@@ -188,7 +238,7 @@ impl Station {
             return Err(Failure::new(Exit::Bug, "a station plays once", "", "report it"));
         };
         let (counters, shared) = (self.counters.clone(), Arc::clone(&self.shared));
-        let Sockets { io, control, sidecar, page, latency } = sockets;
+        let Sockets { io, control, sidecar, page, latency, desk } = sockets;
         let mut bridge = Bridge::new(
             io,
             Some(control),
@@ -200,8 +250,10 @@ impl Station {
             counters,
             Arc::clone(&shared),
         )
-        .map_err(unusable)?;
+        .map_err(unusable)?
+        .with_desk(desk);
         let mut host = Host::survey(config);
+        let halt_file = dir.join(HALT_FILE);
         let recorder = Recorder::new(frames, writer, self.counters.clone(), Arc::clone(&shared));
         let start = self.clock.cycles();
         let (joined, recorder) = std::thread::scope(|scope| {
@@ -213,7 +265,7 @@ impl Station {
             barrier.wait();
             host.lock_memory(config, operator);
             barrier.wait();
-            tend(&mut bridge, &shared, operator, || {
+            tend(&mut bridge, &shared, &halt_file, operator, || {
                 running.is_finished() && recorder.is_finished()
             });
             (running.join(), recorder.join())
@@ -235,16 +287,26 @@ fn say(operator: &mut dyn Operator, what: &str, fields: String, next: &str) {
     operator.say(&Line::new(what, fields, next).with_code("NOTE"));
 }
 
-/// The main thread's work while the others run: the bridge, and the stop signals.
+/// The main thread's work while the others run: the bridge, the stop and halt signals, the halt file.
 fn tend(
     bridge: &mut Bridge,
     shared: &Shared,
+    halt_file: &Path,
     operator: &mut dyn Operator,
     is_over: impl Fn() -> bool,
 ) {
     let mut usable = true;
     let mut signalled = false;
+    let mut halts = HaltWatch::default();
     while !is_over() {
+        if let Some(reason) = halts.wanted(halt_file)
+            && bridge.halt(reason)
+        {
+            halts.done();
+            let fields = format!("cause=\"{reason}\" file={}", halt_file.display());
+            let next = "find the cause, remove the file, then `corelane ctl resume --reason=...`";
+            say(operator, "kill switch is pulled", fields, next);
+        }
         if usable {
             if let Err(error) = bridge.turn(true) {
                 let fields = format!("why=\"{error}\"");
@@ -266,6 +328,45 @@ fn tend(
             say(operator, "stop signal", fields, "orders are canceled, then the session ends");
             shared.request_stop();
         }
+    }
+}
+
+/// The halt file in a run's folder: while it is there, the switch was pulled.
+pub const HALT_FILE: &str = "HALT";
+/// Turns between two looks for the halt file.
+const HALT_LOOK_TURNS: u32 = 64;
+
+/// Halts from outside the control socket: each signal pulls the switch once, the file once for as
+/// long as it is there.
+#[derive(Debug, Default)]
+struct HaltWatch {
+    signals: i32,
+    file_was_there: bool,
+    turns: u32,
+    pending: Option<&'static str>,
+}
+
+impl HaltWatch {
+    fn wanted(&mut self, file: &Path) -> Option<&'static str> {
+        let signals = sys::halt_signals();
+        if signals != self.signals {
+            self.signals = signals;
+            self.pending = Some("signal SIGUSR1");
+        }
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(HALT_LOOK_TURNS) {
+            // A folder that cannot be looked into holds no file we could act on.
+            let is_there = file.try_exists().unwrap_or(false);
+            if is_there && !self.file_was_there {
+                self.pending = Some("halt file");
+            }
+            self.file_was_there = is_there;
+        }
+        self.pending
+    }
+
+    fn done(&mut self) {
+        self.pending = None;
     }
 }
 
@@ -430,7 +531,9 @@ fn finish(
 ) -> Result<Outcome, Failure> {
     let Ended { config, dir, clock, anchor, start_ns, events } = ended;
     let drift = clock.check_drift(anchor);
-    let (exit, lines) = ending::of(&station.shared, &played.edge, played.record.as_ref().err());
+    let engine = played.order_loop.engine();
+    let failed = played.record.as_ref().err();
+    let (exit, lines) = ending::of(&station.shared, &played.edge, engine, failed);
     let cause = lines.first().map_or_else(|| "session ended".to_owned(), |l| l.what.clone());
     let (order_loop, counters) = (&played.order_loop, &station.counters);
     let file = recording.path.file_name().map(|n| n.to_string_lossy().into_owned());

@@ -2,11 +2,15 @@
 //!
 //! Must never: write into a folder that holds another run. Runs on the main thread at start.
 
-use crate::config::Config;
+use crate::config::{Config, kept};
 use crate::operator::Failure;
 use std::fs;
 use std::path::{Path, PathBuf};
 use wire::exit::Exit;
+
+/// Files of a run that may not be there before it.
+const FILES: [&str; 5] =
+    ["frames.clrec", "summary.json", kept::CONFIG, kept::LIMITS, kept::OVERRIDES];
 
 /// Makes the folder of a run: the one asked for, or a fresh one under `[record] dir`.
 ///
@@ -14,8 +18,9 @@ use wire::exit::Exit;
 /// `JOURNAL` where it cannot be made, `ARGUMENTS` where it holds another run.
 pub fn make(config: &Config, asked: Option<&Path>, wall_ns: u64) -> Result<PathBuf, Failure> {
     if let Some(dir) = asked {
-        if dir.join("frames.clrec").exists() || dir.join("summary.json").exists() {
-            let fields = format!("path={}", dir.display());
+        // What lies there already is another run's, or a file the operator would lose.
+        if let Some(name) = FILES.iter().find(|name| dir.join(name).exists()) {
+            let fields = format!("path={} has={name}", dir.display());
             let next = "name an empty folder with --run-dir=, or leave it out";
             return Err(Failure::new(Exit::Arguments, "run folder holds a run", fields, next));
         }

@@ -1,7 +1,7 @@
 //! Cycle stamps on their way to the bridge: plain records in rings of their own.
 //!
-//! The hot threads fill them with the raw cycle counter and nothing else; the bridge turns them
-//! into histograms. A stamp of 0 says that the point was not passed. Stamps may be lost (a full
+//! The hot threads fill them with the raw cycle counter, and for an order with the engine time of
+//! the input behind it; the bridge turns the cycles into histograms. A stamp of 0 says that the point was not passed. Stamps may be lost (a full
 //! ring counts them); they are never waited for.
 
 use bytemuck::{Pod, Zeroable};
@@ -36,12 +36,15 @@ pub struct OrderStamp {
     pub gated_cycles: u64,
     /// The frame was written.
     pub framed_cycles: u64,
+    /// Engine time of the input that led to the order, nanoseconds: it cannot have left earlier.
+    /// A timer that was due before that input stamps its frames with its own time.
+    pub taken_ns: u64,
     /// The edge's send to the venue returned.
     pub sent_cycles: u64,
 }
 
 /// Stamp words that travel beside an order from loop to edge: all but `sent`.
-pub const ORDER_STAMPS: usize = 6;
+pub const ORDER_STAMPS: usize = 7;
 /// Stamp words that travel beside an input to the loop: `recv` and `intended`.
 pub const INPUT_STAMPS: usize = 2;
 /// Stamp words that travel beside a frame to the recorder: none means something yet; one word
@@ -59,6 +62,7 @@ impl OrderStamp {
             self.decided_cycles,
             self.gated_cycles,
             self.framed_cycles,
+            self.taken_ns,
         ]
     }
 
@@ -72,6 +76,7 @@ impl OrderStamp {
             decided_cycles,
             gated_cycles,
             framed_cycles,
+            taken_ns,
         ] = words;
         Self {
             recv_cycles,
@@ -80,6 +85,7 @@ impl OrderStamp {
             decided_cycles,
             gated_cycles,
             framed_cycles,
+            taken_ns,
             sent_cycles,
         }
     }
@@ -98,8 +104,9 @@ mod tests {
             decided_cycles: 4,
             gated_cycles: 5,
             framed_cycles: 6,
-            sent_cycles: 7,
+            taken_ns: 7,
+            sent_cycles: 8,
         };
-        assert_eq!(OrderStamp::from_words(stamp.words(), 7), stamp);
+        assert_eq!(OrderStamp::from_words(stamp.words(), 8), stamp);
     }
 }

@@ -4,6 +4,7 @@
 //! currency, with a decimal text beside it. Runs after the last turn, on the main thread.
 
 use crate::latency::Latency;
+use crate::limits::text_of_hash;
 use engine::position::Position;
 use engine::{Engine, gate};
 use serde_json::{Map, Value, json};
@@ -97,6 +98,15 @@ pub fn summary(engine: &Engine, facts: &Facts<'_>) -> Value {
         "rejects": counters.rejects,
         "denied": denied(engine),
         "denied_total": counters.denied_total(),
+        "replaces": counters.replaces,
+        "suppressed": counters.suppressed,
+        "alarms": counters.alarms,
+        "reconciled": counters.reconciled,
+        "limits": {
+            "epoch": engine.operator_limits().epoch,
+            "sha256": text_of_hash(&engine.operator_limits().sha256),
+        },
+        "advice": { "taken": counters.advice_taken, "refused": counters.advice_refused },
         "anomalies": counters.anomalies,
         "late_reports": counters.late_reports,
         "state_hash": format!("{:016x}", engine.state_hash()),

@@ -49,21 +49,31 @@ pub fn lock_memory() -> io::Result<()> {
 /// The number of the last stop signal that came in; 0 before any.
 static STOP_SIGNAL: AtomicI32 = AtomicI32::new(0);
 
+/// Halt signals that came in.
+static HALT_SIGNALS: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn on_halt_signal(_number: libc::c_int) {
+    // ORDERING: relaxed; the count alone is the message, `halt_signals` reads it.
+    HALT_SIGNALS.fetch_add(1, Ordering::Relaxed);
+}
+
 extern "C" fn on_stop_signal(number: libc::c_int) {
     // ORDERING: relaxed; the number alone is the message, `stop_signal` reads it.
     STOP_SIGNAL.store(number, Ordering::Relaxed);
 }
 
-/// Makes SIGTERM and SIGINT ask for an orderly end; a closed pipe and a full file size limit become
+/// Makes SIGTERM and SIGINT ask for an orderly end, and SIGUSR1 pull the kill switch; a closed pipe and a full file size limit become
 /// errors of the call instead of the end of the process.
 ///
 /// # Errors
 /// The error of `sigaction`.
 pub fn catch_stop_signals() -> io::Result<()> {
     let handler = on_stop_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    let halt = on_halt_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
     for (number, action) in [
         (libc::SIGTERM, handler),
         (libc::SIGINT, handler),
+        (libc::SIGUSR1, halt),
         (libc::SIGPIPE, libc::SIG_IGN),
         (libc::SIGXFSZ, libc::SIG_IGN),
     ] {
@@ -92,20 +102,35 @@ pub fn stop_signal() -> Option<i32> {
     }
 }
 
-/// Asks a child process to end in good order: SIGTERM.
+/// Halt signals that came in so far.
+#[must_use]
+pub fn halt_signals() -> i32 {
+    // ORDERING: relaxed; pairs with the handler's addition, no other data hangs on it.
+    HALT_SIGNALS.load(Ordering::Relaxed)
+}
+
+/// Asks a process to end in good order: SIGTERM.
 ///
 /// # Errors
 /// The error of `kill`: `ESRCH` where the process is gone.
 pub fn terminate(pid: u32) -> io::Result<()> {
+    send(pid, libc::SIGTERM)
+}
+
+/// Pulls the kill switch of an engine: SIGUSR1.
+///
+/// # Errors
+/// The error of `kill`: `ESRCH` where the process is gone.
+pub fn ask_to_halt(pid: u32) -> io::Result<()> {
+    send(pid, libc::SIGUSR1)
+}
+
+fn send(pid: u32, signal: libc::c_int) -> io::Result<()> {
     let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 1);
     let pid = pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
     // JUSTIFICATION: std only knows how to kill a child outright.
     // SAFETY: takes two integers; a positive pid names one process and never a group.
-    if unsafe { libc::kill(pid, libc::SIGTERM) } == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use bytemuck::{Zeroable, bytes_of};
 use common::World;
 use corelane_station::config::{Config, control_socket};
 use corelane_station::inputs::control;
+use corelane_station::limits::changes::{Target, change, stage};
+use corelane_station::limits::{LimitsFile, sign};
 use corelane_station::run::{Outcome, replay};
 use ipc::handshake::{self, Identity};
 use ipc::{BackendKind, Connection, FrameBuffer, Listener, PeerPolicy, Received};
@@ -15,9 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wire::control::{Command, Control, ReplyCode};
 use wire::exit::Exit;
 use wire::handshake::{HelloStatus, Role};
+use wire::risk::{ChangeSource, EpochStage, LimitField};
 use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::station::Mode;
-use wire::{Frame, FrameHeader, TsNs};
+use wire::{Frame, FrameHeader, InstrumentId, TsNs};
 
 const MODEL_HASH: u64 = 0xabcd;
 
@@ -111,7 +114,7 @@ fn sidecar(listener: &Listener, manner: Manner, over: &AtomicBool) -> u64 {
 fn play_with(manner: Manner, io: &str) -> (Outcome, Vec<String>, u64) {
     let world = World::new(3_000, &format!("io = \"{io}\""), true);
     let text = common::text("day.clrec", &format!("io = \"{io}\""), true);
-    let config = common::config(world.dir.path(), &text.replace("\"max\"", "40"));
+    let config = common::config(world.dir.path(), &text.replace("\"max\"", "15"));
     let dir = world.path("run");
     std::fs::create_dir(&dir).expect("folder");
     let listener = Listener::bind(&config.signal_socket(&dir), PeerPolicy::same_user());
@@ -214,13 +217,17 @@ impl Operator {
         self.next += 1;
         let frame =
             Control { request_id: self.next, ..control(command, argument, reason, TsNs::UNDEF) };
-        self.send(bytes_of(&frame));
+        self.exchange(bytes_of(&frame), self.next)
+    }
+
+    fn exchange(&mut self, frame: &[u8], id: u64) -> (ReplyCode, String) {
+        self.send(frame);
         let answer = self.receive();
         let Ok(Frame::ControlReply(head, text)) = wire::decode(bytemuck::cast_slice(&answer))
         else {
             panic!("no reply");
         };
-        assert_eq!(head.request_id, self.next);
+        assert_eq!(head.request_id, id);
         let code = ReplyCode::from_code(head.code).expect("a code");
         (code, String::from_utf8(text.to_vec()).expect("text"))
     }
@@ -279,4 +286,106 @@ fn an_operator_halts_resumes_and_ends_a_run() {
     assert!(outcome.summary["events"].as_u64() < Some(60_000));
     assert_eq!(outcome.summary["mode"], "MAINTENANCE");
     assert!(outcome.summary["station"]["commands"].as_u64() > Some(6));
+}
+
+/// Writes a limits file and signs it.
+fn sign_limits(dir: &Path, text: &str) -> LimitsFile {
+    let path = dir.join("limits.toml");
+    std::fs::write(&path, text).expect("limits");
+    let file = LimitsFile::load(&path).expect("good");
+    sign::sign(&dir.join("limits.key"), &file).expect("signed");
+    file
+}
+
+/// Tightens one limit, is refused what loosens, and takes a signed file in MAINTENANCE.
+fn tend_limits(dir: &Path, path: &Path) {
+    let mut operator = Operator::connect(path);
+    let status = operator.until_mode(Mode::Live);
+    assert_eq!(status["limits"]["epoch"], 1);
+    assert_eq!(status["names"]["symbol"][0], "BTCUSDT");
+    let long = |value| {
+        let symbol = Target::Symbol(InstrumentId(0));
+        change(symbol, LimitField::MaxLong, value, 77, ChangeSource::Runtime)
+    };
+    let (code, text) = operator.exchange(bytes_of(&long(501)), 77);
+    assert_eq!(code, ReplyCode::Refused);
+    assert!(text.contains("no tighter than 500"), "{text}");
+    let (code, text) = operator.exchange(bytes_of(&long(400)), 77);
+    assert_eq!(code, ReplyCode::Ok, "{text}");
+    let file = sign_limits(dir, &common::limits(false).replace("epoch = 1", "epoch = 2"));
+    let asked = stage(file.epoch, file.sha256, EpochStage::Begin);
+    let (code, text) = operator.exchange(bytes_of(&asked), 2);
+    assert_eq!(code, ReplyCode::Refused);
+    assert!(text.contains("not MAINTENANCE"), "{text}");
+    let maintenance = u64::from(Mode::Maintenance.code());
+    assert_eq!(operator.ask(Command::Mode, maintenance, "").0, ReplyCode::Ok);
+    operator.until_mode(Mode::Maintenance);
+    let (code, text) = operator.exchange(bytes_of(&asked), 2);
+    assert_eq!(code, ReplyCode::Ok, "{text}");
+    let status = loop {
+        let status = operator.until_mode(Mode::Maintenance);
+        if status["limits"]["taking"] == false {
+            break status;
+        }
+    };
+    assert_eq!(status["limits"]["epoch"], 2);
+    assert_eq!(status["limits"]["sha256"], file.sha256_text());
+    assert_eq!(status["limits"]["tightened"], Value::Array(Vec::new()));
+    // Signed for another text: refused, and nothing changes.
+    let looser = common::limits(false).replace("epoch = 1", "epoch = 3");
+    std::fs::write(dir.join("limits.toml"), &looser).expect("limits");
+    let file = LimitsFile::load(&dir.join("limits.toml")).expect("good");
+    let asked = stage(file.epoch, file.sha256, EpochStage::Begin);
+    let (code, text) = operator.exchange(bytes_of(&asked), 3);
+    assert_eq!(code, ReplyCode::Refused);
+    assert!(text.contains("key=(signature)"), "{text}");
+    assert_eq!(operator.until_mode(Mode::Maintenance)["limits"], status["limits"]);
+    assert_eq!(operator.ask(Command::Shutdown, 0, "").0, ReplyCode::Ok);
+}
+
+#[test]
+fn limits_tighten_at_run_time_and_loosen_only_by_a_signed_file_on_the_record() {
+    let world = World::new(60_000, "", false);
+    let dir = world.dir.path();
+    sign::keygen(dir).expect("keys");
+    sign_limits(dir, &common::limits(false));
+    let state = format!("[session]\nstate_dir = \"{}\"", world.path("state").display());
+    let text = common::text("day.clrec", "", false)
+        .replace("\"max\"", "4")
+        .replace("[session]", &state)
+        .replace("\"limits.toml\"", "\"limits.toml\"\npublic_key = \"limits.pub\"");
+    let config = common::config(dir, &text);
+    let run = world.path("run");
+    let path = control_socket(&run);
+    let outcome = std::thread::scope(|scope| {
+        let operator = scope.spawn(|| tend_limits(dir, &path));
+        let outcome = replay(&config, Some(&run), &mut Vec::new());
+        operator.join().expect("operator");
+        outcome.unwrap_or_else(|failure| panic!("{failure}"))
+    });
+    assert_eq!(outcome.exit, Exit::Clean);
+    let record = tape::read_all(run.join("frames.clrec")).expect("the record is whole");
+    let (mut runtime, mut stages, mut values) = (Vec::new(), Vec::new(), 0);
+    for frame in record.frames() {
+        match wire::decode(frame) {
+            Ok(Frame::LimitsEpoch(edge)) => stages.push((edge.epoch, edge.stage)),
+            Ok(Frame::LimitChange(change)) if change.source == ChangeSource::Epoch.code() => {
+                assert_eq!(stages.last(), Some(&(2, EpochStage::Begin.code())));
+                values += 1;
+            }
+            Ok(Frame::LimitChange(change)) => runtime.push((change.field, change.value)),
+            _ => {}
+        }
+    }
+    assert_eq!(runtime, [(LimitField::MaxLong.code(), 400)], "what was refused is not there");
+    let expected = [(1, EpochStage::Running), (2, EpochStage::Begin), (2, EpochStage::Commit)];
+    assert_eq!(stages, expected.map(|(epoch, stage)| (epoch, stage.code())));
+    assert!(values > 60, "{values}");
+    let kept = std::fs::read_to_string(world.path("state/limits.epoch")).expect("state");
+    assert!(kept.starts_with("2 "), "{kept}");
+    // The next session refuses the file of the first epoch.
+    sign_limits(dir, &common::limits(false));
+    let failure = replay(&config, Some(&world.path("next")), &mut Vec::new());
+    let failure = failure.expect_err("stale").to_string();
+    assert!(failure.contains("a stale epoch"), "{failure}");
 }

@@ -2,12 +2,13 @@
 
 mod common;
 
-use common::{record, text};
+use common::{limits, record, text};
 use corelane_station::sys;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use wire::counters::{Counter, CountersHeader};
+use wire::station::Mode;
 
 const ENGINE: &str = env!("CARGO_BIN_EXE_corelane-engine");
 
@@ -24,6 +25,7 @@ fn world(events: u64, speed: &str) -> tempfile::TempDir {
     record(&dir.path().join("day.clrec"), events);
     let text = text("day.clrec", "", false).replace("\"max\"", speed);
     std::fs::write(dir.path().join("c.toml"), text).expect("configuration");
+    std::fs::write(dir.path().join("limits.toml"), limits(false)).expect("limits");
     dir
 }
 
@@ -112,6 +114,64 @@ fn sigterm_ends_in_good_order_with_all_files() {
     assert_eq!(summary["mode"], "MAINTENANCE");
     assert!(tape::read_all(dir.path().join("run/frames.clrec")).is_ok(), "the record is whole");
     assert_eq!(counter(&dir.path().join("run/counters"), Counter::Done), 1);
+}
+
+/// Waits until a counter of a running engine has a value; panics if it ends before.
+fn until(child: &mut Child, dir: &Path, which: Counter, value: u64) {
+    while counter(&dir.join("run/counters"), which) != value {
+        assert!(child.try_wait().expect("child").is_none(), "the engine ended early");
+        std::thread::yield_now();
+    }
+}
+
+/// The kill switch from outside the control socket: no sidecar, no command line, no socket.
+#[test]
+fn a_signal_and_a_file_pull_the_kill_switch() {
+    for by_file in [false, true] {
+        let dir = world(60_000, "1");
+        let mut child = Command::new(ENGINE)
+            .current_dir(dir.path())
+            .args(["--config=c.toml", "--run-dir=run"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("engine starts");
+        until(&mut child, dir.path(), Counter::LoopMode, u64::from(Mode::Live.code()));
+        if by_file {
+            std::fs::write(dir.path().join("run/HALT"), "").expect("file");
+        } else {
+            sys::ask_to_halt(child.id()).expect("signal");
+        }
+        until(&mut child, dir.path(), Counter::LoopMode, u64::from(Mode::Halted.code()));
+        sys::terminate(child.id()).expect("signal");
+        let output = child.wait_with_output().expect("engine ends");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let cause = if by_file { "halt file" } else { "signal SIGUSR1" };
+        assert!(said(&output).contains(cause), "{}", said(&output));
+        let summary = summary(dir.path());
+        assert_eq!((&summary["mode"], &summary["killed"]), (&"HALTED".into(), &true.into()));
+    }
+}
+
+#[test]
+fn a_session_has_a_higher_epoch_than_the_one_before_and_keeps_its_marks() {
+    let dir = world(900, "\"max\"");
+    let file = dir.path().join("c.toml");
+    let text = std::fs::read_to_string(&file).expect("configuration");
+    let text = text.replace("[session]\n", "[session]\nstate_dir = \"state\"\n");
+    std::fs::write(&file, text).expect("configuration");
+    let mut epochs = Vec::new();
+    for run in ["run", "other"] {
+        let arg = format!("--run-dir={run}");
+        let output = engine(dir.path(), &["--config=c.toml", &arg, "--json", "--quiet"]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        epochs.push(summary["epoch"].as_u64().expect("epoch"));
+    }
+    assert_eq!(epochs[1], epochs[0] + 1);
+    let kept = std::fs::read_to_string(dir.path().join("state/session.json")).expect("state");
+    let kept: Value = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(kept["session_epoch"].as_u64(), Some(epochs[1]));
+    assert!(kept["strategies"]["mom"]["high_water_e9"].is_i64(), "{kept}");
 }
 
 #[test]

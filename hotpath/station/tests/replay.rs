@@ -33,10 +33,8 @@ impl engine::Sink for All<'_> {
 
 /// Whether a recorded frame is an input from outside; the engine makes its timers itself.
 fn is_outer_input(frame: &[u8]) -> bool {
-    use FrameKind::{CancelReject, Control, ExecutionReport, SignalResponse, Status};
     let kind = wire::frame::header(frame).expect("frame").kind;
-    kind <= Status.code()
-        || [ExecutionReport, CancelReject, SignalResponse, Control].iter().any(|k| k.code() == kind)
+    FrameKind::from_code(kind).is_some_and(FrameKind::is_outer_input)
 }
 
 /// The record's inputs, fed to a fresh engine, give the record again, byte for byte, and its state

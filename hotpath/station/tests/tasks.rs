@@ -13,6 +13,7 @@ use corelane_station::link::link;
 use corelane_station::prepare::prepare;
 use corelane_station::recorder::Recorder;
 use corelane_station::shared::Shared;
+use corelane_station::stamps::ORDER_STAMPS;
 use std::sync::Arc;
 use tape::{Compression, Header, RecordingWriter};
 use venues::player::{Player, Speed};
@@ -22,6 +23,9 @@ use wire::counters::Counter;
 use wire::order::NewOrder;
 use wire::reconcile::{MassStatusRequest, OrderStatusRequest};
 use wire::{Frame, FrameHeader, QtyLots};
+
+/// Stamps of a request of the first moment: its word beside the cycles is engine time.
+const STAMPS: [u64; ORDER_STAMPS] = [1, 1, 1, 1, 1, 1, common::START_NS];
 
 #[test]
 fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
@@ -38,7 +42,9 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
             setup: &prepared.plan.setup,
             venue: prepared.venue,
             entry_latency: &world.config.venue.entry_latency,
-            start_mode: (world.config.session.start_mode, prepared.start),
+            start_mode: world.config.session.start_mode,
+            start: prepared.start,
+            carried: &[],
             clock: Clock::calibrate(),
             counters: counters.clone(),
             shared: Arc::clone(&shared),
@@ -111,13 +117,13 @@ fn an_order_without_its_approval_is_refused_and_halts_the_station() {
         counters.clone(),
         Arc::clone(&shared),
     );
-    assert!(orders.push([1; 6], bytes_of(&order(1))));
+    assert!(orders.push(STAMPS, bytes_of(&order(1))));
     edge.turn();
     assert_eq!(edge.fault(), None);
     assert_eq!(counters.get(Counter::EdgeOrders), 1);
     assert!(stamped.try_pop().is_some_and(|stamp| stamp.recv_cycles == 1 && stamp.sent_cycles > 0));
 
-    assert!(orders.push([1; 6], bytes_of(&order(3))));
+    assert!(orders.push(STAMPS, bytes_of(&order(3))));
     edge.turn();
     assert_eq!(edge.fault(), Some(EdgeFault::Unapproved { expected: 2, found: 3 }));
     assert!(shared.is_killed());
@@ -179,11 +185,11 @@ fn questions_need_no_approval_and_their_answers_reach_the_loop() {
     one.header.ts_recv_ns = start;
     let mut first = order(1);
     first.header.ts_recv_ns = start;
-    assert!(orders.push([1; 6], bytes_of(&mass)) && orders.push([1; 6], bytes_of(&one)));
+    assert!(orders.push(STAMPS, bytes_of(&mass)) && orders.push(STAMPS, bytes_of(&one)));
     edge.turn();
     assert_eq!((edge.fault(), edge.approvals_spent()), (None, 0));
     assert_eq!(counters.get(Counter::EdgeOrders), 0, "questions are no orders");
-    assert!(orders.push([1; 6], bytes_of(&first)));
+    assert!(orders.push(STAMPS, bytes_of(&first)));
     let (mut taken, mut reports, mut answers) = (0, 0, Vec::new());
     while !edge.is_done() {
         edge.turn();

@@ -7,7 +7,7 @@ use std::process::Output;
 use wire::exit::Exit;
 
 /// The program ended with `exit` and said one line per problem, each with every part of `parts`.
-fn refused(output: &Output, exit: Exit, parts: &[&str]) {
+pub(crate) fn refused(output: &Output, exit: Exit, parts: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(i32::from(exit.code())), "said: {said}");
     let line = said

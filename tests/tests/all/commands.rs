@@ -86,16 +86,22 @@ fn exports_have_headers_and_rows() {
     clean(corelane(&[
         "export",
         run.to_str().unwrap(),
-        "--what=orders,fills,bbo,scores",
+        "--what=orders,fills,bbo,scores,alarms,kills,modes",
         &format!("--out={}", out.display()),
     ]));
-    for name in ["orders", "fills", "bbo", "scores"] {
+    for name in ["orders", "fills", "bbo", "scores", "alarms", "kills", "modes"] {
         let csv = fs::read_to_string(out.join(format!("{name}.csv"))).unwrap();
         let columns = csv.lines().next().unwrap().split(',').count();
         assert!(csv.lines().all(|line| line.split(',').count() == columns), "{name}");
         if name == "fills" {
             let rows = csv.lines().count() as u64 - 1;
             assert_eq!(Some(rows), summary["fills"].as_u64());
+        }
+        if name == "alarms" {
+            assert_eq!(Some(csv.lines().count() as u64 - 1), summary["alarms"].as_u64());
+        }
+        if name == "modes" {
+            assert!(csv.contains(",MAINTENANCE,LIVE,control"), "{csv}");
         }
     }
     // Without a directory they lie beside the record.
@@ -138,7 +144,8 @@ fn signal_doctor_says_what_is_live_and_why() {
     assert!(text.contains("tract"), "{text}");
 }
 
-/// Every `corelane` line of the README runs as written; `<id>` and the live engine are other tests'.
+/// Every `corelane` line of the README runs as written; a run's folder and the live engine are
+/// other tests'.
 #[test]
 fn the_commands_of_the_readme_run() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();

@@ -1,7 +1,7 @@
 //! Promise 2 on the bundled recording: event time gives the same state every time, and the record
 //! of a threaded run rebuilds it.
 
-use crate::support::{clean, config, corelane, json, only_run, set};
+use crate::support::{clean, config, corelane, json, only_run, root, set};
 use engine::{Engine, Sink};
 use station::config::{Config, Overrides};
 use wire::{Frame, FrameKind, decode};
@@ -20,6 +20,39 @@ fn two_backtests_end_in_the_same_state() {
         "--signal-latency-us=250000",
     ])));
     assert_ne!(first["state_hash"], other["state_hash"], "the signal's latency matters");
+}
+
+/// The text without the part from one line to another.
+fn without(text: &str, from: &str, to: &str) -> String {
+    let (head, rest) = text.split_once(from).expect(from);
+    let (_, tail) = rest.split_once(to).expect(to);
+    format!("{head}{to}{tail}")
+}
+
+/// Three strategies whose orders go out on one event or on events close together: what the edge
+/// says back comes at other places of the input, and must be as much.
+#[test]
+fn a_replay_at_full_speed_without_a_model_ends_in_the_state_of_a_backtest() {
+    let read = |name: &str| std::fs::read_to_string(root().join("config").join(name)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let limits =
+        without(&read("strategies.limits.toml"), "[strategy.signal-taker]", "[strategy.momentum]");
+    let limits = limits.replace("\"signal-taker\", ", "");
+    std::fs::write(dir.path().join("limits.toml"), limits).unwrap();
+    let text = without(&read("strategies.toml"), "# Takes liquidity", "# Follows a moving")
+        .replace("\"demo/", &format!("\"{}/config/demo/", root().display()))
+        .replace("\"../", &format!("\"{}/", root().display()));
+    let text = set(&set(&text, "enabled", "false"), "file", "\"limits.toml\"");
+    let text = set(&text, "dir", &format!("\"{}\"", dir.path().join("runs").display()));
+    let file = dir.path().join("three.toml");
+    std::fs::write(&file, text).unwrap();
+    let file = format!("--config={}", file.display());
+    let backtest = json(&clean(corelane(&["backtest", &file, "--json"])));
+    let replay = json(&clean(corelane(&["replay", &file, "--speed=max", "--json"])));
+    for key in ["orders", "fills", "denied", "alarms", "inputs", "state_hash"] {
+        assert_eq!(backtest[key], replay[key], "{key}");
+    }
+    assert!(backtest["orders"].as_u64() > Some(100), "{backtest}");
 }
 
 #[derive(Default)]
@@ -58,7 +91,7 @@ fn the_record_of_a_threaded_run_rebuilds_it() {
         }
         recorded.push(frame.to_vec());
         let kind = FrameKind::from_code(wire::frame::header(frame).unwrap().kind).unwrap();
-        if is_input(kind) {
+        if kind.is_outer_input() {
             let mut words = vec![0_u64; frame.len() / 8];
             bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
             engine.input(bytemuck::cast_slice_mut(&mut words), &mut made).unwrap();
@@ -68,18 +101,4 @@ fn the_record_of_a_threaded_run_rebuilds_it() {
     let different = made.0.iter().zip(&recorded).position(|(a, b)| a != b);
     assert_eq!(different, None, "the first frame that differs");
     assert_eq!(summary["state_hash"], format!("{:016x}", engine.state_hash()));
-}
-
-/// Inputs that come from outside; timers the engine makes itself.
-fn is_input(kind: FrameKind) -> bool {
-    !matches!(
-        kind,
-        FrameKind::Timer
-            | FrameKind::NewOrder
-            | FrameKind::CancelOrder
-            | FrameKind::ReplaceOrder
-            | FrameKind::Denied
-            | FrameKind::SignalRequest
-            | FrameKind::ModeChange
-    )
 }

@@ -75,11 +75,28 @@ fn the_readme_takes_a_newcomer_to_a_backtest_of_an_own_strategy() {
     assert_eq!(value("state_hash").len(), 18, "{backtest}");
     // The program says what is missing as every other does.
     let manifest = commands.iter().find(|line| line.starts_with("cargo run")).unwrap();
-    let manifest = manifest.split(" -- ").next().unwrap();
     let Some(output) = run(&format!("{manifest} -- no/such.toml"), &dir) else { return };
     assert_eq!(output.status.code(), Some(i32::from(Exit::Resource.code())));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no/such.toml"));
+    // Limits that do not name it are refused: there is no default row.
+    let Some(output) = run(&format!("{manifest} -- config/strategies.toml"), &dir) else { return };
+    assert_eq!(output.status.code(), Some(i32::from(Exit::Configuration.code())));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("key=strategy.lean found=nothing"), "{said}");
+    // Its own are sound by the command's word.
+    let limits = dir.join("lean/limits.toml").display().to_string();
+    assert!(clean(corelane(&["limits", "check", &limits])).starts_with("OK "));
 }
+
+const NEW_FILES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    ".gitignore",
+    "backtest.toml",
+    "limits.toml",
+    "src/lib.rs",
+    "src/main.rs",
+];
 
 /// The source it writes is formatted and warns of nothing.
 #[test]
@@ -88,7 +105,7 @@ fn a_new_strategy_is_well_formed() {
     let at = format!("--dir={}", dir.path().display());
     clean(corelane(&["new", "strategy", "a-name_of-20-letters", &at]));
     let folder = dir.path().join("a-name_of-20-letters");
-    for file in ["Cargo.toml", "Cargo.lock", ".gitignore", "src/lib.rs", "src/main.rs"] {
+    for file in NEW_FILES {
         let text = fs::read_to_string(folder.join(file)).unwrap();
         assert!(!text.contains("{{") || file == "Cargo.lock", "{file}");
     }

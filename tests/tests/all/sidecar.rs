@@ -1,7 +1,7 @@
 //! Promise 7 and the control socket, on real processes: a sidecar killed or stopped in the middle
 //! costs its signal and nothing else; an operator can look, halt and resume.
 
-use crate::support::{command, config, corelane, json, only_run, set};
+use crate::support::{clean, command, config, corelane, json, only_run, set};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -136,15 +136,52 @@ fn an_operator_looks_halts_and_resumes() {
     assert_eq!(json(&text(ctl(&dir, &["status"])))["mode"], "LIVE");
     text(ctl(&dir, &["halt", "--reason=test"]));
     run.wait_for(Counter::LoopMode, u64::from(b'H'));
-    assert_eq!(json(&text(ctl(&dir, &["status"])))["mode"], "HALTED");
+    let status = json(&text(ctl(&dir, &["status"])));
+    assert_eq!(status["mode"], "HALTED");
+    for counter in ["alarms", "replaces", "open_orders", "unknown_orders"] {
+        let value = &status["counters"][format!("loop.{counter}")];
+        assert!(value.is_u64(), "loop.{counter}: {value}");
+    }
     let refused = ctl(&dir, &["mode", "live"]);
     assert_eq!(refused.status.code(), Some(31), "HALTED is left only by a resume");
     let empty = ctl(&dir, &["resume", "--reason= "]);
     assert_eq!(empty.status.code(), Some(31), "a resume needs a reason");
     text(ctl(&dir, &["resume", "--reason=looked"]));
+    while json(&text(ctl(&dir, &["status"])))["mode"] != "MAINTENANCE" {}
     text(ctl(&dir, &["shutdown"]));
     let output = run.child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    the_record_tells_the_kill(&only_run(&dir));
     let summary = json(&String::from_utf8_lossy(&output.stdout));
+    assert!(summary["reconciled"].as_u64() >= Some(2), "at the start and at the resume");
+    assert_eq!(summary["limits"]["epoch"], 1);
     assert!(summary["events"].as_u64() < summary["data"]["events"].as_u64(), "ended early");
+}
+
+/// `export` and `print` show what the operator did, by name.
+fn the_record_tells_the_kill(run: &Path) {
+    let kills = clean(corelane(&["export", run.to_str().unwrap(), "--what=kills"]));
+    let rows: Vec<&str> = kills.lines().collect();
+    assert!(rows.iter().any(|row| row.contains(",firm,,,,command,latched,")), "{kills}");
+    assert!(rows.iter().any(|row| row.contains(",firm,,,,command,confirmed,")), "{kills}");
+    assert!(rows.iter().any(|row| row.contains(",firm,,,,command,released,")), "{kills}");
+    let record = run.join("frames.clrec").display().to_string();
+    let print = |kind: &str| {
+        let text = clean(corelane(&["print", &record, "--json", &format!("--kind={kind}")]));
+        text.lines().map(json).collect::<Vec<_>>()
+    };
+    let latched = print("kill-report");
+    assert_eq!(latched[0]["stage_name"], "latched", "{latched:?}");
+    assert_eq!(latched[0]["scope_name"], "firm", "{latched:?}");
+    let modes = print("mode-change");
+    let halted = modes.iter().find(|mode| mode["to_name"] == "HALTED").expect("a halt");
+    assert_eq!(
+        (&halted["from_name"], &halted["cause_kind_name"]),
+        (&"LIVE".into(), &"control".into())
+    );
+    for denied in print("denied") {
+        let name = denied["primary_name"].as_str().expect("a name");
+        let id = denied["primary"].as_u64().and_then(|id| u8::try_from(id).ok());
+        assert_eq!(id.and_then(engine::gate::code_of), Some(name), "{denied}");
+    }
 }

@@ -146,7 +146,11 @@ fn a_row_of_a_sweep_is_the_single_run_with_the_same_parameters() {
                 .replace("gamma_e6 = 100", &format!("gamma_e6 = {gamma}"))
                 .replace("entry_z_e3 = 2000", &format!("entry_z_e3 = {entry}"))
                 .replace("\"demo/", &format!("\"{}/config/demo/", root().display()))
-                .replace("\"../", &format!("\"{}/", root().display()));
+                .replace("\"../", &format!("\"{}/", root().display()))
+                .replace(
+                    "\"strategies.limits",
+                    &format!("\"{}/config/strategies.limits", root().display()),
+                );
             let path = dir.path().join("one.toml");
             std::fs::write(&path, text).unwrap();
             let single = corelane(&["backtest", &format!("--config={}", path.display()), "--json"]);

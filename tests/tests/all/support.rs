@@ -53,7 +53,8 @@ pub(crate) fn config(dir: &Path, change: impl Fn(String) -> String) -> PathBuf {
     let text = std::fs::read_to_string(root().join("config/demo.toml")).expect("demo.toml");
     let text = text
         .replace("\"demo/", &format!("\"{}/config/demo/", root().display()))
-        .replace("\"../", &format!("\"{}/", root().display()));
+        .replace("\"../", &format!("\"{}/", root().display()))
+        .replace("\"limits.toml\"", &format!("\"{}/config/limits.toml\"", root().display()));
     let text = set(&text, "dir", &format!("\"{}\"", dir.join("runs").display()));
     let path = dir.join("test.toml");
     std::fs::write(&path, change(text)).expect("config");

@@ -71,7 +71,13 @@ impl Series {
                 Item::Touch(header, _) => header,
                 Item::Fill(report) => &report.header,
                 Item::Score(response) => &response.header,
-                Item::Order(_) | Item::Cancel(_) | Item::Denied(_) => return true,
+                Item::Order(_)
+                | Item::Replace(_)
+                | Item::Cancel(_)
+                | Item::Denied(_)
+                | Item::Alarm(_)
+                | Item::Kill(_)
+                | Item::Mode(_) => return true,
             };
             let at = seconds(header.ts_recv_ns.get());
             if let Some(walker) = walkers.get_mut(record::index(header.instrument_id)) {
@@ -99,7 +105,13 @@ impl Walker<'_> {
             Item::Score(response) => {
                 self.series.scores.push((at, f64::from(response.score_e6) / 1e6));
             }
-            Item::Order(_) | Item::Cancel(_) | Item::Denied(_) => {}
+            Item::Order(_)
+            | Item::Replace(_)
+            | Item::Cancel(_)
+            | Item::Denied(_)
+            | Item::Alarm(_)
+            | Item::Kill(_)
+            | Item::Mode(_) => {}
         }
     }
 

@@ -1,15 +1,15 @@
-//! Modes, operator commands and signals.
+//! Modes and operator commands.
 
-use super::{Engine, REQUEST_LOG, Request, index_of, kind_code};
-use crate::instrument::Signal;
+use super::kill::Target;
+use super::{Engine, kind_code};
 use crate::mode::{ModeEvent, transition};
+use crate::risk::Disabled;
 use crate::sink::Sink;
-use crate::strategy::Event;
-use wire::FrameKind;
 use wire::control::{Command, Control};
 use wire::instrument::text_of;
-use wire::signal::{SignalResponse, SignalStatus};
+use wire::risk::KillCause;
 use wire::station::{Mode, ModeChange};
+use wire::{FrameKind, StrategyId};
 
 impl Engine {
     /// Moves the mode where the table allows it; entering HALTED or DRAINING cancels all orders.
@@ -19,7 +19,7 @@ impl Engine {
         cause: u8,
         out: &mut S,
     ) -> bool {
-        let from = self.mode;
+        let from = self.firm.mode;
         let Some(to) = transition(from, event) else {
             return false;
         };
@@ -33,13 +33,14 @@ impl Engine {
         };
         // On the record before it takes effect.
         self.emit(&frame, out);
-        self.mode = to;
+        self.firm.mode = to;
         match to {
             Mode::Halted | Mode::Draining => {
-                self.cancel_all(out);
+                self.stop_parents(|_, _| true, out);
+                self.cancel_where(|_| true, out);
                 self.settle_mode(out);
             }
-            Mode::Reconcile => self.settle_mode(out),
+            Mode::Reconcile => self.compare_afresh(out),
             Mode::Boot | Mode::Maintenance | Mode::Live | Mode::Reducing => {}
         }
         true
@@ -47,104 +48,95 @@ impl Engine {
 
     pub(super) fn on_control<S: Sink>(&mut self, control: &Control, out: &mut S) {
         let cause = kind_code(FrameKind::Control);
+        let reasoned = !text_of(&control.reason).trim().is_empty();
+        let target = Target::of(&control.header);
         let done = match Command::from_code(control.command) {
             Some(Command::Halt) => {
-                // The latch first: whatever follows, no new order passes.
-                self.killed = true;
-                self.change_mode(ModeEvent::Halt, cause, out);
-                true
+                // A halt that names more than one thing stops everything: the safe side.
+                self.kill(target.unwrap_or(Target::Firm), KillCause::Command, out)
             }
-            Some(Command::Resume) => {
-                let reasoned = !text_of(&control.reason).trim().is_empty();
-                let resumed = reasoned
-                    && self.mode == Mode::Halted
-                    && self.change_mode(ModeEvent::Resume, cause, out);
-                if resumed {
-                    self.killed = false;
-                }
-                resumed
-            }
+            Some(Command::Resume) => reasoned && self.resume(target, cause, out),
             Some(Command::Mode) => u8::try_from(control.argument)
                 .ok()
                 .and_then(Mode::from_code)
-                .is_some_and(|mode| self.change_mode(ModeEvent::Command(mode), cause, out)),
+                .is_some_and(|mode| self.command_mode(mode, cause, out)),
             Some(Command::Shutdown) => {
                 self.change_mode(ModeEvent::Command(Mode::Draining), cause, out);
                 true
             }
             Some(Command::Status) => true,
-            // Not built yet: refused and counted.
-            Some(
-                Command::Flatten
-                | Command::Rearm
-                | Command::Roll
-                | Command::Adopt
-                | Command::Accept
-                | Command::Mute
-                | Command::Model,
-            )
-            | None => false,
+            Some(Command::Flatten) => self.begin_flatten(target, out),
+            Some(Command::Rearm) => reasoned && self.rearm(control.header.strategy_id),
+            Some(Command::Roll) => {
+                let may = reasoned && self.firm.mode == Mode::Maintenance;
+                if may {
+                    self.roll_day();
+                }
+                may
+            }
+            Some(Command::Adopt) => self.adopt(control.argument, control.header.venue_id),
+            Some(Command::Accept) => {
+                if reasoned {
+                    self.accept_positions();
+                    self.ask_all_venues(out);
+                }
+                reasoned
+            }
+            Some(Command::Mute) => self.mute(control.argument),
+            Some(Command::Model) => {
+                for state in &mut self.instruments {
+                    state.risk.signal.pinned_hash = control.argument;
+                }
+                true
+            }
+            None => false,
         };
         self.counters.refused_commands += u64::from(!done);
     }
 
-    /// Asks for a score of the instrument's newest window, once the window is full.
-    pub(super) fn ask_for_signal<S: Sink>(&mut self, index: usize, out: &mut S) {
-        let state = &self.instruments[index];
-        let Some(window) = state.sampler.as_ref().and_then(|s| s.window()) else {
-            return;
-        };
-        self.scratch.window = *window;
-        let instrument = state.row.header.instrument_id;
-        self.request_ids += 1;
-        let id = self.request_ids;
-        self.requests[slot_of(id)] = Request { id, instrument: instrument.get(), at: self.now };
-        self.seq += 1;
-        let scratch = &mut self.scratch;
-        scratch.request_id = id;
-        scratch.header.seq = self.seq;
-        scratch.header.ts_recv_ns = self.now;
-        scratch.header.instrument_id = instrument;
-        self.counters.signal_requests += 1;
-        self.counters.outputs += 1;
-        out.output(bytemuck::bytes_of(&*self.scratch));
+    fn command_mode<S: Sink>(&mut self, mode: Mode, cause: u8, out: &mut S) -> bool {
+        // A loss of the station is left only over a new trading day.
+        if mode == Mode::Live && self.loss_latched {
+            return false;
+        }
+        self.change_mode(ModeEvent::Command(mode), cause, out)
     }
 
-    pub(super) fn on_signal<S: Sink>(&mut self, response: &SignalResponse, out: &mut S) {
-        let request = self.requests[slot_of(response.request_id)];
-        let index = index_of(wire::InstrumentId(request.instrument));
-        let usable = request.id == response.request_id
-            && response.header.instrument_id.get() == request.instrument
-            && response.status == SignalStatus::Ok.code()
-            && index < self.instruments.len();
-        if !usable {
-            self.counters.signal_unusable += 1;
-            return;
-        }
-        let overtaken = self.instruments[index]
-            .signal
-            .is_some_and(|latest| latest.request_id >= response.request_id);
-        if overtaken || self.now.since(request.at) > self.signal_ttl_ns {
-            self.counters.signal_stale += 1;
-            return;
-        }
-        self.counters.signal_answers += 1;
-        let signal = Signal {
-            score_e6: response.score_e6,
-            request_id: response.request_id,
-            requested_ns: request.at,
-            model_hash: response.model_hash,
-        };
-        self.instruments[index].signal = Some(signal);
-        for n in 0..self.on_instrument[index].len() {
-            let strategy = self.on_instrument[index][n];
-            if self.strategies[strategy].uses_signal {
-                self.run_strategy(strategy, &Event::Signal(&signal), out);
+    fn resume<S: Sink>(&mut self, target: Option<Target>, cause: u8, out: &mut S) -> bool {
+        match target {
+            Some(Target::Firm) => {
+                if self.firm.mode != Mode::Halted {
+                    return false;
+                }
+                // A mismatch of wire and approvals outlives the resume: only the edge's own count
+                // takes it back.
+                self.release(Target::Firm, out);
+                self.change_mode(ModeEvent::Resume, cause, out)
             }
+            Some(target) => self.release(target, out),
+            None => false,
         }
     }
-}
 
-fn slot_of(request_id: u64) -> usize {
-    usize::try_from(request_id % REQUEST_LOG as u64).unwrap_or(0)
+    /// Lets a disabled strategy trade again: what disabled it counts from zero, a fall from the profit
+    /// of now. Without a strategy, the same for the station's fall, in MAINTENANCE.
+    fn rearm(&mut self, strategy: StrategyId) -> bool {
+        if strategy == StrategyId::UNDEF {
+            // The station: its fall is measured from here on. The day's loss stays until a new day.
+            let may = self.firm.mode == Mode::Maintenance;
+            if may {
+                let total = self.firm.carried_e9.saturating_add(self.firm.pnl_e9);
+                self.firm.high_water_e9 = total;
+            }
+            return may;
+        }
+        let Some(slot) = self.strategies.get_mut(usize::from(strategy.get())) else { return false };
+        let risk = &mut slot.risk;
+        if risk.disabled == Disabled::Drawdown {
+            risk.high_water_e9 = risk.carried_e9.saturating_add(risk.pnl_e9);
+        }
+        risk.disabled = Disabled::No;
+        (risk.executions, risk.rejects, risk.loss_streak) = (0, 0, 0);
+        true
+    }
 }

@@ -1,279 +1,45 @@
 //! The engine driven frame by frame: lives of orders, modes, timers, signals, determinism.
 
+mod advice;
+mod amend;
+mod exposure;
+mod external;
+mod figures;
+mod flatten;
+mod hostile;
+mod incidents;
+mod kill;
+mod life;
+mod limits;
+mod links;
+mod modes;
+mod reconcile;
+mod reports;
+mod rig;
+mod say;
+mod script;
+mod slices;
+mod venue_model;
+mod wire_count;
+
 use super::*;
-use crate::setup::{Limits, SignalSetup, StrategyParams, StrategySetup};
-use crate::strategy::{momentum, signal_taker};
-use wire::control::{Command, Control};
-use wire::frame::WireFrame;
-use wire::instrument::{Instrument, InstrumentType, padded};
-use wire::market::{BookSnapshot, DepthDelta, FLAG_FIRST, Level, Trade};
+use rig::*;
+use wire::control::Command;
+use wire::market::{Level, Trade};
 use wire::order::{
-    CancelOrder, CancelReject, Denied, ExecType, ExecutionReport, NewOrder, OrdStatus,
-    RejectReason, Side,
+    CancelOrder, CancelReject, Denied, ExecType, ExecutionReport, OrdStatus, RejectReason, Side,
 };
-use wire::signal::{SignalResponse, SignalStatus};
 use wire::station::ModeChange;
-use wire::{ClOrdId, MoneyE9, QtyLots, VenueId};
-
-const SECOND: u64 = 1_000_000_000;
-const T0: u64 = 1_000 * SECOND;
-const INTERVAL: u64 = SECOND / 10;
-
-fn instrument() -> Instrument {
-    let mut header = FrameHeader::new::<Instrument>();
-    header.instrument_id = InstrumentId(0);
-    header.venue_id = VenueId(1);
-    Instrument {
-        header,
-        symbol: padded("TESTUSDT").expect("short"),
-        tick_size_e9: 10_000_000,
-        lot_size_e9: 1_000_000,
-        min_qty_lots: QtyLots(1),
-        max_qty_lots: QtyLots(100_000),
-        min_notional_e9: 0,
-        instrument_type: InstrumentType::Spot.code(),
-        reserved: [0; 23],
-    }
-}
-
-fn setup() -> Setup {
-    Setup {
-        epoch: 7,
-        instruments: vec![instrument()],
-        limits: vec![Some(Limits {
-            max_order_qty_lots: QtyLots(1_000),
-            max_order_notional_e9: i64::MAX,
-            max_long_lots: 1_000,
-            max_short_lots: 1_000,
-            max_open_orders: 10,
-            price_collar_bp: 1_000,
-            order_rate_per_s: 1_000,
-            order_burst: 100,
-            max_market_age_ns: SECOND,
-        })],
-        strategies: vec![
-            StrategySetup {
-                name: "taker".into(),
-                instrument: InstrumentId(0),
-                params: StrategyParams::SignalTaker(signal_taker::Params {
-                    qty_lots: QtyLots(10),
-                    entry_score_e6: 500_000,
-                    exit_score_e6: 100_000,
-                    max_spread_ticks: 10,
-                    slip_ticks: 0,
-                    hold_ns: 5 * SECOND,
-                    cooldown_ns: 0,
-                }),
-            },
-            StrategySetup {
-                name: "momentum".into(),
-                instrument: InstrumentId(0),
-                params: StrategyParams::Momentum(momentum::Params {
-                    qty_lots: QtyLots(20),
-                    fast_bars: 1,
-                    slow_bars: 3,
-                    threshold_e6: 100,
-                    order_ttl_ns: 2 * SECOND,
-                }),
-            },
-        ],
-        signal: Some(SignalSetup { sample_interval_ns: INTERVAL, ttl_ns: SECOND / 2 }),
-        order_capacity: 64,
-    }
-}
-
-#[derive(Default)]
-struct Record {
-    inputs: Vec<Vec<u64>>,
-    outputs: Vec<Vec<u64>>,
-    marks: Vec<Stage>,
-}
-
-fn words(frame: &[u8]) -> Vec<u64> {
-    let word = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("whole words"));
-    frame.chunks_exact(8).map(word).collect()
-}
-
-impl Sink for Record {
-    fn input(&mut self, frame: &[u8]) {
-        self.inputs.push(words(frame));
-    }
-    fn output(&mut self, frame: &[u8]) {
-        self.outputs.push(words(frame));
-    }
-    fn mark(&mut self, stage: Stage) {
-        self.marks.push(stage);
-    }
-}
-
-struct Rig {
-    engine: Engine,
-    record: Record,
-    read: usize,
-}
-
-impl Rig {
-    fn new() -> Self {
-        Self { engine: Engine::new(setup()).expect("sound"), record: Record::default(), read: 0 }
-    }
-
-    /// A rig in LIVE with a book of 12 levels a side round 10,000 ticks.
-    fn live() -> Self {
-        let mut rig = Self::new();
-        rig.snapshot(0);
-        rig.command(Command::Mode, u64::from(Mode::Live.code()), "");
-        assert_eq!(rig.engine.mode(), Mode::Live);
-        rig.read = rig.record.outputs.len();
-        rig
-    }
-
-    fn feed(&mut self, frame: &[u8]) {
-        let mut frame = words(frame);
-        self.engine
-            .input(bytemuck::cast_slice_mut(&mut frame), &mut self.record)
-            .expect("sound frame");
-    }
-
-    fn send<T: WireFrame>(&mut self, mut frame: T, at: u64) {
-        let bytes = bytemuck::bytes_of_mut(&mut frame);
-        let (head, _) = bytes.split_at_mut(size_of::<FrameHeader>());
-        let header: &mut FrameHeader = bytemuck::from_bytes_mut(head);
-        header.instrument_id = InstrumentId(0);
-        header.ts_recv_ns = TsNs(T0 + at);
-        self.feed(bytemuck::bytes_of(&frame));
-    }
-
-    fn depth<T: WireFrame>(&mut self, mut head: T, levels: &[Level], at: u64) {
-        {
-            let bytes = bytemuck::bytes_of_mut(&mut head);
-            let (head, _) = bytes.split_at_mut(size_of::<FrameHeader>());
-            let header: &mut FrameHeader = bytemuck::from_bytes_mut(head);
-            *header = FrameHeader::with_len(T::KIND, size_of::<T>() + size_of_val(levels));
-            header.flags = FLAG_FIRST | FLAG_LAST;
-            header.instrument_id = InstrumentId(0);
-            header.ts_recv_ns = TsNs(T0 + at);
-        }
-        let mut frame = bytemuck::bytes_of(&head).to_vec();
-        frame.extend_from_slice(bytemuck::cast_slice(levels));
-        self.feed(&frame);
-    }
-
-    fn snapshot(&mut self, at: u64) {
-        let level = |price, qty| Level { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty) };
-        let mut levels: Vec<Level> = (0..12).map(|n| level(9_999 - n, 50)).collect();
-        levels.extend((0..12).map(|n| level(10_001 + n, 50)));
-        let mut head = BookSnapshot::zeroed();
-        head.last_update_id = 1;
-        (head.bid_count, head.ask_count) = (12, 12);
-        self.depth(head, &levels, at);
-    }
-
-    fn delta(&mut self, at: u64) {
-        let level = Level { price_ticks: PriceTicks(9_990), qty_lots: QtyLots(51) };
-        let mut head = DepthDelta::zeroed();
-        (head.first_update_id, head.last_update_id) = (2, 2);
-        head.bid_count = 1;
-        self.depth(head, &[level], at);
-    }
-
-    fn trade(&mut self, price: i64, at: u64) {
-        let mut trade = Trade::zeroed();
-        trade.header = FrameHeader::new::<Trade>();
-        trade.price_ticks = PriceTicks(price);
-        trade.qty_lots = QtyLots(1);
-        trade.aggressor = b'B';
-        self.send(trade, at);
-    }
-
-    fn command(&mut self, command: Command, argument: u64, reason: &str) {
-        let mut control = Control::zeroed();
-        control.header = FrameHeader::new::<Control>();
-        control.command = command.code();
-        control.argument = argument;
-        control.reason = padded(reason).expect("short");
-        self.send(control, 0);
-    }
-
-    /// Deltas until a signal request is out; gives its id and time.
-    fn request(&mut self) -> (u64, u64) {
-        let before = self.engine.counters().signal_requests;
-        let start = self.engine.now().get() - T0;
-        for n in 1..=20 {
-            self.delta(start + n * INTERVAL);
-            if self.engine.counters().signal_requests > before {
-                return (self.engine.request_ids, start + n * INTERVAL);
-            }
-        }
-        panic!("no signal request after twenty samples");
-    }
-
-    fn answer(&mut self, id: u64, score_e6: i32, at: u64) {
-        let mut response = SignalResponse::zeroed();
-        response.header = FrameHeader::new::<SignalResponse>();
-        response.request_id = id;
-        response.score_e6 = score_e6;
-        response.status = SignalStatus::Ok.code();
-        self.send(response, at);
-    }
-
-    /// The outputs since the last call, decoded for `f`.
-    fn drain(&mut self, mut f: impl FnMut(Frame<'_>)) {
-        for frame in &self.record.outputs[self.read..] {
-            f(decode(bytemuck::cast_slice(frame)).expect("outputs decode"));
-        }
-        self.read = self.record.outputs.len();
-    }
-
-    fn new_orders(&mut self) -> Vec<NewOrder> {
-        let mut orders = Vec::new();
-        self.drain(|f| {
-            if let Frame::NewOrder(order) = f {
-                orders.push(*order);
-            }
-        });
-        orders
-    }
-
-    fn report(&mut self, order: &NewOrder, exec: ExecType, fill: i64, exec_id: u64, at: u64) {
-        let mut report = ExecutionReport::zeroed();
-        report.header = FrameHeader::new::<ExecutionReport>();
-        report.cl_ord_id = order.cl_ord_id;
-        report.orig_cl_ord_id = ClOrdId::UNDEF;
-        report.order_id = 900;
-        report.exec_id = exec_id;
-        report.last_px_ticks = if fill > 0 { order.price_ticks } else { PriceTicks::UNDEF };
-        report.last_qty_lots = QtyLots(fill);
-        report.fee_e9 = MoneyE9(if fill > 0 { 3 } else { 0 });
-        report.exec_type = exec.code();
-        report.ord_status = OrdStatus::New.code();
-        report.side = order.side;
-        self.send(report, at);
-    }
-
-    /// One long order of the taker, just sent.
-    fn one_order(&mut self) -> (NewOrder, u64) {
-        let (id, at) = self.request();
-        self.answer(id, 900_000, at + 1);
-        let orders = self.new_orders();
-        assert_eq!(orders.len(), 1, "{orders:?}");
-        (orders[0], at + 1)
-    }
-
-    fn reserved(&self) -> (i64, i64, u32) {
-        let r = self.engine.instruments[0].reserved;
-        (r.buy_lots, r.sell_lots, r.orders)
-    }
-
-    fn lots(&self) -> i64 {
-        self.engine.instruments[0].position.lots().get()
-    }
-}
+use wire::{ClOrdId, MoneyE9, PriceTicks, QtyLots};
 
 #[test]
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest do not matter here")]
 fn a_start_is_never_live() {
     let mut rig = Rig::new();
     rig.snapshot(0);
+    rig.connect();
+    assert_eq!(rig.engine.mode(), Mode::Reconcile, "until the venue has answered");
+    rig.answer_mass_status(&[], 0, 0);
     assert_eq!(rig.engine.mode(), Mode::Maintenance);
     let (id, at) = rig.request();
     rig.answer(id, 900_000, at + 1);
@@ -285,7 +51,7 @@ fn a_start_is_never_live() {
         Frame::NewOrder(_) => panic!("an order before LIVE"),
         _ => {}
     });
-    assert_eq!(denied, [1], "MODE_NOT_LIVE");
+    assert_eq!(denied, [gate::id_of("MODE_NOT_LIVE").expect("known")]);
     assert_eq!(modes, [Mode::Reconcile.code(), Mode::Maintenance.code()]);
 }
 
@@ -366,7 +132,9 @@ fn halt_cancels_everything_and_only_a_reason_leads_out() {
     assert_eq!(rig.engine.counters().refused_commands, 2);
     rig.report(&order, ExecType::Canceled, 0, 1, at + 1);
     rig.command(Command::Resume, 0, "checked with the venue");
-    assert_eq!((rig.engine.mode(), rig.engine.killed()), (Mode::Maintenance, false));
+    assert_eq!((rig.engine.mode(), rig.engine.killed()), (Mode::Reconcile, false));
+    rig.answer_mass_status(&[], 0, at + 2);
+    assert_eq!(rig.engine.mode(), Mode::Maintenance);
 }
 
 #[test]
@@ -452,7 +220,8 @@ fn timers_are_numbered_inputs_at_their_deadline() {
     // Market data is 5 s old at the deadline: the gate says so, the strategy asks again.
     let last = frames.last().expect("the delta");
     assert_eq!(last.0, FrameKind::DepthDelta.code());
-    assert!(rig.engine.counters().denied[9] > 0, "STALE_MARKET_DATA");
+    let stale = gate::id_of("STALE_MARKET_DATA").expect("known");
+    assert!(rig.engine.counters().denied[usize::from(stale)] > 0);
     rig.delta(at + 6 * SECOND + 2_000_000);
     let closing = rig.new_orders();
     assert_eq!(closing.len(), 1);
@@ -567,23 +336,59 @@ fn the_same_inputs_give_the_same_outputs_and_state() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line a part")]
 fn the_state_hash_sees_every_part_of_the_state() {
     type Change = (&'static str, fn(&mut Engine));
-    let changes: [Change; 27] = [
+    let changes: [Change; 47] = [
         ("now", |e| e.now.0 += 1),
         ("seq", |e| e.seq += 1),
         ("approvals", |e| e.approvals += 1),
-        ("mode", |e| e.mode = Mode::Reducing),
-        ("killed", |e| e.killed = true),
+        ("mode", |e| e.firm.mode = Mode::Reducing),
+        ("killed", |e| e.firm.killed = true),
+        ("wire count", |e| e.wire_spent += 1),
+        ("loss latch", |e| e.loss_latched = true),
+        ("flatten", |e| {
+            let firm = super::kill::Target::Firm;
+            e.flatten = Some(super::flatten::Flatten::begin(firm, 3));
+        }),
+        ("firm exposure", |e| {
+            let more = crate::risk::Contribution { gross_e9: 1, ..Default::default() };
+            e.firm.exposure.replace(&crate::risk::Contribution::default(), &more);
+        }),
+        ("firm profit", |e| e.firm.pnl_e9 += 1),
+        ("high-water mark", |e| e.firm.high_water_e9 += 1),
+        ("firm limits", |e| e.firm.limits.max_gross_e9 -= 1),
+        ("venue session", |e| e.venues[0].risk.session_up = false),
+        ("venue messages", |e| e.venues[0].risk.messages.take(TsNs(u64::MAX / 2))),
+        ("venue balance", |e| e.venues[0].risk.set_balance(5, 10_000)),
+        ("strategy profit", |e| e.strategies[0].risk.pnl_e9 += 1),
+        ("strategy disabled", |e| e.strategies[0].risk.disabled = crate::risk::Disabled::Rejects),
+        ("strategy day", |e| e.strategies[0].day_base_e9 += 1),
+        ("parents", |e| {
+            let spec =
+                crate::parents::ParentSpec::twap(Side::Buy, QtyLots(1), PriceTicks(1), 10, 1);
+            e.parents.start(StrategyId(0), spec, TsNs(1)).expect("room");
+        }),
+        ("advice", |e| {
+            e.advice.mute(3);
+        }),
+        ("duplicates", |e| e.instruments[0].risk.duplicates.add(1, TsNs(1))),
+        ("fill window", |e| e.instruments[0].risk.fills.add(TsNs(1), 10, 1)),
+        ("signal view", |e| e.instruments[0].risk.signal.lag += 1),
+        ("open value", |e| e.instruments[0].risk.open_e9 += 1),
+        ("order reservation", |e| {
+            let id = ClOrdId::new(7, 1);
+            e.orders.update(id, |o| o.reserved_lots += 1).expect("the first order");
+        }),
         ("book level", |e| {
             let level = [Level { price_ticks: PriceTicks(5), qty_lots: QtyLots(1) }];
             e.instruments[0].book.apply_delta(&level, &[]);
         }),
         ("book gap", |e| e.instruments[0].book.mark_gapped()),
         ("quote", |e| e.instruments[0].quote = Some(wire::market::Quote::zeroed())),
-        ("last trade", |e| e.instruments[0].last_trade_ticks.0 += 1),
-        ("status", |e| e.instruments[0].status = TradingStatus::Halted),
-        ("market age", |e| e.instruments[0].last_market_ns.0 += 1),
+        ("last trade", |e| e.instruments[0].risk.last_trade_ticks += 1),
+        ("status", |e| e.instruments[0].risk.status = TradingStatus::Halted),
+        ("market age", |e| e.instruments[0].risk.last_market_ns += 1),
         ("bars", |e| {
             let later = TsNs(e.now.0 + 1);
             let side = AggressorSide::Buy;
@@ -599,18 +404,16 @@ fn the_state_hash_sees_every_part_of_the_state() {
                 .fill(Side::Buy, PriceTicks(1), QtyLots(0), MoneyE9(1))
                 .expect("ok");
         }),
-        ("reserved buys", |e| e.instruments[0].reserved.buy_lots += 1),
-        ("reserved sells", |e| e.instruments[0].reserved.sell_lots += 1),
-        ("reserved orders", |e| e.instruments[0].reserved.orders += 1),
+        ("reserved buys", |e| e.instruments[0].risk.buy_lots += 1),
+        ("reserved sells", |e| e.instruments[0].risk.sell_lots += 1),
+        ("reserved orders", |e| e.instruments[0].risk.open_orders += 1),
         ("rate", |e| {
             let now = e.now;
-            e.instruments[0].rate.take(now, 1);
+            e.instruments[0].risk.orders.take(now);
         }),
         ("signal", |e| e.instruments[0].signal = None),
         ("limits", |e| {
-            if let Some(limits) = &mut e.instruments[0].limits {
-                limits.max_short_lots += 1;
-            }
+            e.instruments[0].risk.limits.max_short_lots += 1;
         }),
         ("sampler", |e| {
             if let Some(sampler) = &mut e.instruments[0].sampler {
@@ -630,7 +433,7 @@ fn the_state_hash_sees_every_part_of_the_state() {
         }),
         ("timer", |e| e.timers.set(3, TsNs(77))),
         ("requests", |e| e.requests[5].at.0 ^= 1),
-        ("executions", |e| e.executions[900] = 5),
+        ("executions", |e| e.executions[900].id = 5),
     ];
     let base = || {
         let mut rig = Rig::live();
@@ -668,9 +471,9 @@ fn a_setup_names_everything_that_is_wrong() {
     bad.instruments[0].lot_size_e9 = 1;
     bad.strategies[0].instrument = InstrumentId(4);
     bad.signal = None;
-    if let Some(limits) = &mut bad.limits[0] {
-        limits.price_collar_bp = 0;
-        limits.max_open_orders = 0;
+    if let Some(row) = &mut bad.limits.symbols[0] {
+        row.limits.price_collar_bp = 0;
+        row.limits.max_open_orders = 0;
     }
     let lines: Vec<String> = bad.problems().iter().map(ToString::to_string).collect();
     let all = lines.join("\n");

@@ -1,20 +1,17 @@
-//! `UNKNOWN_INSTRUMENT`: the instrument is in the table and can be accounted for in integers.
-use super::{Breach, Check, Inquiry};
-use wire::instrument::InstrumentType;
+//! `UNKNOWN_INSTRUMENT`: the instrument is in the table, can be accounted for exactly, and is no
+//! inverse contract.
+use super::{Check, Inquiry, Measure};
 
 pub(super) const CHECK: Check = Check {
-    id: 3,
+    id: 11,
     code: "UNKNOWN_INSTRUMENT",
     rule: "the instrument is in the table and is no inverse contract",
-    unit: "instrument id",
+    unit: "flag",
     key: "-",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let known = i.instrument.is_some_and(|state| {
-        InstrumentType::from_code(state.row.instrument_type)
-            .is_some_and(|t| t != InstrumentType::InversePerp)
-    });
-    (!known).then_some(Breach::new(0, i64::from(i.order.instrument.get())))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    Measure::at_least(1, i64::from(i.symbol.tradable))
 }

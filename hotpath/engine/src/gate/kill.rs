@@ -1,16 +1,22 @@
-//! `KILL_SWITCH`: nothing new while the kill switch is latched. It clears only by an operator with a
-//! reason, never by time, restart, advice or a model.
-use super::{Breach, Check, Inquiry};
+//! `KILL_SWITCH`: nothing new while a kill switch over the order is latched: station 1, venue 2,
+//! strategy 4, instrument 8. It clears only by an operator with a reason, never by time, restart,
+//! advice or a model.
+use super::{Check, Inquiry, Measure};
 
 pub(super) const CHECK: Check = Check {
     id: 0,
     code: "KILL_SWITCH",
-    rule: "the kill switch is not latched",
-    unit: "flag",
+    rule: "no kill switch over the order is latched",
+    unit: "scopes: 1 station, 2 venue, 4 strategy, 8 instrument",
     key: "-",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    i.killed.then_some(Breach::new(0, 1))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let scopes = i64::from(i.firm.killed)
+        | (i64::from(i.venue.killed) << 1_u32)
+        | (i64::from(i.strategy.killed) << 2_u32)
+        | (i64::from(i.symbol.killed) << 3_u32);
+    Measure::at_most(0, scopes)
 }

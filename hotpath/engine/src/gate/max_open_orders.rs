@@ -1,18 +1,22 @@
-//! `MAX_OPEN_ORDERS`: working, in flight, pending and unknown orders of the instrument, this one
-//! included.
-use super::{Breach, Check, Inquiry};
+//! `MAX_OPEN_ORDERS`: so many orders that are not done, of the instrument, the strategy, the venue
+//! and the station. An amendment adds none.
+use super::{Check, Inquiry, Measure};
 
 pub(super) const CHECK: Check = Check {
-    id: 15,
+    id: 41,
     code: "MAX_OPEN_ORDERS",
-    rule: "orders not done + 1 <= max_open_orders",
+    rule: "orders not done + 1 <= max_open_orders of instrument, strategy, venue and station",
     unit: "orders",
     key: "max_open_orders",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let limit = i64::from(i.limits?.max_open_orders);
-    let open = i64::from(i.instrument?.reserved.orders).saturating_add(1);
-    (open > limit).then_some(Breach::new(limit, open))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let one = i64::from(i.amend.is_none());
+    let with = |limit: i64, open: i64| Measure::sum_at_most(limit, open, one);
+    with(i.symbol.limits.max_open_orders, i.symbol.open_orders)
+        .and(with(i.strategy.limits.max_open_orders, i.strategy.open_orders))
+        .and(with(i.venue.limits.max_open_orders, i.venue.open_orders))
+        .and(with(i.firm.limits.max_open_orders, i.firm.open_orders))
 }

@@ -1,19 +1,18 @@
-//! `MAX_ORDER_NOTIONAL`: the operator's bound on the value of one order. A product that leaves 64
-//! bits is above every limit.
-use super::{Breach, Check, Inquiry, approval::notional_e9};
+//! `MAX_ORDER_NOTIONAL`: the whole value is within the instrument's bound in its own currency, and
+//! within the station's in the base currency.
+use super::{Check, Inquiry, Measure};
 
 pub(super) const CHECK: Check = Check {
-    id: 12,
+    id: 24,
     code: "MAX_ORDER_NOTIONAL",
-    rule: "price x qty <= max_order_notional_e9",
-    unit: "1e-9 quote currency",
-    key: "max_order_notional",
+    rule: "price x qty <= max_order_notional_e9 of the instrument, and of the station in base currency",
+    unit: "1e-9 quote or base currency",
+    key: "max_order_notional_e9",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    i.instrument?;
-    let limit = i.limits?.max_order_notional_e9;
-    let value = notional_e9(i).unwrap_or(i64::MAX);
-    (value > limit).then_some(Breach::new(limit, value))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let symbol = Measure::at_most(i.symbol.limits.max_order_notional_e9, i.value_e9);
+    symbol.and(Measure::at_most(i.firm.limits.max_order_notional_e9, i.base_e9))
 }

@@ -1,17 +1,20 @@
-//! `MAX_ORDER_QTY`: the operator's bound on one order.
-use super::{Breach, Check, Inquiry};
+//! `MAX_ORDER_QTY`: the whole quantity is within the instrument's hard bound.
+use super::{Check, Inquiry, Measure};
+use core::hint::select_unpredictable;
 
 pub(super) const CHECK: Check = Check {
-    id: 11,
+    id: 23,
     code: "MAX_ORDER_QTY",
-    rule: "qty <= max_order_qty_lots",
+    rule: "qty <= max_order_qty_lots, and as advised where the order opens something",
     unit: "lots",
-    key: "max_order_qty",
+    key: "max_order_qty_lots",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let limit = i.limits?.max_order_qty_lots;
-    let qty = i.order.qty_lots;
-    (qty > limit).then_some(Breach::new(limit.get(), qty.get()))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let (limit, advised) =
+        (i.symbol.limits.max_order_qty_lots, i.symbol.advised.max_order_qty_lots);
+    let most = limit.min(select_unpredictable(i.opens, advised, i64::MAX));
+    Measure::at_most(most, i.order.qty_lots.get())
 }

@@ -1,18 +1,16 @@
-//! `MIN_NOTIONAL`: the order is worth at least what the venue asks for.
-use super::{Breach, Check, Inquiry, approval::notional_e9};
+//! `MIN_NOTIONAL`: the value is at least the venue's smallest.
+use super::{Check, Inquiry, Measure};
 
 pub(super) const CHECK: Check = Check {
-    id: 7,
+    id: 15,
     code: "MIN_NOTIONAL",
-    rule: "price x qty >= min_notional_e9 of the instrument",
+    rule: "price x qty >= min_notional of the instrument",
     unit: "1e-9 quote currency",
     key: "-",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let min = i.instrument?.row.min_notional_e9;
-    // What cannot be computed is caught by MAX_ORDER_NOTIONAL.
-    let value = notional_e9(i)?;
-    (value < min).then_some(Breach::new(min, value))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    Measure::at_least(i.symbol.min_notional_e9, i.value_e9)
 }

@@ -1,20 +1,24 @@
-//! `ORDER_RATE`: a token bucket in integer engine time. Only an approved order takes a token, and a
-//! cancel never does.
-use super::{Breach, Check, Inquiry};
+//! `ORDER_RATE`: token buckets in integer engine time, of the instrument, the strategy and the
+//! venue. Only an approved order takes a token, and a cancel never does.
+use super::{Check, Inquiry, Measure};
+use crate::risk::Bucket;
 
 pub(super) const CHECK: Check = Check {
-    id: 16,
+    id: 54,
     code: "ORDER_RATE",
-    rule: "at most order_burst orders at once, then order_rate_per_s",
+    rule: "the order fits into order_burst and order_rate_per_s of instrument, strategy and venue, and as advised where it opens something",
     unit: "orders in the bucket",
     key: "order_rate_per_s, order_burst",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let (state, limits) = (i.instrument?, i.limits?);
-    let used = state.rate.used_after(i.now, limits.order_rate_per_s);
-    (used > u64::from(limits.order_burst)).then(|| {
-        Breach::new(i64::from(limits.order_burst), i64::try_from(used).unwrap_or(i64::MAX))
-    })
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let fits = |bucket: &Bucket, burst: i64| {
+        Measure::new(bucket.fits(i.now), burst, bucket.used_after(i.now))
+    };
+    fits(&i.symbol.orders, i.symbol.limits.order_burst)
+        .and(fits(&i.strategy.orders, i.strategy.limits.order_burst))
+        .and(fits(&i.venue.orders, i.venue.limits.order_burst))
+        .and(fits(&i.symbol.advised.orders, i.symbol.advised.order_burst).if_opens(i))
 }

@@ -1,33 +1,39 @@
-//! `PRICE_COLLAR`: the price lies within a band round the reference, the mid of the freshest touch.
-//! No reference, no order.
-use super::{Breach, Check, Inquiry};
+//! `PRICE_COLLAR`: the price lies within a band round the reference: the mid, else the last trade,
+//! else the prior close; a stop-limit's limit round its own trigger. No reference, no order.
+use super::{Check, Inquiry, Measure};
+use wire::order::OrdType;
 
 pub(super) const CHECK: Check = Check {
-    id: 13,
+    id: 28,
     code: "PRICE_COLLAR",
-    rule: "|2 price - reference| * 10000 <= price_collar_bp * reference, reference = bid + ask",
+    rule: "|2 price - reference| <= max(price_collar_bp x reference / 10000, 2 price_collar_ticks), reference = bid + ask; as advised where the order opens something",
     unit: "basis points of the reference",
-    key: "price_collar_bp",
+    key: "price_collar_bp, price_collar_ticks",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let limit = i64::from(i.limits?.price_collar_bp);
-    let Some(reference) = i.instrument?.reference_x2().filter(|r| *r > 0) else {
-        return Some(Breach::new(limit, i64::MAX));
-    };
-    let distance_bp = i
-        .order
-        .price_ticks
-        .get()
-        .checked_mul(2)
-        .and_then(|p| p.checked_sub(reference))
-        .and_then(i64::checked_abs)
-        .and_then(|d| i128::from(d).checked_mul(10_000))
-        // Rounded up: a price just outside the band is outside.
-        .and_then(|d| d.checked_add(i128::from(reference).checked_sub(1)?))
-        .and_then(|d| d.checked_div(i128::from(reference)))
-        .and_then(|d| i64::try_from(d).ok())
-        .unwrap_or(i64::MAX);
-    (distance_bp > limit).then_some(Breach::new(limit, distance_bp))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let is_stop_limit = i.order.ord_type == OrdType::StopLimit;
+    let (trigger_x2, is_cut) = i.order.stop_px_ticks.get().overflowing_mul(2);
+    let trigger_x2 = if is_cut { 0 } else { trigger_x2 };
+    let reference_x2 = if is_stop_limit { trigger_x2 } else { i.symbol.reference_or_none_x2() };
+    let limits = &i.symbol.limits;
+    let advised_bp = if i.opens { i.symbol.advised.price_collar_bp } else { i64::MAX };
+    let limit_bp = limits.price_collar_bp.min(advised_bp);
+    let (price_x2, is_far) = i.price_ticks.overflowing_mul(2);
+    let (distance_x2, is_farther) = price_x2.overflowing_sub(reference_x2);
+    let (distance_x2, is_farthest) = distance_x2.overflowing_abs();
+    let (scaled, is_cut) = distance_x2.overflowing_mul(10_000);
+    let is_cut = is_far | is_farther | is_farthest | is_cut;
+    let (allowed, is_all) = limit_bp.overflowing_mul(reference_x2);
+    let in_bp = (scaled <= allowed) | (is_all & (limit_bp > 0));
+    let in_ticks =
+        distance_x2 <= limits.price_collar_ticks.saturating_add(limits.price_collar_ticks);
+    let good = (reference_x2 > 0) & !is_cut & (in_bp | in_ticks);
+    // Rounded up: a price just outside the band is outside.
+    let bp = scaled.saturating_add(reference_x2.saturating_sub(1)).checked_div(reference_x2);
+    let is_limited = is_stop_limit | (i.order.ord_type == OrdType::Limit);
+    let shown = bp.filter(|_| (reference_x2 > 0) & !is_cut).unwrap_or(i64::MAX);
+    Measure::new(good, limit_bp, shown).only_if(is_limited | (reference_x2 <= 0))
 }

@@ -1,17 +1,29 @@
-//! `INVALID_PRICE`: a limit price is there and positive. Prices are whole ticks by type, so a price
-//! off the tick cannot be expressed.
-use super::{Breach, Check, Inquiry};
+//! `INVALID_PRICE`: a limit and a stop-limit order have a price, a stop and a stop-limit order a
+//! trigger, no other has; each is above 0 and a multiple of the price step.
+use super::{Check, Inquiry, Measure};
+use crate::risk::NO_PRICE;
+use wire::order::OrdType;
 
 pub(super) const CHECK: Check = Check {
-    id: 6,
+    id: 13,
     code: "INVALID_PRICE",
-    rule: "the price is defined and above 0",
+    rule: "price and trigger are there exactly where the type has them, above 0, and a multiple of price_step_ticks",
     unit: "ticks",
-    key: "-",
+    key: "price_step_ticks",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let price = i.order.price_ticks.get();
-    (price <= 0).then_some(Breach::new(1, price))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let step = i.symbol.limits.price_step_ticks;
+    let fits = |price: i64, due: bool| {
+        let on_step = (step > 0) & (price.checked_rem(step.max(1)) == Some(0));
+        if due { (price > 0) & on_step } else { price == NO_PRICE }
+    };
+    let has_limit = matches!(i.order.ord_type, OrdType::Limit | OrdType::StopLimit);
+    let has_stop = matches!(i.order.ord_type, OrdType::Stop | OrdType::StopLimit);
+    let (price, trigger) = (i.order.price_ticks.get(), i.order.stop_px_ticks.get());
+    let good_price = fits(price, has_limit);
+    let good = good_price & fits(trigger, has_stop);
+    Measure::new(good, step, if good_price { trigger } else { price })
 }

@@ -1,20 +1,28 @@
-//! `INVALID_QTY`: the quantity lies within the venue's own bounds for the instrument.
-use super::{Breach, Check, Inquiry};
+//! `INVALID_QTY`: the quantity is within the venue's bounds and a multiple of the order step.
+use super::{Check, Inquiry, Measure};
 
 pub(super) const CHECK: Check = Check {
-    id: 5,
+    id: 12,
     code: "INVALID_QTY",
-    rule: "min_qty_lots <= qty <= max_qty_lots of the instrument",
+    rule: "0 < min_qty <= qty <= max_qty of the instrument, and qty a multiple of qty_step_lots",
     unit: "lots",
-    key: "-",
+    key: "qty_step_lots",
     run,
 };
 
-fn run(i: &Inquiry<'_>) -> Option<Breach> {
-    let row = &i.instrument?.row;
-    let qty = i.order.qty_lots;
-    if qty < row.min_qty_lots {
-        return Some(Breach::new(row.min_qty_lots.get(), qty.get()));
-    }
-    (qty > row.max_qty_lots).then_some(Breach::new(row.max_qty_lots.get(), qty.get()))
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    let (qty, s) = (i.order.qty_lots.get(), i.symbol);
+    let step = s.limits.qty_step_lots;
+    let on_step = (step > 0) & (qty.checked_rem(step.max(1)) == Some(0));
+    let least = s.min_qty_lots.max(1);
+    let good = (qty >= least) & (qty <= s.max_qty_lots) & on_step;
+    let limit = if qty < least {
+        least
+    } else if qty > s.max_qty_lots {
+        s.max_qty_lots
+    } else {
+        step
+    };
+    Measure::new(good, limit, qty)
 }

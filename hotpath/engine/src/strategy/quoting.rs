@@ -303,7 +303,8 @@ impl Strategy for Quoting {
                     quote.follow(order);
                 }
             }
-            OrderUpdate::Denied(_) => {}
+            // It never amends, and works no parents.
+            OrderUpdate::Denied(_) | OrderUpdate::Replaced { .. } | OrderUpdate::Parent(_) => {}
         }
     }
 

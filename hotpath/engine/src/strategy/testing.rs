@@ -4,7 +4,7 @@ use super::{Context, Event, Intent, Intents, OrderUpdate, Placement, Strategy};
 use crate::bars::{Bar, BarInterval};
 use crate::core::Engine;
 use crate::hash::StateHasher;
-use crate::orders::{OrderRequest, OrderTable};
+use crate::orders::{Entry, OrderRequest, OrderTable};
 use crate::position::Position;
 use crate::setup::Setup;
 use crate::sink::NullSink;
@@ -13,6 +13,7 @@ use wire::frame::FrameHeader;
 use wire::instrument::{Instrument, InstrumentType, padded};
 use wire::market::{BookSnapshot, FLAG_FIRST, FLAG_LAST, Level, Quote};
 use wire::order::{OrdStatus, Side};
+use wire::units::SEQ_UNDEF;
 use wire::{ClOrdId, InstrumentId, MoneyE9, PriceTicks, QtyLots, StrategyId, TsNs};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -46,7 +47,9 @@ impl<S: Strategy> Rig<S> {
         let setup = Setup {
             epoch: 1,
             instruments: vec![instrument],
-            limits: vec![None],
+            limits: crate::testing::open_limits(1, 0, &[]),
+            advice: crate::advice::AdvicePolicy::default(),
+            patience: crate::setup::Patience::default(),
             strategies: Vec::new(),
             signal: None,
             order_capacity: 16,
@@ -129,9 +132,21 @@ impl<S: Strategy> Rig<S> {
             time_in_force: want.time_in_force,
             exec_inst: want.exec_inst,
             price_ticks: want.price_ticks,
+            stop_px_ticks: want.stop_px_ticks,
             qty_lots: want.qty_lots,
+            expire_ns: want.expire_ns,
+            parent_id: 0,
+            link_id: 0,
         };
-        let order = *self.orders.insert(id, request, TsNs(self.now));
+        let entry = Entry {
+            request,
+            value_px_ticks: want.price_ticks.get(),
+            status: OrdStatus::PendingNew,
+            cum_qty_lots: QtyLots(0),
+            order_id: SEQ_UNDEF,
+            sent_ns: TsNs(self.now),
+        };
+        let order = *self.orders.insert(id, &entry);
         self.strategy.on_order(&OrderUpdate::Sent(&order));
         id
     }
@@ -187,19 +202,17 @@ impl<S: Strategy> Rig<S> {
 
 /// The orders among some wishes.
 pub(super) fn placed(wishes: &[Intent]) -> Vec<Placement> {
-    let placements = wishes.iter().filter_map(|wish| match wish {
-        Intent::Place(placement) => Some(*placement),
-        Intent::Cancel(_) | Intent::Timer(..) => None,
+    let placements = wishes.iter().filter_map(|wish| {
+        if let Intent::Place(placement) = wish { Some(*placement) } else { None }
     });
     placements.collect()
 }
 
 /// The cancels among some wishes.
 pub(super) fn canceled(wishes: &[Intent]) -> Vec<ClOrdId> {
-    let cancels = wishes.iter().filter_map(|wish| match wish {
-        Intent::Cancel(id) => Some(*id),
-        Intent::Place(_) | Intent::Timer(..) => None,
-    });
+    let cancels = wishes
+        .iter()
+        .filter_map(|wish| if let Intent::Cancel(id) = wish { Some(*id) } else { None });
     cancels.collect()
 }
 

@@ -7,7 +7,7 @@
 use super::{Config, Profile, Threads};
 use crate::pin::CpuChoice;
 use engine::StrategyParams;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use venues::player::Speed;
 use venues::sim::{Latency, QueueModel};
 
@@ -69,9 +69,7 @@ impl Config {
                 "instrument": strategy.symbol,
                 "params": params(&strategy.params),
             })).collect::<Vec<_>>(),
-            "limits": self.limits.iter().map(|row| {
-                (row.symbol.clone(), limits(&row.limits))
-            }).collect::<Map<_, _>>(),
+            "limits": self.limits_file.effective(),
         })
     }
 }
@@ -159,18 +157,4 @@ fn params(params: &StrategyParams) -> Value {
             "hold_ns": p.hold_ns,
         }),
     }
-}
-
-fn limits(limits: &engine::Limits) -> Value {
-    json!({
-        "max_order_qty_lots": limits.max_order_qty_lots.get(),
-        "max_order_notional_e9": limits.max_order_notional_e9,
-        "max_long_lots": limits.max_long_lots,
-        "max_short_lots": limits.max_short_lots,
-        "max_open_orders": limits.max_open_orders,
-        "price_collar_bp": limits.price_collar_bp,
-        "order_rate_per_s": limits.order_rate_per_s,
-        "order_burst": limits.order_burst,
-        "max_market_age_ns": limits.max_market_age_ns,
-    })
 }

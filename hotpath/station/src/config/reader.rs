@@ -91,6 +91,11 @@ impl<'a, 't> Table<'a, 't> {
         self.line
     }
 
+    /// Whether the file has no such table.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.entries.is_none()
+    }
+
     pub(crate) fn key(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
@@ -133,7 +138,7 @@ impl<'a, 't> Table<'a, 't> {
         entries
             .map(|(key, value)| {
                 let key = key.get_ref().to_string();
-                let path = format!("{}.{key}", group.path);
+                let path = format!("{}.{}", group.path, key.escape_debug());
                 (key, Self::from_value(path, Some(value), problems))
             })
             .collect()
@@ -269,6 +274,21 @@ impl<'a, 't> Table<'a, 't> {
         )
     }
 
+    /// One of a list of words that must be there; `stand_in` after a problem.
+    pub(crate) fn choice_required<T: Copy>(
+        &mut self,
+        name: &'static str,
+        words: &[(&str, T)],
+        stand_in: T,
+        problems: &mut Problems<'_>,
+    ) -> T {
+        if self.entries.is_none_or(|entries| entries.get(name).is_none()) {
+            let list: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            problems.add(self.line, &self.key(name), "nothing", &list.join(" or "));
+        }
+        self.choice_or(name, words, stand_in, problems)
+    }
+
     /// The bare value, for keys that take more than one type.
     pub(crate) fn value(
         &mut self,
@@ -290,7 +310,8 @@ impl<'a, 't> Table<'a, 't> {
                 let line = problems.line_of(key.span().start);
                 let allowed = format!("one of the keys {}", known.join(", "));
                 let found = format!("unknown key ({})", value.get_ref().type_str());
-                problems.add(line, &self.key(name), found, &allowed);
+                let name = name.escape_debug().to_string();
+                problems.add(line, &self.key(&name), found, &allowed);
             }
         }
     }
@@ -301,6 +322,9 @@ pub(crate) fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("\"{}\"", text.escape_debug()),
         DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) if number.as_str().contains(['n', 'N']) => {
+            format!("{} (not finite)", number.as_str())
+        }
         DeValue::Float(number) => number.as_str().to_owned(),
         DeValue::Boolean(flag) => flag.to_string(),
         DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => value.type_str().to_owned(),

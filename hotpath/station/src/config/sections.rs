@@ -1,10 +1,11 @@
-//! The sections `[session] [data] [venue] [station] [signal] [record]`.
+//! The sections `[session] [data] [venue] [station] [signal] [limits] [record]`.
 //!
 //! One function a section; each says the keys, their bounds and their defaults. Runs once at start.
 
 use super::reader::{Problems, Table, shown};
 use super::{Data, Profile, Session, Signal, Station, Threads};
 use crate::idle::Idle;
+use crate::limits::{EpochState, Source};
 use crate::pin::CpuChoice;
 use ipc::BackendKind;
 use std::path::{Path, PathBuf};
@@ -13,23 +14,40 @@ use venues::player::Speed;
 use venues::sim::{Budget, Fees, Latency, QueueModel, SimConfig, Throttle};
 use wire::station::Mode;
 
-/// Everything but strategies and limits.
+/// Everything but strategies.
 pub(super) struct Sections {
     pub(super) session: Session,
     pub(super) data: Data,
     pub(super) venue: SimConfig,
     pub(super) station: Station,
     pub(super) signal: Signal,
+    pub(super) limits: Source,
     pub(super) record_dir: PathBuf,
 }
 
-pub(super) fn read(base: &Path, root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Sections {
+/// The folder a configuration lies in.
+pub(super) struct Folder<'a> {
+    /// Where.
+    pub(super) path: &'a Path,
+    /// Whether it is a run's folder, with the files of samples under names of its own.
+    pub(super) kept: bool,
+}
+
+pub(super) fn read(
+    folder: &Folder<'_>,
+    root: &mut Table<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Sections {
+    let base = folder.path;
+    let session = session(root.table("session", problems), problems);
+    let state = session.state_dir.as_deref().map(EpochState::new);
     Sections {
-        session: session(root.table("session", problems), problems),
+        session,
         data: data(base, root.table("data", problems), problems),
-        venue: venue(base, root.table("venue", problems), problems),
+        venue: venue(folder, root.table("venue", problems), problems),
         station: station(root.table("station", problems), problems),
         signal: signal(base, root.table("signal", problems), problems),
+        limits: limits(base, state, root.table("limits", problems), problems),
         record_dir: record(root.table("record", problems), problems),
     }
 }
@@ -46,8 +64,10 @@ fn session(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Session {
     let modes =
         [("MAINTENANCE", Mode::Maintenance), ("REDUCING", Mode::Reducing), ("LIVE", Mode::Live)];
     let start_mode = table.choice_or("start_mode", &modes, Mode::Maintenance, problems);
+    let state_dir = table.text("state_dir", problems).map(|at| PathBuf::from(at.value));
     table.finish(problems);
-    Session { name: name.value, epoch: u32::try_from(epoch).unwrap_or(1), start_mode }
+    let epoch = u32::try_from(epoch).unwrap_or(1);
+    Session { name: name.value, epoch, start_mode, state_dir }
 }
 
 fn data(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Data {
@@ -73,11 +93,11 @@ fn data(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> D
     Data { recording: base.join(recording.value), speed: speed.unwrap_or(Speed::REAL_TIME) }
 }
 
-fn venue(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> SimConfig {
+fn venue(folder: &Folder<'_>, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> SimConfig {
     let default = SimConfig::default();
-    table.choice_or("kind", &[("sim", ())], (), problems);
-    let entry_latency = latency(base, &mut table, "entry_latency_ns", problems);
-    let response_latency = latency(base, &mut table, "response_latency_ns", problems);
+    table.choice_or("kind", &[(super::VENUE, ())], (), problems);
+    let entry_latency = latency(folder, &mut table, "entry_latency_ns", problems);
+    let response_latency = latency(folder, &mut table, "response_latency_ns", problems);
     let models = [
         ("risk-averse", QueueModel::RiskAverse),
         ("proportional", QueueModel::Proportional),
@@ -134,7 +154,7 @@ fn throttle(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Option<Th
 
 /// A constant, or the name of a file with one sample a line.
 fn latency(
-    base: &Path,
+    folder: &Folder<'_>,
     table: &mut Table<'_, '_>,
     key: &'static str,
     problems: &mut Problems<'_>,
@@ -146,7 +166,8 @@ fn latency(
     let latency = match found.value {
         DeValue::Integer(number) => in_bounds(number.as_str()).map(Latency::Constant),
         DeValue::String(name) => {
-            let text = std::fs::read_to_string(base.join(name.as_ref())).unwrap_or_default();
+            let name = if folder.kept { super::kept::samples(key) } else { name.to_string() };
+            let text = std::fs::read_to_string(folder.path.join(name)).unwrap_or_default();
             let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
             let samples: Option<Vec<u64>> = lines.map(in_bounds).collect();
             samples.filter(|samples| !samples.is_empty()).map(Latency::Samples)
@@ -226,6 +247,20 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     }
     table.finish(problems);
     Signal { enabled, socket, model, backend, ttl_ms, sample_interval_ms: small(interval) }
+}
+
+/// Where limits come from. An empty path after a problem: there is no default file.
+fn limits(
+    base: &Path,
+    state: Option<EpochState>,
+    mut table: Table<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Source {
+    let file = table.text_required("file", problems).value;
+    let public_key = table.text("public_key", problems).map(|at| base.join(at.value));
+    table.finish(problems);
+    let file = if file.is_empty() { PathBuf::new() } else { base.join(file) };
+    Source { file, public_key, state }
 }
 
 fn record(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> PathBuf {

@@ -40,20 +40,24 @@ slip_ticks = 2
 hold_ms = 5000
 cooldown_ms = 0
 
-[limits.BTCUSDT]
-max_order_qty_lots = 1000
-max_order_notional_e9 = 5000000000000
-max_long_lots = 500
-max_short_lots = 0
-max_open_orders = 8
-price_collar_bp = 50
-order_rate_per_s = 50
-order_burst = 50
-max_market_age_ms = 1000
+[limits]
+file = "limits.toml"
 "#;
 
+/// Parses a text as if it lay in a folder with good limits.
+fn parse_with(text: &str, limits: &str, overrides: &Overrides) -> Result<Config, Failure> {
+    let dir = tempfile::tempdir().expect("folder");
+    std::fs::write(dir.path().join("limits.toml"), limits).expect("limits");
+    let mut config = Config::parse(&dir.path().join("demo.toml"), text, overrides)?;
+    // Below a folder of a fixed name, for tests that look at paths.
+    if let Ok(rest) = config.data.recording.strip_prefix(dir.path()) {
+        config.data.recording = Path::new("conf").join(rest);
+    }
+    Ok(config)
+}
+
 fn parse(text: &str) -> Result<Config, Failure> {
-    Config::parse(Path::new("conf/demo.toml"), text, &Overrides::default())
+    parse_with(text, &crate::limits::tests::text(), &Overrides::default())
 }
 
 fn complaints(text: &str) -> String {
@@ -81,7 +85,8 @@ fn a_good_file_means_what_it_says() {
     assert_eq!(config.signal.ttl_ms, 300);
     assert_eq!(config.signal_socket(Path::new("run")), Path::new("run/signal.sock"));
     assert_eq!(config.record_dir, Path::new("runs"));
-    assert_eq!(config.limits[0].limits.max_market_age_ns, 1_000_000_000);
+    assert_eq!(config.limits_file.epoch, 7);
+    assert_eq!(config.limits.public_key, None);
     assert!(config.strategies[0].params.uses_signal());
 }
 
@@ -140,20 +145,20 @@ name = "m"
 kind = "guess"
 instrument = "BTCUSDT"
 
-[limits.BTCUSDT]
-max_order_qty_lots = "many"
+[limits]
+max_order_qty_lots = 5
 
 [extra]
 "#;
     let all = complaints(text);
     let lines: Vec<_> = all.lines().collect();
-    assert!(lines.len() >= 16, "{all}");
+    assert!(lines.len() >= 12, "{all}");
     for part in [
         "line=3 key=session.name found=\"bad name\"",
         "line=4 key=session.start_mode found=\"FAST\" allowed=(\"MAINTENANCE\" or \"REDUCING\" or \
          \"LIVE\")",
         "line=5 key=session.nmae found=unknown key (string) allowed=(one of the keys epoch, name, \
-         start_mode)",
+         start_mode, state_dir)",
         "line=7 key=data.recording found=nothing",
         "line=8 key=data.speed found=0",
         "line=11 key=station.idle found=\"sleep\" allowed=(\"busy\" or \"yield\" or \"park\")",
@@ -161,8 +166,8 @@ max_order_qty_lots = "many"
         "line=14 key=station.order_capacity found=5 allowed=(a whole number from 16 to 65536)",
         "line=18 key=strategy[0].kind found=\"guess\" allowed=(\"signal-taker\" or \"momentum\" or \
          \"quoting\" or \"mean-reversion\")",
-        "line=22 key=limits.BTCUSDT.max_order_qty_lots found=\"many\"",
-        "line=21 key=limits.BTCUSDT.max_long_lots found=nothing",
+        "line=22 key=limits.max_order_qty_lots found=unknown key (integer)",
+        "line=21 key=limits.file found=nothing",
         "line=24 key=extra found=unknown key (table)",
     ] {
         assert!(all.contains(part), "missing `{part}` in:\n{all}");
@@ -179,7 +184,6 @@ fn contradictions_are_refused() {
         assert!(all.contains(key), "`{key}` in:\n{all}");
     };
     contradict("enabled = true", "enabled = false", "key=signal.enabled found=false");
-    contradict("[limits.BTCUSDT]", "[limits.ETHUSDT]", "key=limits.BTCUSDT found=nothing");
     contradict("model = \"models/m.onnx\"\n", "", "key=signal.model found=nothing");
     contradict("edge_cpu = \"none\"", "edge_cpu = 3", "key=station.edge_cpu found=3");
     contradict("idle = \"busy\"", "profile = \"live\"", "key=session.start_mode found=\"LIVE\"");
@@ -206,7 +210,7 @@ fn a_symbol_the_recording_lacks_is_named_with_the_recording() {
     let all = failure.to_string();
     for part in [
         "key=strategy[0].instrument found=\"BTCUSDT\"",
-        "key=limits.BTCUSDT found=\"BTCUSDT\" allowed=(one of ETHUSDT of recording day.clrec)",
+        "key=symbol.BTCUSDT found=\"BTCUSDT\" allowed=(one of ETHUSDT)",
     ] {
         assert!(all.contains(part), "{all}");
     }
@@ -222,26 +226,29 @@ fn the_hash_follows_every_key_and_no_path() {
         ("taker_fee_e6 = 1000", "taker_fee_e6 = 1000\nstarting_balance_e9 = 7"),
         ("taker_fee_e6 = 1000", "taker_fee_e6 = 1000\nthrottle_per_s = 7"),
         ("entry_score_e6 = 300000", "entry_score_e6 = 300001"),
-        ("price_collar_bp = 50", "price_collar_bp = 51"),
         ("speed = 8", "speed = 4"),
     ] {
         assert_ne!(hash(GOOD), hash(&GOOD.replace(from, to)), "{from}");
     }
+    let limits =
+        crate::limits::tests::text().replace("price_collar_bp = 50", "price_collar_bp = 51");
+    let other = parse_with(GOOD, &limits, &Overrides::default()).expect("good");
+    assert_ne!(hash(GOOD), other.hash(), "limits");
 }
 
 #[test]
 fn overrides_replace_and_an_unknown_strategy_is_told() {
-    let file = Path::new("conf/demo.toml");
+    let limits = crate::limits::tests::text();
     let overrides = Overrides {
         recording: Some("other.clrec".into()),
         speed: Some(Speed::Max),
         ..Overrides::default()
     };
-    let config = Config::parse(file, GOOD, &overrides).expect("good");
+    let config = parse_with(GOOD, &limits, &overrides).expect("good");
     assert_eq!(config.data.recording, Path::new("other.clrec"));
     assert_eq!(config.data.speed, Speed::Max);
     let overrides = Overrides { strategy: Some("nobody".into()), ..Overrides::default() };
-    let failure = Config::parse(file, GOOD, &overrides).expect_err("refused");
+    let failure = parse_with(GOOD, &limits, &overrides).expect_err("refused");
     assert!(failure.to_string().contains("key=--strategy found=\"nobody\""), "{failure}");
 }
 
@@ -344,7 +351,7 @@ fn with_set(settings: &[(&str, &str, &str)]) -> Result<Config, Failure> {
         value: (*value).to_owned(),
     });
     let overrides = Overrides { set: set.collect(), ..Overrides::default() };
-    Config::parse(Path::new("conf/demo.toml"), &format!("{GOOD}{TWO_MORE}"), &overrides)
+    parse_with(&format!("{GOOD}{TWO_MORE}"), &crate::limits::tests::text(), &overrides)
 }
 
 #[test]
@@ -400,10 +407,21 @@ fn a_bad_setting_is_one_line_with_argument_found_and_allowed() {
         ..Overrides::default()
     };
     let text = format!("{GOOD}{TWO_MORE}");
-    let failure = Config::parse(Path::new("demo.toml"), &text, &overrides).expect_err("refused");
+    let limits = crate::limits::tests::text();
+    let failure = parse_with(&text, &limits, &overrides).expect_err("refused");
     let all = failure.to_string();
     assert!(
         all.contains("key=--set=back.hold_ms found=\"back\"") && all.contains("taker)"),
         "{all}"
     );
+}
+
+#[test]
+fn problems_of_the_limits_file_are_told_with_those_of_the_configuration() {
+    let limits = crate::limits::tests::text().replace("epoch = 7", "epoch = 0");
+    let text = GOOD.replace("speed = 8", "speed = 0");
+    let failure = parse_with(&text, &limits, &Overrides::default()).expect_err("refused");
+    let all = failure.to_string();
+    assert!(all.contains("demo.toml line=8 key=data.speed found=0"), "{all}");
+    assert!(all.contains("limits.toml line=1 key=epoch found=0"), "{all}");
 }

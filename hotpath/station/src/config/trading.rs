@@ -1,11 +1,11 @@
-//! The sections `[[strategy]]` and `[limits.SYMBOL]`.
+//! The sections `[[strategy]]`.
 //!
-//! Must never: default a limit: every key of a limits section is required. Runs once at start.
+//! Must never: accept a kind it does not know. Runs once at start.
 
+use super::Strategy;
 use super::reader::{Problems, Table};
-use super::{Strategy, SymbolLimits};
+use engine::StrategyParams;
 use engine::strategy::{mean_reversion, momentum, quoting, signal_taker};
-use engine::{Limits, StrategyParams};
 use wire::QtyLots;
 use wire::signal::SCORE_LIMIT_E6;
 
@@ -132,35 +132,6 @@ fn mean_reversion(
         order_ttl_ns: ns(number("order_ttl_ms", 1..=DAY_MS)),
         hold_ns: ns(number("hold_ms", 1..=DAY_MS)),
     }
-}
-
-pub(super) fn limits(root: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Vec<SymbolLimits> {
-    let tables = root.named("limits", problems);
-    let row = |(symbol, table)| limits_of(symbol, table, problems);
-    tables.into_iter().map(row).collect()
-}
-
-fn limits_of(
-    symbol: String,
-    mut table: Table<'_, '_>,
-    problems: &mut Problems<'_>,
-) -> SymbolLimits {
-    let line = table.line();
-    let mut number = |key, bounds| table.integer_required(key, bounds, problems);
-    let small = |number: i64| u32::try_from(number).unwrap_or(1);
-    let limits = Limits {
-        max_order_qty_lots: QtyLots(number("max_order_qty_lots", 1..=COUNT_MAX)),
-        max_order_notional_e9: number("max_order_notional_e9", 1..=i64::MAX),
-        max_long_lots: number("max_long_lots", 0..=COUNT_MAX),
-        max_short_lots: number("max_short_lots", 0..=COUNT_MAX),
-        max_open_orders: small(number("max_open_orders", 1..=10_000)),
-        price_collar_bp: small(number("price_collar_bp", 1..=10_000)),
-        order_rate_per_s: small(number("order_rate_per_s", 1..=1_000_000)),
-        order_burst: small(number("order_burst", 1..=1_000_000)),
-        max_market_age_ns: ns(number("max_market_age_ms", 1..=DAY_MS)),
-    };
-    table.finish(problems);
-    SymbolLimits { symbol, limits, line }
 }
 
 fn ns(ms: i64) -> u64 {

@@ -5,10 +5,12 @@
 
 use bytemuck::{Zeroable, bytes_of};
 use corelane_station::config::{Config, Overrides};
+use engine::limits::{FieldSpec, FirmLimits, Row, StrategyLimits, SymbolLimits, VenueLimits};
 use std::path::{Path, PathBuf};
 use tape::{Compression, Header, RecordingWriter};
 use wire::instrument::{Instrument, padded};
 use wire::market::{AggressorSide, BookSnapshot, DepthDelta, FLAG_FIRST, FLAG_LAST, Level, Trade};
+use wire::risk::LimitField;
 use wire::{FrameHeader, FrameKind, InstrumentId, PriceTicks, QtyLots, TsNs, VenueId};
 
 /// Receive time of the first event.
@@ -136,10 +138,43 @@ pub(crate) fn text(name: &str, extra_station: &str, signal: bool) -> String {
          sample_interval_ms = 100\n{taker}\
          [[strategy]]\nname = \"mom\"\nkind = \"momentum\"\ninstrument = \"BTCUSDT\"\n\
          qty_lots = 100\nfast_bars = 2\nslow_bars = 5\nthreshold_e6 = 0\norder_ttl_ms = 3000\n\
-         [limits.BTCUSDT]\nmax_order_qty_lots = 1000\nmax_order_notional_e9 = 5000000000000\n\
-         max_long_lots = 500\nmax_short_lots = 500\nmax_open_orders = 8\nprice_collar_bp = 500\n\
-         order_rate_per_s = 50\norder_burst = 50\nmax_market_age_ms = 5000\n\
+         [limits]\nfile = \"limits.toml\"\n\
          [record]\ndir = \"runs\"\n"
+    )
+}
+
+/// The text of a limits file for the strategies of [`text`]: narrow where the tests look, else the
+/// widest there is.
+pub(crate) fn limits(signal: bool) -> String {
+    fn row<R: Row>(name: &str, narrow: &[(LimitField, i64)]) -> String {
+        let value = |spec: &FieldSpec| {
+            let narrow = narrow.iter().find(|(field, _)| *field == spec.field);
+            narrow.map_or_else(|| R::LOOSEST.get(spec.field).expect("its own"), |(_, v)| *v)
+        };
+        let line = |spec| format!("{} = {}\n", FieldSpec::clone(spec).field.name(), value(spec));
+        format!("[{name}]\n{}", R::fields().iter().map(line).collect::<String>())
+    }
+    let symbol = [
+        (LimitField::MaxOrderQty, 1_000),
+        (LimitField::MaxOrderNotional, 5_000_000_000_000),
+        (LimitField::MaxLong, 500),
+        (LimitField::MaxShort, 500),
+        (LimitField::MaxOpenOrders, 8),
+        (LimitField::PriceCollarBp, 500),
+        (LimitField::OrderRatePerS, 50),
+        (LimitField::OrderBurst, 50),
+        (LimitField::MaxMarketAge, 5_000_000_000),
+    ];
+    let names = if signal { vec!["taker", "mom"] } else { vec!["mom"] };
+    let strategies =
+        names.iter().map(|name| row::<StrategyLimits>(&format!("strategy.{name}"), &[]));
+    format!(
+        "epoch = 1\n{}{}{}{}order_types = [\"limit/gtc\", \"limit/ioc\"]\nstrategies = {names:?}\n\
+         fx = \"base\"\nband = \"none\"\nlocate = \"free\"\nadv_lots = 1000000000000\n",
+        row::<FirmLimits>("firm", &[]),
+        row::<VenueLimits>("venue.sim", &[]),
+        strategies.collect::<String>(),
+        row::<SymbolLimits>("symbol.BTCUSDT", &symbol),
     )
 }
 
@@ -166,8 +201,10 @@ impl World {
     }
 }
 
-/// Parses a configuration as if it lay in `dir`.
+/// Parses a configuration as if it lay in `dir`, with limits beside it.
 pub(crate) fn config(dir: &Path, text: &str) -> Config {
+    let limits = limits(text.contains("signal-taker"));
+    std::fs::write(dir.join("limits.toml"), limits).expect("limits");
     Config::parse(&dir.join("test.toml"), text, &Overrides::default())
         .unwrap_or_else(|failure| panic!("{failure}"))
 }

@@ -1,0 +1,83 @@
+//! Reports that do not fit: quantities beyond all sense, executions of others, ends that count
+//! fills we never heard of.
+
+use super::super::*;
+use super::exposure::{check_sums, wide_rig};
+use super::rig::*;
+use super::say::*;
+use crate::strategy::Placement;
+use wire::order::{ExecType, ExecutionReport, OrdStatus, Side};
+use wire::{PriceTicks, QtyLots};
+
+#[test]
+fn a_quantity_beyond_64_bits_is_the_worst_case_and_comes_down_again() {
+    let mut rig = Rig::live();
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let (one, other) = (rig.working(&near), rig.working(&near));
+    for order in [&one, &other] {
+        rig.say(replaced_by(order, order.cl_ord_id, 0, i64::MAX));
+    }
+    let r = &rig.engine.instruments[0].risk;
+    assert_eq!((r.buy_lots, r.open_e9), (i64::MAX, i64::MAX));
+    assert_eq!(rig.engine.firm.exposure.open_e9, i64::MAX);
+    assert_eq!(rig.engine.venues[0].risk.claimed_e9, i64::MAX);
+    rig.say(word(&one, ExecType::Canceled));
+    assert_eq!(rig.engine.instruments[0].risk.buy_lots, i64::MAX);
+    rig.say(replaced_by(&other, other.cl_ord_id, 0, 7));
+    assert_eq!(rig.reserved(), (7, 0, 1));
+    check_sums(&rig.engine, "after");
+    rig.say(word(&other, ExecType::Canceled));
+    assert_eq!(rig.reserved(), (0, 0, 0));
+    check_sums(&rig.engine, "at the end");
+}
+
+/// The same number on two instruments is two executions; some venues count by instrument.
+#[test]
+fn executions_are_told_apart_by_instrument() {
+    let mut rig = wide_rig(16);
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    for strategy in [0, 2, 0] {
+        let id = rig.engine.wish(strategy, &near, &mut rig.record).expect("approved");
+        rig.fill(id, 10, 77);
+    }
+    let lots = [0, 1].map(|i| rig.engine.instruments[i].position.lots().get());
+    assert_eq!((lots, rig.engine.counters().late_reports), ([10, 10], 1));
+}
+
+/// A fill whose side or instrument is not the order's is nobody's: booked where it says.
+#[test]
+fn a_fill_that_does_not_fit_its_order_is_a_stranger_s() {
+    let mut rig = wide_rig(16);
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let id = rig.engine.wish(0, &near, &mut rig.record).expect("approved");
+    let order = rig.order(id);
+    let fill = fill_of(&order, 10, 1);
+    rig.say(ExecutionReport { side: Side::Sell.code(), ..fill });
+    let mut elsewhere = ExecutionReport { exec_id: 2, ..fill };
+    elsewhere.header.instrument_id = InstrumentId(1);
+    rig.say(elsewhere);
+    let lots = [0, 1].map(|i| rig.engine.instruments[i].position.lots().get());
+    assert_eq!((lots, rig.reserved()), ([-10, 10], (10, 0, 1)));
+    assert_eq!(rig.engine.strategies[0].position.lots().get(), 0);
+    assert_eq!(rig.alarmed(AlarmCode::UnattributedFill), 2);
+}
+
+/// The end of an order that counts fills we never heard of is no end yet.
+#[test]
+fn an_end_with_unheard_fills_keeps_the_reservation() {
+    for exec in [ExecType::Canceled, ExecType::Expired] {
+        let mut rig = Rig::live();
+        let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+        let order = rig.working(&near);
+        rig.kinds();
+        let report = ExecutionReport { cum_qty_lots: QtyLots(4), ..word(&order, exec) };
+        rig.say(report);
+        assert_eq!(rig.reserved(), (10, 0, 1));
+        assert_eq!(rig.order(order.cl_ord_id).status, OrdStatus::Unknown);
+        assert!(rig.kinds().contains(&FrameKind::OrderStatusRequest), "asked by name");
+        rig.fill(order.cl_ord_id, 4, 1);
+        rig.say(report);
+        assert_eq!((rig.lots(), rig.reserved()), (4, (0, 0, 0)));
+        assert_eq!(rig.alarmed(AlarmCode::FillMismatch), 1);
+    }
+}

@@ -1,0 +1,17 @@
+//! `UNAPPROVED_WIRE`: the edge never sent an order that the gate did not approve, and lost none
+//! that it did. A difference of one stops everything.
+use super::{Check, Inquiry, Measure};
+
+pub(super) const CHECK: Check = Check {
+    id: 31,
+    code: "UNAPPROVED_WIRE",
+    rule: "orders on the wire and approvals agree",
+    unit: "orders",
+    key: "-",
+    run,
+};
+
+#[inline]
+pub(super) fn run(i: &Inquiry<'_>) -> Measure {
+    Measure::at_most(0, i.firm.wire_difference.saturating_abs())
+}

@@ -1,0 +1,109 @@
+//! What instruments add to the sums of the station, and the sums: exact, however large a part of
+//! them was for a while.
+
+use crate::hash::StateHasher;
+
+/// What an instrument adds to the sums of the station, billionths of the base currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contribution {
+    /// Worst case either way.
+    pub gross_e9: i64,
+    /// Position with every buy filled; negative where it is short even so.
+    pub up_e9: i64,
+    /// Position with every sell filled, sign changed: positive is short.
+    pub down_e9: i64,
+    /// Value of orders that are not done.
+    pub open_e9: i64,
+    /// Value of orders whose state is unknown.
+    pub unknown_e9: i64,
+    /// Value at risk.
+    pub var_e9: i64,
+}
+
+impl Contribution {
+    const fn figures(&self) -> [i64; 6] {
+        [self.gross_e9, self.up_e9, self.down_e9, self.open_e9, self.unknown_e9, self.var_e9]
+    }
+
+    pub(crate) fn hash_into(&self, h: &mut StateHasher) {
+        self.figures().into_iter().for_each(|figure| h.i64(figure));
+    }
+}
+
+/// The sums over all instruments, billionths of the base currency; the largest number where one
+/// does not fit, which denies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// Worst case either way.
+    pub gross_e9: i64,
+    /// Net, with every buy filled.
+    pub up_e9: i64,
+    /// Net, with every sell filled, sign changed: positive is short.
+    pub down_e9: i64,
+    /// Value of orders that are not done.
+    pub open_e9: i64,
+    /// Value of orders whose state is unknown.
+    pub unknown_e9: i64,
+    /// Value at risk.
+    pub var_e9: i64,
+    /// The same sums in full: a sum cut to 64 bits could not be taken back.
+    exact: [i128; 6],
+}
+
+impl Exposure {
+    /// Takes what an instrument added (`old`) out, and what it adds now (`new`) in.
+    pub fn replace(&mut self, old: &Contribution, new: &Contribution) {
+        for ((sum, old), new) in self.exact.iter_mut().zip(old.figures()).zip(new.figures()) {
+            *sum = sum.saturating_sub(i128::from(old)).saturating_add(i128::from(new));
+        }
+        let cut =
+            |sum: i128| i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX });
+        let [gross, up, down, open, unknown, var] = self.exact.map(cut);
+        (self.gross_e9, self.up_e9, self.down_e9) = (gross, up, down);
+        (self.open_e9, self.unknown_e9, self.var_e9) = (open, unknown, var);
+    }
+
+    pub(crate) fn hash_into(&self, h: &mut StateHasher) {
+        self.exact.into_iter().for_each(|sum| h.i128(sum));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(e9: i64) -> Contribution {
+        Contribution {
+            gross_e9: e9,
+            up_e9: e9.saturating_neg(),
+            down_e9: e9,
+            open_e9: e9,
+            unknown_e9: e9,
+            var_e9: e9,
+        }
+    }
+
+    #[test]
+    fn sums_follow_their_parts() {
+        let mut sums = Exposure::default();
+        sums.replace(&all(0), &all(5));
+        sums.replace(&all(0), &all(7));
+        sums.replace(&all(5), &all(6));
+        let shown = [sums.gross_e9, sums.up_e9, sums.down_e9];
+        assert_eq!(shown, [13, -13, 13]);
+        assert_eq!([sums.open_e9, sums.unknown_e9, sums.var_e9], [13, 13, 13]);
+    }
+
+    #[test]
+    fn a_sum_that_did_not_fit_for_a_while_loses_nothing() {
+        let mut sums = Exposure::default();
+        sums.replace(&all(0), &all(5));
+        sums.replace(&all(0), &all(i64::MAX));
+        assert_eq!((sums.gross_e9, sums.up_e9), (i64::MAX, i64::MIN));
+        sums.replace(&all(i64::MAX), &all(10));
+        assert_eq!((sums.gross_e9, sums.up_e9, sums.var_e9), (15, -15, 15));
+        sums.replace(&all(10), &all(0));
+        sums.replace(&all(5), &all(0));
+        assert_eq!(sums, Exposure::default());
+    }
+}
