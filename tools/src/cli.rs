@@ -38,6 +38,13 @@ pub enum Command {
     Features(FeaturesArgs),
     /// Write orders, fills, best prices, scores, alarms, kills or modes of a run as CSV.
     Export(ExportArgs),
+    /// Say why an order of a run exists or was denied: market, score, limits, every check.
+    ///
+    /// Builds the run's engine again from the run's folder, feeds it the recorded inputs, compares
+    /// every output with the record on the way, and shows the moment the order was decided: the
+    /// input that led to it, what the strategy wished, book, score, mode, advice and limits in
+    /// force, exposure, profit, every check with limit and value, and what became of the order.
+    Explain(ExplainArgs),
     /// Look at measured latencies.
     Latency {
         /// What to look at.
@@ -231,6 +238,23 @@ pub struct ExportArgs {
     /// Directory for the files; without it one table is printed and several go beside the record.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// `corelane explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Directory of a run (`runs/<id>`).
+    pub run_dir: PathBuf,
+    /// The order: its client order id as a number or as EPOCH:COUNTER. An id that was denied and
+    /// asked for again is shown each time; `corelane export RUNDIR --what=orders` lists the ids.
+    #[arg(long, value_name = "ID", required_unless_present = "seq", conflicts_with = "seq")]
+    pub order: Option<String>,
+    /// The decision with this sequence number: a new-order, replace-order or denied frame.
+    #[arg(long, value_name = "N")]
+    pub seq: Option<u64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `corelane latency ...`.

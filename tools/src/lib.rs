@@ -9,6 +9,7 @@ pub mod book;
 pub mod cli;
 pub mod ctl;
 pub mod doctor;
+pub mod explain;
 pub mod export;
 pub mod features;
 pub mod import;

@@ -144,14 +144,15 @@ fn signal_doctor_says_what_is_live_and_why() {
     assert!(text.contains("tract"), "{text}");
 }
 
-/// Every `corelane` line of the README runs as written; a run's folder and the live engine are
-/// other tests'.
+/// Every `corelane` line of the README runs as written, `<id>` on a run of the demo; the live engine
+/// is other tests'.
 #[test]
 fn the_commands_of_the_readme_run() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let mut ran = 0;
     for line in readme.lines().filter(|line| line.starts_with("corelane ")) {
-        let line = line.split(" #").next().unwrap().trim();
+        let run = crate::explain::folder::run().to_str().unwrap();
+        let line = line.split(" #").next().unwrap().trim().replace("runs/<id>", run);
         // `new` leaves a folder behind: `new_strategy.rs` runs its section in one of its own.
         if ["<", "ctl", "replay", "new strategy"].iter().any(|word| line.contains(word)) {
             continue;

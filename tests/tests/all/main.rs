@@ -6,6 +6,7 @@ mod arrows;
 mod bad_input;
 mod commands;
 mod event_time;
+mod explain;
 mod limits;
 mod new_strategy;
 mod sidecar;
