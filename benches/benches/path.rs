@@ -172,7 +172,8 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
     let (order_tx, orders) = link(8_192);
     let (record_tx, record) = link(32_768);
     let (stamps, events) = ring::ring(16_384);
-    for frame in start_inputs(&engine, &[], TsNs::UNDEF) {
+    let at = market(recording).find_map(received_at).expect("the recording has a market frame");
+    for frame in start_inputs(&engine, &[], at) {
         assert!(bridge_tx.push([0, 0], &frame), "a fresh ring has room");
     }
     let rows = engine.instruments().len();
@@ -190,7 +191,7 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
     let mut order_loop = LoopTask::new(engine, reserve, ports, start, hands);
     let mut edge = Edge { to_loop, orders, record, events, clock, execs: 0 };
     order_loop.turn();
-    edge.answer_mass_status(rows);
+    edge.answer_mass_status(rows, at);
     order_loop.turn();
     edge.drain();
     (order_loop, edge)
@@ -204,6 +205,10 @@ fn market(recording: &Recording) -> impl Iterator<Item = &[u8]> {
             Ok(Frame::BookSnapshot(_) | Frame::DepthDelta(_) | Frame::Quote(_) | Frame::Trade(_))
         )
     })
+}
+
+fn received_at(frame: &[u8]) -> Option<TsNs> {
+    wire::frame::header(frame).ok().map(|header| header.ts_recv_ns)
 }
 
 fn one_thread(recording: &Recording, clock: Clock, events: usize) -> Sample {
@@ -270,7 +275,7 @@ fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) 
 
 impl Edge {
     /// Tells the loop that nothing is open at the venue: with that it goes live.
-    fn answer_mass_status(&mut self, rows: usize) {
+    fn answer_mass_status(&mut self, rows: usize, at: TsNs) {
         let message = self.orders.take().expect("the loop asks the venue");
         let asked: MassStatusRequest =
             *bytemuck::try_from_bytes(message.frame).expect("a mass status");
@@ -279,6 +284,7 @@ impl Edge {
             let mut report = PositionReport::zeroed();
             report.header = FrameHeader::new::<PositionReport>();
             (report.header.instrument_id, report.header.venue_id) = (InstrumentId(row), venue);
+            report.header.ts_recv_ns = at;
             report.mass_status_id = asked.mass_status_id;
             report.avg_px_ticks = PriceTicks::UNDEF;
             report.balance_e9 = MoneyE9(i64::MAX);
@@ -286,7 +292,7 @@ impl Edge {
         }
         let mut end = MassStatusEnd::zeroed();
         end.header = FrameHeader::new::<MassStatusEnd>();
-        end.header.venue_id = venue;
+        (end.header.venue_id, end.header.ts_recv_ns) = (venue, at);
         end.mass_status_id = asked.mass_status_id;
         end.positions = u32::try_from(rows).expect("few");
         assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&end)), "a fresh ring");
