@@ -147,12 +147,18 @@ impl Order {
     }
 }
 
+/// Bits of a word of [`OrderTable`]'s map of working orders.
+const BITS: usize = 64;
+
 /// The table.
 #[derive(Debug)]
 pub struct OrderTable {
     slots: Vec<Option<Order>>,
     /// For each slot the order whose amendment holds it; undefined where none does.
     held: Vec<ClOrdId>,
+    /// One bit a slot: whether its order is not done. Going over all slots for the few that work
+    /// would put the table into the place of what the loop needs next.
+    open: Vec<u64>,
     mask: u32,
     epoch: u32,
     next: u32,
@@ -166,7 +172,8 @@ impl OrderTable {
         let capacity = capacity.next_power_of_two().clamp(2, 1 << 20);
         let mask = u32::try_from(capacity - 1).unwrap_or(u32::MAX);
         let held = vec![ClOrdId::UNDEF; capacity];
-        Self { slots: vec![None; capacity], held, mask, epoch, next: 1, working: 0 }
+        let open = vec![0; capacity.div_ceil(BITS)];
+        Self { slots: vec![None; capacity], held, open, mask, epoch, next: 1, working: 0 }
     }
 
     /// Orders that are not done.
@@ -178,6 +185,18 @@ impl OrderTable {
     fn slot_of(&self, id: ClOrdId) -> usize {
         let counter = u32::try_from(id.get() & u64::from(u32::MAX)).unwrap_or(0);
         usize::try_from(counter & self.mask).unwrap_or(0)
+    }
+
+    fn mark(&mut self, slot: usize, is_open: bool) {
+        let Some(word) = self.open.get_mut(slot / BITS) else { return };
+        let bit = 1_u64 << (slot % BITS);
+        let was_open = *word & bit != 0;
+        *word = if is_open { *word | bit } else { *word & !bit };
+        match (was_open, is_open) {
+            (false, true) => self.working += 1,
+            (true, false) => self.working -= 1,
+            _ => {}
+        }
     }
 
     /// The id the next order gets, or `None` where every slot works or the counter is used up.
@@ -241,8 +260,8 @@ impl OrderTable {
     fn put(&mut self, id: ClOrdId, entry: &Entry) -> &Order {
         let rest = entry.request.qty_lots.get().saturating_sub(entry.cum_qty_lots.get());
         let leaves = if is_done(entry.status) { 0 } else { rest };
-        self.working += usize::from(!is_done(entry.status));
         let slot = self.slot_of(id);
+        self.mark(slot, !is_done(entry.status));
         let is_new = entry.status == OrdStatus::PendingNew;
         self.slots[slot].insert(Order {
             cl_ord_id: id,
@@ -301,7 +320,7 @@ impl OrderTable {
     pub fn update<R>(&mut self, id: ClOrdId, f: impl FnOnce(&mut Order) -> R) -> Option<R> {
         let slot = self.find(id)?;
         let order = self.slots.get_mut(slot)?.as_mut()?;
-        let (was_done, held) = (is_done(order.status), order.replacing);
+        let held = order.replacing;
         let result = f(order);
         if is_done(order.status) {
             order.replacing = None;
@@ -315,11 +334,7 @@ impl OrderTable {
             "leaves + cum = quantity while an order works"
         );
         assert!(!done || order.leaves_qty_lots == QtyLots(0), "a done order has no leaves");
-        match (was_done, done) {
-            (false, true) => self.working -= 1,
-            (true, false) => self.working += 1,
-            _ => {}
-        }
+        self.mark(slot, !done);
         if let Some(gone) = gone {
             let slot = self.slot_of(gone.id);
             self.held[slot] = ClOrdId::UNDEF;
@@ -341,7 +356,19 @@ impl OrderTable {
 
     /// Every order that is not done, by slot.
     pub fn iter_working(&self) -> impl Iterator<Item = &Order> {
-        self.slots.iter().flatten().filter(|o| !is_done(o.status))
+        let of_word = |(n, word): (usize, &u64)| {
+            let mut left = *word;
+            core::iter::from_fn(move || {
+                if left == 0 {
+                    return None;
+                }
+                let bit = usize::try_from(left.trailing_zeros()).unwrap_or(0);
+                left &= left - 1;
+                Some(n * BITS + bit)
+            })
+        };
+        let slots = self.open.iter().enumerate().flat_map(of_word);
+        slots.filter_map(|slot| self.slots.get(slot)?.as_ref())
     }
 
     /// Every order known, done or not, by slot.
@@ -475,6 +502,37 @@ mod tests {
         assert!(table.get(ids[1]).is_none());
         assert_eq!(table.working(), 4);
         assert!(ids.iter().all(|old| *old < id), "ids only rise");
+    }
+
+    proptest::proptest! {
+        /// Orders come, end and come back: the map of those that work is what their states say.
+        #[test]
+        fn working_orders_are_those_that_are_not_done(
+            steps in proptest::collection::vec((0_u8..4, 0_usize..200), 1..400),
+        ) {
+            let mut table = OrderTable::new(128, 1);
+            for (what, slot) in steps {
+                let at = table.at(slot % 128).map(|o| o.cl_ord_id);
+                match (what, at) {
+                    (2, Some(id)) => finish(&mut table, id),
+                    (3, Some(id)) => {
+                        table.update(id, |o| {
+                            o.status = OrdStatus::Unknown;
+                            o.leaves_qty_lots = o.request.qty_lots;
+                        });
+                    }
+                    _ => {
+                        let Some(id) = table.peek_id() else { continue };
+                        insert(&mut table, id, TsNs(1));
+                    }
+                }
+                let by_state = table.iter().filter(|o| !is_done(o.status)).map(|o| o.cl_ord_id);
+                let by_state: Vec<_> = by_state.collect();
+                let by_map: Vec<_> = table.iter_working().map(|o| o.cl_ord_id).collect();
+                proptest::prop_assert_eq!(table.working(), by_state.len());
+                proptest::prop_assert_eq!(by_map, by_state);
+            }
+        }
     }
 
     #[test]
