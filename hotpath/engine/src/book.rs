@@ -296,6 +296,12 @@ impl L2Book {
         self.readable(side).into_iter().flat_map(Side::iter)
     }
 
+    /// What the best `levels` of a side show together, lots; cut at 64 bits.
+    #[must_use]
+    pub fn best_lots(&self, side: BookSide, levels: usize) -> i64 {
+        self.readable(side).map_or(0, |side| side.best_lots(levels))
+    }
+
     /// Levels on a side.
     #[must_use]
     pub fn depth(&self, side: BookSide) -> usize {

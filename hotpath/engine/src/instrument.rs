@@ -9,6 +9,7 @@ use crate::risk::SymbolRisk;
 use crate::sampler::Sampler;
 use wire::instrument::Instrument;
 use wire::market::{BookSide, Level, Quote};
+use wire::order::Side;
 use wire::{PriceTicks, TsNs};
 
 /// Best bid and offer.
@@ -137,14 +138,12 @@ impl InstrumentState {
         }
     }
 
-    /// Tells the gate's figures what the ten best levels show.
-    pub(crate) fn publish_depth(&mut self) {
-        let lots = |side| {
-            let levels = self.book.levels(side).take(10);
-            levels.fold(0_i64, |sum, level| sum.saturating_add(level.qty_lots.get()))
-        };
-        self.risk.ask_depth_lots = lots(BookSide::Ask);
-        self.risk.bid_depth_lots = lots(BookSide::Bid);
+    /// Tells the gate's figures what the ten best levels show that an order of this side could take.
+    pub(crate) fn publish_depth(&mut self, side: Side) {
+        match side {
+            Side::Buy => self.risk.ask_depth_lots = self.book.best_lots(BookSide::Ask, 10),
+            Side::Sell => self.risk.bid_depth_lots = self.book.best_lots(BookSide::Bid, 10),
+        }
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {

@@ -75,6 +75,10 @@ fn check_all(book: &L2Book, oracle: &Oracle) {
         let want = oracle.levels(side);
         assert_eq!(book.depth(side), want.len());
         assert!(book.levels(side).eq(want.iter().copied()));
+        for levels in [0, 1, 10] {
+            let shown = want.iter().take(levels).map(|l| l.qty_lots.get());
+            assert_eq!(book.best_lots(side, levels), shown.fold(0, i64::saturating_add));
+        }
         let mut top = [new_level(0, 0); 10];
         let count = book.top(side, &mut top);
         assert_eq!(top[..count], want[..want.len().min(10)]);

@@ -31,12 +31,14 @@ const fn place(counter: Counter) -> (usize, usize) {
 }
 
 impl Counters {
+    #[inline]
     fn cell(&self, counter: Counter) -> Option<&AtomicU64> {
         let (block, slot) = place(counter);
         self.blocks.get(block)?.get(slot)
     }
 
     /// Sets a counter. Only its own thread calls this.
+    #[inline]
     pub fn set(&self, counter: Counter, value: u64) {
         if let Some(cell) = self.cell(counter) {
             // ORDERING: relaxed; a counter orders nothing, `get` reads it for show.

@@ -183,7 +183,10 @@ fn book(state: &InstrumentState, now: TsNs) -> Value {
         "touch_from": state.touch().map(|_| touch_from(state)),
         "bids": levels(BookSide::Bid),
         "asks": levels(BookSide::Ask),
-        "depth_lots": { "bid": risk.bid_depth_lots, "ask": risk.ask_depth_lots },
+        "depth_lots": {
+            "bid": state.book.best_lots(BookSide::Bid, 10),
+            "ask": state.book.best_lots(BookSide::Ask, 10),
+        },
         "last_trade": units.price(PriceTicks(risk.last_trade_ticks)),
         "spread_median_x256": risk.spread_median_x256,
     })

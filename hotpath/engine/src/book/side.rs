@@ -116,6 +116,22 @@ impl Side {
             .map(|(key, qty)| self.level(key, qty))
     }
 
+    /// The sum of the quantities of the best `levels`, or of all where there are fewer; cut at 64 bits.
+    pub(super) fn best_lots(&self, levels: usize) -> i64 {
+        if self.near_len < levels {
+            return self.iter().take(levels).fold(0, |sum, l| l.qty_lots.get().saturating_add(sum));
+        }
+        let (mut key, mut sum) = (self.best, 0_i64);
+        for level in 0..levels {
+            if level != 0 {
+                let Some(next) = self.next_near(key) else { break };
+                key = next;
+            }
+            sum = sum.saturating_add(self.qtys[self.pos(key)]);
+        }
+        sum
+    }
+
     /// Distance of a key from the bottom of the window; below `window` exactly where the key is in
     /// it. Wraps: `base` is so bounded that a key below it never comes out small.
     #[inline]

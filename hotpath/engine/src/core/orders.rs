@@ -8,7 +8,7 @@ use crate::risk::{DuplicateLog, NO_SLOPE};
 use crate::sink::{Sink, Stage};
 use crate::strategy::{OrderUpdate, Placement};
 use crate::timers::EngineTimer;
-use wire::order::{CancelOrder, Denied, ExecInst, NewOrder, OrdStatus};
+use wire::order::{CancelOrder, Denied, ExecInst, NewOrder, OrdStatus, Side};
 use wire::risk::AlarmCode;
 use wire::units::SEQ_UNDEF;
 use wire::{ClOrdId, QtyLots, TsNs};
@@ -69,7 +69,7 @@ impl Engine {
             parent_id: group.parent_id,
             link_id: group.link_id,
         };
-        self.prepare(index);
+        self.prepare(index, order.side);
         let (verdict, approval, value_px) = self.ask(&order, None, out);
         match (approval, self.orders.peek_id()) {
             (Some(approval), Some(id)) => {
@@ -89,11 +89,11 @@ impl Engine {
         }
     }
 
-    /// Brings the figures that change with time alone up to now.
-    pub(super) fn prepare(&mut self, index: usize) {
+    /// Brings the figures that an order of this side is judged by up to now.
+    pub(super) fn prepare(&mut self, index: usize, side: Side) {
         let now = self.now;
         if let Some(state) = self.instruments.get_mut(index) {
-            state.publish_depth();
+            state.publish_depth(side);
             let window = state.risk.limits.fill_window_ns;
             state.risk.fills.advance(now, window);
         }
