@@ -54,7 +54,10 @@ impl Exposure {
     /// Takes what an instrument added (`old`) out, and what it adds now (`new`) in.
     pub fn replace(&mut self, old: &Contribution, new: &Contribution) {
         for ((sum, old), new) in self.exact.iter_mut().zip(old.figures()).zip(new.figures()) {
-            *sum = sum.saturating_sub(i128::from(old)).saturating_add(i128::from(new));
+            // Most changes move a few of them; 128 bits are dear for the others.
+            if old != new {
+                *sum = sum.saturating_sub(i128::from(old)).saturating_add(i128::from(new));
+            }
         }
         let cut =
             |sum: i128| i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX });
