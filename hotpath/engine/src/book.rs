@@ -296,10 +296,11 @@ impl L2Book {
         self.readable(side).into_iter().flat_map(Side::iter)
     }
 
-    /// What the best `levels` of a side show together, lots; cut at 64 bits.
+    /// What the best `levels` of a side show together, lots, or as many of them as are enough; cut at
+    /// 64 bits.
     #[must_use]
-    pub fn best_lots(&self, side: BookSide, levels: usize) -> i64 {
-        self.readable(side).map_or(0, |side| side.best_lots(levels))
+    pub fn best_lots(&self, side: BookSide, levels: usize, is_enough: impl Fn(i64) -> bool) -> i64 {
+        self.readable(side).map_or(0, |side| side.best_lots(levels, is_enough))
     }
 
     /// Levels on a side.

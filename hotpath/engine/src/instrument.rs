@@ -10,7 +10,7 @@ use crate::sampler::Sampler;
 use wire::instrument::Instrument;
 use wire::market::{BookSide, Level, Quote};
 use wire::order::Side;
-use wire::{PriceTicks, TsNs};
+use wire::{PriceTicks, QtyLots, TsNs};
 
 /// Best bid and offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,11 +138,18 @@ impl InstrumentState {
         }
     }
 
-    /// Tells the gate's figures what the ten best levels show that an order of this side could take.
-    pub(crate) fn publish_depth(&mut self, side: Side) {
+    /// Tells the gate's figures what of the ten best levels an order of this side could take: all of
+    /// them, or as many as its share of them needs.
+    pub(crate) fn publish_depth(&mut self, side: Side, qty: QtyLots) {
+        let (limit, asked) = (i128::from(self.risk.limits.max_depth_bp), i128::from(qty.get()));
+        let is_enough = |lots: i64| asked * 10_000 <= limit * i128::from(lots);
         match side {
-            Side::Buy => self.risk.ask_depth_lots = self.book.best_lots(BookSide::Ask, 10),
-            Side::Sell => self.risk.bid_depth_lots = self.book.best_lots(BookSide::Bid, 10),
+            Side::Buy => {
+                self.risk.ask_depth_lots = self.book.best_lots(BookSide::Ask, 10, is_enough);
+            }
+            Side::Sell => {
+                self.risk.bid_depth_lots = self.book.best_lots(BookSide::Bid, 10, is_enough);
+            }
         }
     }
 

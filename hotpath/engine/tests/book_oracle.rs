@@ -77,7 +77,14 @@ fn check_all(book: &L2Book, oracle: &Oracle) {
         assert!(book.levels(side).eq(want.iter().copied()));
         for levels in [0, 1, 10] {
             let shown = want.iter().take(levels).map(|l| l.qty_lots.get());
-            assert_eq!(book.best_lots(side, levels), shown.fold(0, i64::saturating_add));
+            let all = shown.clone().fold(0, i64::saturating_add);
+            assert_eq!(book.best_lots(side, levels, |_| false), all);
+            let mut sums = shown.scan(0_i64, |sum, lots| {
+                *sum = sum.saturating_add(lots);
+                Some(*sum)
+            });
+            let enough = sums.find(|sum| *sum >= all / 2).unwrap_or(0);
+            assert_eq!(book.best_lots(side, levels, |sum| sum >= all / 2), enough);
         }
         let mut top = [new_level(0, 0); 10];
         let count = book.top(side, &mut top);

@@ -184,8 +184,8 @@ fn book(state: &InstrumentState, now: TsNs) -> Value {
         "bids": levels(BookSide::Bid),
         "asks": levels(BookSide::Ask),
         "depth_lots": {
-            "bid": state.book.best_lots(BookSide::Bid, 10),
-            "ask": state.book.best_lots(BookSide::Ask, 10),
+            "bid": state.book.best_lots(BookSide::Bid, 10, |_| false),
+            "ask": state.book.best_lots(BookSide::Ask, 10, |_| false),
         },
         "last_trade": units.price(PriceTicks(risk.last_trade_ticks)),
         "spread_median_x256": risk.spread_median_x256,

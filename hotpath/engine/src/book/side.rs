@@ -116,18 +116,16 @@ impl Side {
             .map(|(key, qty)| self.level(key, qty))
     }
 
-    /// The sum of the quantities of the best `levels`, or of all where there are fewer; cut at 64 bits.
-    pub(super) fn best_lots(&self, levels: usize) -> i64 {
-        if self.near_len < levels {
-            return self.iter().take(levels).fold(0, |sum, l| l.qty_lots.get().saturating_add(sum));
-        }
-        let (mut key, mut sum) = (self.best, 0_i64);
-        for level in 0..levels {
-            if level != 0 {
-                let Some(next) = self.next_near(key) else { break };
-                key = next;
+    /// The sum of the quantities from the best level on, until it is enough or that of `levels`, or
+    /// of all where there are fewer; cut at 64 bits.
+    #[inline]
+    pub(super) fn best_lots(&self, levels: usize, is_enough: impl Fn(i64) -> bool) -> i64 {
+        let mut sum = 0_i64;
+        for level in self.iter().take(levels) {
+            sum = sum.saturating_add(level.qty_lots.get());
+            if is_enough(sum) {
+                break;
             }
-            sum = sum.saturating_add(self.qtys[self.pos(key)]);
         }
         sum
     }

@@ -77,7 +77,7 @@ impl Engine {
             value_e9: value.unwrap_or(i64::MAX),
         };
         let request = OrderRequest { price_ticks: price, qty_lots: qty, ..order.request };
-        self.prepare(index, request.side);
+        self.prepare(index, request.side, request.qty_lots);
         let (verdict, approval, value_px) = self.ask(&request, Some(amend), out);
         let Some(approval) = approval else {
             return self.deny(&request, &verdict, out);

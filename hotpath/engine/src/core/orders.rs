@@ -69,7 +69,7 @@ impl Engine {
             parent_id: group.parent_id,
             link_id: group.link_id,
         };
-        self.prepare(index, order.side);
+        self.prepare(index, order.side, order.qty_lots);
         let (verdict, approval, value_px) = self.ask(&order, None, out);
         match (approval, self.orders.peek_id()) {
             (Some(approval), Some(id)) => {
@@ -90,10 +90,10 @@ impl Engine {
     }
 
     /// Brings the figures that an order of this side is judged by up to now.
-    pub(super) fn prepare(&mut self, index: usize, side: Side) {
+    pub(super) fn prepare(&mut self, index: usize, side: Side, qty: QtyLots) {
         let now = self.now;
         if let Some(state) = self.instruments.get_mut(index) {
-            state.publish_depth(side);
+            state.publish_depth(side, qty);
             let window = state.risk.limits.fill_window_ns;
             state.risk.fills.advance(now, window);
         }

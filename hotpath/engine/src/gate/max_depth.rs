@@ -1,5 +1,6 @@
 //! `MAX_PCT_DEPTH`: an order that opens and may take is no more than a share of what the ten best
-//! levels across show.
+//! levels across show. Levels are counted until the order fits: a denial shows the share of all ten,
+//! a pass a share that is within the limit.
 use super::{Check, Inquiry, Measure};
 use wire::order::ExecInst;
 

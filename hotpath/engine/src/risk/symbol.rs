@@ -127,9 +127,11 @@ pub struct SymbolRisk {
     pub bid_ticks: i64,
     /// Best ask, ticks; undefined where there is none.
     pub ask_ticks: i64,
-    /// Displayed lots a buy could take within the ten best levels, as of the last that asked.
+    /// Displayed lots a buy could take within the ten best levels, as of the last that asked: all, or
+    /// as many as its limit needs.
     pub ask_depth_lots: i64,
-    /// Displayed lots a sell could take within the ten best levels, as of the last that asked.
+    /// Displayed lots a sell could take within the ten best levels, as of the last that asked: all, or
+    /// as many as its limit needs.
     pub bid_depth_lots: i64,
     /// Last trade, ticks; undefined before the first.
     pub last_trade_ticks: i64,
