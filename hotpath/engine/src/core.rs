@@ -13,6 +13,7 @@
 mod amends;
 mod changes;
 mod control;
+mod counters;
 mod exposure;
 mod externals;
 mod flatten;
@@ -26,13 +27,12 @@ mod reports;
 mod signals;
 mod slices;
 mod venue;
+mod views;
 
 use crate::advice::AdviceBoard;
 use crate::bars::{BarAggregator, BarInterval};
 use crate::book::{BookConfig, L2Book, Part};
-use crate::gate;
 use crate::instrument::InstrumentState;
-use crate::limits::LimitSet;
 use crate::mode::ModeEvent;
 use crate::orders::OrderTable;
 use crate::parents::ParentTable;
@@ -58,95 +58,8 @@ use wire::{
 };
 
 pub use changes::SessionLimits;
+pub use counters::Counters;
 pub use externals::External;
-
-/// What the engine has counted since its start. Part of no decision and of no hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counters {
-    /// Inputs taken, timers included.
-    pub inputs: u64,
-    /// Outputs given.
-    pub outputs: u64,
-    /// Market events among the inputs.
-    pub market_events: u64,
-    /// New orders approved and sent.
-    pub orders: u64,
-    /// Cancels sent.
-    pub cancels: u64,
-    /// Orders denied, by primary check.
-    pub denied: [u64; gate::CHECKS.len()],
-    /// Fills booked.
-    pub fills: u64,
-    /// Orders the venue rejected.
-    pub rejects: u64,
-    /// Signal requests made.
-    pub signal_requests: u64,
-    /// Usable answers taken.
-    pub signal_answers: u64,
-    /// Answers older than their time to live, or overtaken by a newer one.
-    pub signal_stale: u64,
-    /// Answers without a score, or for no known request.
-    pub signal_unusable: u64,
-    /// Reports for an order or execution already dealt with.
-    pub late_reports: u64,
-    /// Reports that contradict what we hold, or name no order of ours.
-    pub anomalies: u64,
-    /// Inputs a live engine has no use for: frames of other kinds, instruments not in the table.
-    pub ignored: u64,
-    /// Control commands refused in the present mode.
-    pub refused_commands: u64,
-    /// Amendments sent.
-    pub replaces: u64,
-    /// Wishes of strategies dropped because a kill switch over them is latched.
-    pub suppressed: u64,
-    /// Alarms raised.
-    pub alarms: u64,
-    /// Times a rule of the engine stopped the station.
-    pub rule_kills: u64,
-    /// Comparisons with a venue that ended clean.
-    pub reconciled: u64,
-    /// Advice taken.
-    pub advice_taken: u64,
-    /// Advice refused.
-    pub advice_refused: u64,
-    /// Limit changes taken, each value of a limits file counted.
-    pub limit_changes: u64,
-}
-
-impl Counters {
-    const ZERO: Self = Self {
-        inputs: 0,
-        outputs: 0,
-        market_events: 0,
-        orders: 0,
-        cancels: 0,
-        denied: [0; gate::CHECKS.len()],
-        fills: 0,
-        rejects: 0,
-        signal_requests: 0,
-        signal_answers: 0,
-        signal_stale: 0,
-        signal_unusable: 0,
-        late_reports: 0,
-        anomalies: 0,
-        ignored: 0,
-        refused_commands: 0,
-        replaces: 0,
-        suppressed: 0,
-        alarms: 0,
-        rule_kills: 0,
-        reconciled: 0,
-        advice_taken: 0,
-        advice_refused: 0,
-        limit_changes: 0,
-    };
-
-    /// Orders denied, all checks together.
-    #[must_use]
-    pub fn denied_total(&self) -> u64 {
-        self.denied.iter().sum()
-    }
-}
 
 /// A strategy that is not one of [`StrategyParams`]: somebody's own code behind the trait. Its row of
 /// limits follows those of the setup's strategies.
@@ -630,112 +543,6 @@ impl Engine {
     }
 
     // ---- what it says of itself ----
-
-    /// Engine time: the time of the last input.
-    #[must_use]
-    pub fn now(&self) -> TsNs {
-        self.now
-    }
-
-    /// Number of the last input or output.
-    #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Mode.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.firm.mode
-    }
-
-    /// Whether the station's kill switch is latched.
-    #[must_use]
-    pub fn killed(&self) -> bool {
-        self.firm.killed
-    }
-
-    /// The station's figures.
-    #[must_use]
-    pub fn firm(&self) -> &FirmRisk {
-        &self.firm
-    }
-
-    /// The figures of each venue.
-    pub fn venues(&self) -> impl Iterator<Item = &VenueRisk> {
-        self.venues.iter().map(|v| &v.risk)
-    }
-
-    /// The figures of a strategy.
-    #[must_use]
-    pub fn strategy_risk(&self, strategy: StrategyId) -> Option<&StrategyRisk> {
-        self.strategies.get(usize::from(strategy.get())).map(|s| &s.risk)
-    }
-
-    /// Orders at the venue that are not ours.
-    #[must_use]
-    pub fn externals(&self) -> &[External] {
-        &self.externals
-    }
-
-    /// The parent orders.
-    #[must_use]
-    pub fn parents(&self) -> &ParentTable {
-        &self.parents
-    }
-
-    /// The limits of the running epoch, as the operator's file gave them.
-    #[must_use]
-    pub fn operator_limits(&self) -> &LimitSet {
-        self.layers.operator()
-    }
-
-    /// What was tightened since those limits were taken.
-    #[must_use]
-    pub fn session_limits(&self) -> &SessionLimits {
-        self.layers.session()
-    }
-
-    /// The advice in force.
-    #[must_use]
-    pub fn advice(&self) -> &AdviceBoard {
-        &self.advice
-    }
-
-    /// When the next timer is due: a live station feeds a time input then.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<TsNs> {
-        self.timers.earliest()
-    }
-
-    /// What it has counted.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Everything held for an instrument.
-    #[must_use]
-    pub fn instrument(&self, id: InstrumentId) -> Option<&InstrumentState> {
-        self.instruments.get(index_of(id))
-    }
-
-    /// Every instrument, by id.
-    #[must_use]
-    pub fn instruments(&self) -> &[InstrumentState] {
-        &self.instruments
-    }
-
-    /// The orders.
-    #[must_use]
-    pub fn orders(&self) -> &OrderTable {
-        &self.orders
-    }
-
-    /// Name and position of each strategy, by id.
-    pub fn strategies(&self) -> impl Iterator<Item = (&str, &Position)> {
-        self.strategies.iter().map(|s| (s.name.as_str(), &s.position))
-    }
 }
 
 /// What an alarm is about.

@@ -97,6 +97,15 @@ pub(crate) fn value_or_most(price_ticks: i64, lots: i64, tick_value_e9: i64) -> 
     (if fits { value } else { i64::MAX }, fits)
 }
 
+/// How far the profit of all sessions (`carried + pnl`) lies below its highest; the largest number
+/// where that does not fit.
+#[inline]
+fn drawdown_e9(high_water_e9: i64, carried_e9: i64, pnl_e9: i64) -> i64 {
+    let (profit, is_cut) = carried_e9.overflowing_add(pnl_e9);
+    let (fall, is_cut_too) = high_water_e9.overflowing_sub(profit);
+    if is_cut | is_cut_too { i64::MAX } else { fall }
+}
+
 /// The larger of the two worst cases of a position: all buys filled and no sell, or the reverse,
 /// in lots.
 #[inline]

@@ -23,6 +23,7 @@ mod venue_model;
 mod wire_count;
 
 use super::*;
+use crate::gate;
 use rig::*;
 use wire::control::Command;
 use wire::market::{Level, Trade};

@@ -98,9 +98,7 @@ impl FirmRisk {
     #[inline]
     #[must_use]
     pub fn drawdown_e9(&self) -> i64 {
-        let (profit, is_cut) = self.carried_e9.overflowing_add(self.pnl_e9);
-        let (fall, is_cut_too) = self.high_water_e9.overflowing_sub(profit);
-        if is_cut | is_cut_too { i64::MAX } else { fall }
+        super::drawdown_e9(self.high_water_e9, self.carried_e9, self.pnl_e9)
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {

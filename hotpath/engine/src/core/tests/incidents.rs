@@ -3,6 +3,7 @@
 use super::super::*;
 use super::rig::*;
 use super::say::*;
+use crate::gate;
 use crate::orders::Order;
 use crate::parents::ParentSpec;
 use crate::risk::Disabled;

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::rig::*;
+use crate::gate;
 use crate::orders::Order;
 use crate::strategy::Placement;
 use wire::control::{Command, Control};
