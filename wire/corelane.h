@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0xbc5cf2a38ac86ae9)
+#define CORELANE_SCHEMA_HASH UINT64_C(0xc99425ea171e4993)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -53,6 +53,14 @@
 #define CORELANE_COUNTERS_MAGIC UINT64_C(0x315352544e434c43)
 /* Slots of a counters page. */
 #define CORELANE_COUNTER_SLOTS 64
+/* First eight bytes of a journal segment. */
+#define CORELANE_SEGMENT_MAGIC UINT64_C(0xa314745534a4c43)
+/* First four bytes of a journal record. */
+#define CORELANE_RECORD_MAGIC UINT32_C(0x31524c43)
+/* First eight bytes of a checkpoint. */
+#define CORELANE_CHECKPOINT_MAGIC UINT64_C(0x3154504b48434c43)
+/* Version of the journal's layouts. */
+#define CORELANE_JOURNAL_VERSION 1
 /* Billionths in one. */
 #define CORELANE_E9 INT64_C(1000000000)
 /* No price. */
@@ -779,6 +787,20 @@ enum corelane_kill_stage {
     CORELANE_KILL_STAGE_RELEASED = 0x4f /* 'O' */,
 };
 
+/* What a journal record holds. */
+enum corelane_record_kind {
+    /* "frame": One input or output frame of the engine, as it was on the tape. */
+    CORELANE_RECORD_KIND_FRAME = 1,
+    /* "open": What the session is, as a JSON object padded with spaces; the first record. */
+    CORELANE_RECORD_KIND_OPEN = 2,
+    /* "synced": A JournalSynced: everything up to there is on the disk. */
+    CORELANE_RECORD_KIND_SYNCED = 3,
+    /* "seal": A JournalSeal: the last record of a segment. */
+    CORELANE_RECORD_KIND_SEAL = 4,
+    /* "recovered": A JournalRecovered: a later start went on where a killed one had stopped. */
+    CORELANE_RECORD_KIND_RECOVERED = 5,
+};
+
 /* Every counter of the station. Written by the thread its name begins with. */
 enum corelane_counter {
     /* "loop.inputs": Inputs the loop took. */
@@ -861,8 +883,27 @@ enum corelane_counter {
     CORELANE_COUNTER_LOOP_LIMITS_EPOCH = 44,
     /* "loop.limit_changes": Limit changes the engine took, each value of a limits file counted. */
     CORELANE_COUNTER_LOOP_LIMIT_CHANGES = 45,
+    /* "tape.frame": Last frame on the tape: its number in the session, from 1. */
+    CORELANE_COUNTER_TAPE_FRAME = 46,
+    /* "tape.fill_e3": How full the tape is, thousandths. */
+    CORELANE_COUNTER_TAPE_FILL = 47,
     /* "done": 1 when the session ended. */
     CORELANE_COUNTER_DONE = 48,
+    /*
+     * "journal.written_frame": Last frame written to the journal: it survives the death of the
+     * process.
+     */
+    CORELANE_COUNTER_JOURNAL_WRITTEN = 49,
+    /* "journal.synced_frame": Last frame synced to the disk: it survives a loss of power. */
+    CORELANE_COUNTER_JOURNAL_SYNCED = 50,
+    /* "journal.syncs": Batches synced. */
+    CORELANE_COUNTER_JOURNAL_SYNCS = 51,
+    /* "journal.sync_ns_max": Longest sync, nanoseconds. */
+    CORELANE_COUNTER_JOURNAL_SYNC_MAX = 52,
+    /* "journal.segment": Segment being written. */
+    CORELANE_COUNTER_JOURNAL_SEGMENT = 53,
+    /* "journal.failed": 1 since a write or a sync failed. */
+    CORELANE_COUNTER_JOURNAL_FAILED = 54,
 };
 
 /* Why a process ended. */
@@ -883,6 +924,8 @@ enum corelane_exit {
     CORELANE_EXIT_RESOURCE = 14,
     /* "JOURNAL": The journal or record cannot be written. */
     CORELANE_EXIT_JOURNAL = 15,
+    /* "TAPE_FULL": The tape is full: the journal did not take its frames in time. */
+    CORELANE_EXIT_TAPE_FULL = 16,
     /* "KILLED": The kill rule tripped. */
     CORELANE_EXIT_KILLED = 20,
     /* "VENUE_LOST": The venue session was lost. */
@@ -1928,5 +1971,173 @@ CORELANE_AT(corelane_kill_report, scope, 64);
 CORELANE_AT(corelane_kill_report, cause, 65);
 CORELANE_AT(corelane_kill_report, stage, 66);
 CORELANE_AT(corelane_kill_report, reserved, 67);
+
+/* Head of a segment file. */
+struct corelane_journal_segment {
+    /* CLJSEG1 and a line feed. */
+    uint64_t magic;
+    /* 1. */
+    uint32_t version;
+    /* Bytes of this head: 256. */
+    uint32_t header_bytes;
+    /* Random, drawn once a session: which journal the segment belongs to. */
+    uint8_t instance[16];
+    /* Number of the segment, from 1. */
+    uint64_t segment;
+    /* Sequence of its first record. */
+    uint64_t first_seq;
+    /* Number its first frame has among all frames of the journal, from 1. */
+    uint64_t first_frame;
+    /* When it was begun, monotonic clock of the host, nanoseconds. */
+    uint64_t mono_ns;
+    /* When it was begun, wall clock. */
+    uint64_t utc_ns;
+    /* Bytes the file was given before its first record. */
+    uint64_t capacity_bytes;
+    /* Hash of every wire layout. */
+    uint64_t schema_hash;
+    /* Session epoch: upper half of every client order id. */
+    uint64_t epoch;
+    /* Chain head after the segment before; of the first, the genesis of the instance. */
+    uint8_t prev_head[32];
+    /* Zero. */
+    uint8_t reserved[120];
+    /* CRC-32C of the bytes before this field. */
+    uint32_t crc32c;
+    /* Zero. */
+    uint8_t reserved_end[4];
+};
+CORELANE_SIZE(corelane_journal_segment, 256);
+CORELANE_AT(corelane_journal_segment, magic, 0);
+CORELANE_AT(corelane_journal_segment, version, 8);
+CORELANE_AT(corelane_journal_segment, header_bytes, 12);
+CORELANE_AT(corelane_journal_segment, instance, 16);
+CORELANE_AT(corelane_journal_segment, segment, 32);
+CORELANE_AT(corelane_journal_segment, first_seq, 40);
+CORELANE_AT(corelane_journal_segment, first_frame, 48);
+CORELANE_AT(corelane_journal_segment, mono_ns, 56);
+CORELANE_AT(corelane_journal_segment, utc_ns, 64);
+CORELANE_AT(corelane_journal_segment, capacity_bytes, 72);
+CORELANE_AT(corelane_journal_segment, schema_hash, 80);
+CORELANE_AT(corelane_journal_segment, epoch, 88);
+CORELANE_AT(corelane_journal_segment, prev_head, 96);
+CORELANE_AT(corelane_journal_segment, reserved, 128);
+CORELANE_AT(corelane_journal_segment, crc32c, 248);
+CORELANE_AT(corelane_journal_segment, reserved_end, 252);
+
+/* Head of a record; the payload follows. */
+struct corelane_journal_record {
+    /* CLR1. */
+    uint32_t magic;
+    /* CRC-32C of this head with a zero in this place, and of the payload. */
+    uint32_t crc32c;
+    /* Bytes of payload, a multiple of 8, at most the largest frame. */
+    uint32_t len_bytes;
+    /* 1. */
+    uint8_t version;
+    /* RecordKind. */
+    uint8_t kind;
+    /* Zero. */
+    uint8_t reserved[2];
+    /* First half of the instance. */
+    uint8_t instance[8];
+    /* Number of the segment it stands in. */
+    uint64_t segment;
+    /* Its number among all records of the journal, from 1, without a hole. */
+    uint64_t seq;
+    /*
+     * When the loop wrote it to the tape, monotonic clock of the host, nanoseconds; of the
+     * journal's own records, when they were written.
+     */
+    uint64_t mono_ns;
+    /* The same moment by the wall clock. */
+    uint64_t utc_ns;
+};
+CORELANE_SIZE(corelane_journal_record, 56);
+CORELANE_AT(corelane_journal_record, magic, 0);
+CORELANE_AT(corelane_journal_record, crc32c, 4);
+CORELANE_AT(corelane_journal_record, len_bytes, 8);
+CORELANE_AT(corelane_journal_record, version, 12);
+CORELANE_AT(corelane_journal_record, kind, 13);
+CORELANE_AT(corelane_journal_record, reserved, 14);
+CORELANE_AT(corelane_journal_record, instance, 16);
+CORELANE_AT(corelane_journal_record, segment, 24);
+CORELANE_AT(corelane_journal_record, seq, 32);
+CORELANE_AT(corelane_journal_record, mono_ns, 40);
+CORELANE_AT(corelane_journal_record, utc_ns, 48);
+
+/* Payload of a synced record. */
+struct corelane_journal_synced {
+    /* Every record up to this sequence was on the disk when this one was written. */
+    uint64_t seq;
+};
+CORELANE_SIZE(corelane_journal_synced, 8);
+CORELANE_AT(corelane_journal_synced, seq, 0);
+
+/* Payload of a seal. */
+struct corelane_journal_seal {
+    /* Frames in the journal up to here. */
+    uint64_t frames;
+    /* Number of the segment that follows; 0 where the journal ends here in good order. */
+    uint64_t next_segment;
+};
+CORELANE_SIZE(corelane_journal_seal, 16);
+CORELANE_AT(corelane_journal_seal, frames, 0);
+CORELANE_AT(corelane_journal_seal, next_segment, 8);
+
+/* Payload of a recovered record. */
+struct corelane_journal_recovered {
+    /* Frames the journal held when it was opened again. */
+    uint64_t frames;
+    /* Bytes that were cut from its end and kept aside. */
+    uint64_t cut_bytes;
+    /* Frames the tape gave back; they follow. */
+    uint64_t from_tape;
+};
+CORELANE_SIZE(corelane_journal_recovered, 24);
+CORELANE_AT(corelane_journal_recovered, frames, 0);
+CORELANE_AT(corelane_journal_recovered, cut_bytes, 8);
+CORELANE_AT(corelane_journal_recovered, from_tape, 16);
+
+/* What the notary signs: so many records, this chain head. */
+struct corelane_journal_checkpoint {
+    /* CLCHKPT1. */
+    uint64_t magic;
+    /* The journal's instance. */
+    uint8_t instance[16];
+    /* Number of the checkpoint, from 1, without a hole. */
+    uint64_t number;
+    /* Segment the last covered record stands in. */
+    uint64_t segment;
+    /* Sequence of the last covered record: the journal's size in records. */
+    uint64_t seq;
+    /* Bytes of the segment up to the end of that record. */
+    uint64_t segment_bytes;
+    /* Chain head after that record. */
+    uint8_t head[32];
+    /* When it was signed, wall clock. */
+    uint64_t utc_ns;
+    /* SHA-256 of the checkpoint before, signature included; zeros before the first. */
+    uint8_t prev_checkpoint[32];
+    /* First eight bytes of the SHA-256 of the public key. */
+    uint8_t key_id[8];
+    /* Zero. */
+    uint8_t reserved[8];
+    /* Ed25519 over the bytes before this field. */
+    uint8_t signature[64];
+};
+CORELANE_SIZE(corelane_journal_checkpoint, 208);
+CORELANE_AT(corelane_journal_checkpoint, magic, 0);
+CORELANE_AT(corelane_journal_checkpoint, instance, 8);
+CORELANE_AT(corelane_journal_checkpoint, number, 24);
+CORELANE_AT(corelane_journal_checkpoint, segment, 32);
+CORELANE_AT(corelane_journal_checkpoint, seq, 40);
+CORELANE_AT(corelane_journal_checkpoint, segment_bytes, 48);
+CORELANE_AT(corelane_journal_checkpoint, head, 56);
+CORELANE_AT(corelane_journal_checkpoint, utc_ns, 88);
+CORELANE_AT(corelane_journal_checkpoint, prev_checkpoint, 96);
+CORELANE_AT(corelane_journal_checkpoint, key_id, 128);
+CORELANE_AT(corelane_journal_checkpoint, reserved, 136);
+CORELANE_AT(corelane_journal_checkpoint, signature, 144);
 
 #endif /* CORELANE_H */

@@ -338,7 +338,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0xbc5cf2a38ac86ae9
+SCHEMA_HASH = 0xc99425ea171e4993
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -363,6 +363,14 @@ SCORE_LIMIT_E6 = 1000000
 COUNTERS_MAGIC = 0x315352544e434c43
 #: Slots of a counters page.
 COUNTER_SLOTS = 64
+#: First eight bytes of a journal segment.
+SEGMENT_MAGIC = 0xa314745534a4c43
+#: First four bytes of a journal record.
+RECORD_MAGIC = 0x31524c43
+#: First eight bytes of a checkpoint.
+CHECKPOINT_MAGIC = 0x3154504b48434c43
+#: Version of the journal's layouts.
+JOURNAL_VERSION = 1
 #: Billionths in one.
 E9 = 1000000000
 #: No price.
@@ -1029,6 +1037,21 @@ class KillStage(_Code):
     RELEASED = ord("O"), "released"
 
 
+class RecordKind(_Code):
+    """What a journal record holds."""
+
+    #: One input or output frame of the engine, as it was on the tape.
+    FRAME = 1, "frame"
+    #: What the session is, as a JSON object padded with spaces; the first record.
+    OPEN = 2, "open"
+    #: A JournalSynced: everything up to there is on the disk.
+    SYNCED = 3, "synced"
+    #: A JournalSeal: the last record of a segment.
+    SEAL = 4, "seal"
+    #: A JournalRecovered: a later start went on where a killed one had stopped.
+    RECOVERED = 5, "recovered"
+
+
 class Counter(_Code):
     """Every counter of the station. Written by the thread its name begins with."""
 
@@ -1112,8 +1135,24 @@ class Counter(_Code):
     LOOP_LIMITS_EPOCH = 44, "loop.limits_epoch"
     #: Limit changes the engine took, each value of a limits file counted.
     LOOP_LIMIT_CHANGES = 45, "loop.limit_changes"
+    #: Last frame on the tape: its number in the session, from 1.
+    TAPE_FRAME = 46, "tape.frame"
+    #: How full the tape is, thousandths.
+    TAPE_FILL = 47, "tape.fill_e3"
     #: 1 when the session ended.
     DONE = 48, "done"
+    #: Last frame written to the journal: it survives the death of the process.
+    JOURNAL_WRITTEN = 49, "journal.written_frame"
+    #: Last frame synced to the disk: it survives a loss of power.
+    JOURNAL_SYNCED = 50, "journal.synced_frame"
+    #: Batches synced.
+    JOURNAL_SYNCS = 51, "journal.syncs"
+    #: Longest sync, nanoseconds.
+    JOURNAL_SYNC_MAX = 52, "journal.sync_ns_max"
+    #: Segment being written.
+    JOURNAL_SEGMENT = 53, "journal.segment"
+    #: 1 since a write or a sync failed.
+    JOURNAL_FAILED = 54, "journal.failed"
 
 
 class Exit(_Code):
@@ -1135,6 +1174,8 @@ class Exit(_Code):
     RESOURCE = 14, "RESOURCE"
     #: The journal or record cannot be written.
     JOURNAL = 15, "JOURNAL"
+    #: The tape is full: the journal did not take its frames in time.
+    TAPE_FULL = 16, "TAPE_FULL"
     #: The kill rule tripped.
     KILLED = 20, "KILLED"
     #: The venue session was lost.
@@ -1872,6 +1913,121 @@ class KillReport(Frame):
     cause: int
     #: Stage.
     stage: int
+
+
+class JournalSegment(NamedTuple):
+    """Head of a segment file."""
+
+    #: CLJSEG1 and a line feed.
+    magic: int
+    #: 1.
+    version: int
+    #: Bytes of this head: 256.
+    header_bytes: int
+    #: Random, drawn once a session: which journal the segment belongs to.
+    instance: str
+    #: Number of the segment, from 1.
+    segment: int
+    #: Sequence of its first record.
+    first_seq: int
+    #: Number its first frame has among all frames of the journal, from 1.
+    first_frame: int
+    #: When it was begun, monotonic clock of the host, nanoseconds.
+    mono_ns: int
+    #: When it was begun, wall clock.
+    utc_ns: int
+    #: Bytes the file was given before its first record.
+    capacity_bytes: int
+    #: Hash of every wire layout.
+    schema_hash: int
+    #: Session epoch: upper half of every client order id.
+    epoch: int
+    #: Chain head after the segment before; of the first, the genesis of the instance.
+    prev_head: str
+    #: CRC-32C of the bytes before this field.
+    crc32c: int
+    #: Zero.
+    reserved_end: str
+
+
+class JournalRecord(NamedTuple):
+    """Head of a record; the payload follows."""
+
+    #: CLR1.
+    magic: int
+    #: CRC-32C of this head with a zero in this place, and of the payload.
+    crc32c: int
+    #: Bytes of payload, a multiple of 8, at most the largest frame.
+    len_bytes: int
+    #: 1.
+    version: int
+    #: RecordKind.
+    kind: int
+    #: First half of the instance.
+    instance: str
+    #: Number of the segment it stands in.
+    segment: int
+    #: Its number among all records of the journal, from 1, without a hole.
+    seq: int
+    #: When the loop wrote it to the tape, monotonic clock of the host, nanoseconds; of the
+    #: journal's own records, when they were written.
+    mono_ns: int
+    #: The same moment by the wall clock.
+    utc_ns: int
+
+
+class JournalSynced(NamedTuple):
+    """Payload of a synced record."""
+
+    #: Every record up to this sequence was on the disk when this one was written.
+    seq: int
+
+
+class JournalSeal(NamedTuple):
+    """Payload of a seal."""
+
+    #: Frames in the journal up to here.
+    frames: int
+    #: Number of the segment that follows; 0 where the journal ends here in good order.
+    next_segment: int
+
+
+class JournalRecovered(NamedTuple):
+    """Payload of a recovered record."""
+
+    #: Frames the journal held when it was opened again.
+    frames: int
+    #: Bytes that were cut from its end and kept aside.
+    cut_bytes: int
+    #: Frames the tape gave back; they follow.
+    from_tape: int
+
+
+class JournalCheckpoint(NamedTuple):
+    """What the notary signs: so many records, this chain head."""
+
+    #: CLCHKPT1.
+    magic: int
+    #: The journal's instance.
+    instance: str
+    #: Number of the checkpoint, from 1, without a hole.
+    number: int
+    #: Segment the last covered record stands in.
+    segment: int
+    #: Sequence of the last covered record: the journal's size in records.
+    seq: int
+    #: Bytes of the segment up to the end of that record.
+    segment_bytes: int
+    #: Chain head after that record.
+    head: str
+    #: When it was signed, wall clock.
+    utc_ns: int
+    #: SHA-256 of the checkpoint before, signature included; zeros before the first.
+    prev_checkpoint: str
+    #: First eight bytes of the SHA-256 of the public key.
+    key_id: str
+    #: Ed25519 over the bytes before this field.
+    signature: str
 
 
 _LAYOUTS = {

@@ -14,7 +14,7 @@ mod python;
 pub use json::frame_json;
 
 use crate::layout::{CodeTable, StructLayout, StructRules};
-use crate::{control, counters, decimal, frame, instrument, market, signal};
+use crate::{control, counters, decimal, frame, instrument, journal, market, signal};
 
 /// The command that writes every generated file.
 pub const COMMAND: &str = "cargo run -p corelane-wire --example wire-bindings";
@@ -129,6 +129,10 @@ constants! {
     SCORE_LIMIT_E6 = I64(signal::SCORE_LIMIT_E6.into()), "Bound of a score, up and down.";
     COUNTERS_MAGIC = U64(counters::COUNTERS_MAGIC), "First eight bytes of a counters page.";
     COUNTER_SLOTS = Size(counters::COUNTER_SLOTS), "Slots of a counters page.";
+    SEGMENT_MAGIC = U64(journal::SEGMENT_MAGIC), "First eight bytes of a journal segment.";
+    RECORD_MAGIC = U32(journal::RECORD_MAGIC), "First four bytes of a journal record.";
+    CHECKPOINT_MAGIC = U64(journal::CHECKPOINT_MAGIC), "First eight bytes of a checkpoint.";
+    JOURNAL_VERSION = Size(journal::JOURNAL_VERSION.into()), "Version of the journal's layouts.";
     E9 = I64(decimal::E9), "Billionths in one.";
     PRICE_TICKS_UNDEF = I64(crate::PriceTicks::UNDEF.get()), "No price.";
     INSTRUMENT_ID_UNDEF = U32(crate::InstrumentId::UNDEF.get()), "No instrument.";

@@ -110,8 +110,24 @@ wire_code! {
         LoopLimitsEpoch = 44, "loop.limits_epoch";
         /// Limit changes the engine took, each value of a limits file counted.
         LoopLimitChanges = 45, "loop.limit_changes";
+        /// Last frame on the tape: its number in the session, from 1.
+        TapeFrame = 46, "tape.frame";
+        /// How full the tape is, thousandths.
+        TapeFill = 47, "tape.fill_e3";
         /// 1 when the session ended.
         Done = 48, "done";
+        /// Last frame written to the journal: it survives the death of the process.
+        JournalWritten = 49, "journal.written_frame";
+        /// Last frame synced to the disk: it survives a loss of power.
+        JournalSynced = 50, "journal.synced_frame";
+        /// Batches synced.
+        JournalSyncs = 51, "journal.syncs";
+        /// Longest sync, nanoseconds.
+        JournalSyncMax = 52, "journal.sync_ns_max";
+        /// Segment being written.
+        JournalSegment = 53, "journal.segment";
+        /// 1 since a write or a sync failed.
+        JournalFailed = 54, "journal.failed";
     }
 }
 

@@ -56,6 +56,8 @@ exits! {
     Resource = 14, "RESOURCE";
     /// The journal or record cannot be written.
     Journal = 15, "JOURNAL";
+    /// The tape is full: the journal did not take its frames in time.
+    TapeFull = 16, "TAPE_FULL";
     /// The kill rule tripped.
     Killed = 20, "KILLED";
     /// The venue session was lost.

@@ -220,8 +220,8 @@ pub(crate) use wire_code;
 #[must_use]
 pub fn all() -> Vec<StructLayout> {
     use crate::{
-        advice, control, counters, frame, handshake, instrument, market, order, reconcile, risk,
-        signal, station,
+        advice, control, counters, frame, handshake, instrument, journal, market, order, reconcile,
+        risk, signal, station,
     };
     vec![
         frame::FrameHeader::LAYOUT,
@@ -264,6 +264,12 @@ pub fn all() -> Vec<StructLayout> {
         risk::LimitsEpoch::LAYOUT,
         risk::Alarm::LAYOUT,
         risk::KillReport::LAYOUT,
+        journal::JournalSegment::LAYOUT,
+        journal::JournalRecord::LAYOUT,
+        journal::JournalSynced::LAYOUT,
+        journal::JournalSeal::LAYOUT,
+        journal::JournalRecovered::LAYOUT,
+        journal::JournalCheckpoint::LAYOUT,
     ]
 }
 
@@ -271,8 +277,8 @@ pub fn all() -> Vec<StructLayout> {
 #[must_use]
 pub fn codes() -> Vec<CodeTable> {
     use crate::{
-        advice, control, counters, exit, frame, handshake, instrument, market, order, reconcile,
-        risk, signal, station,
+        advice, control, counters, exit, frame, handshake, instrument, journal, market, order,
+        reconcile, risk, signal, station,
     };
     vec![
         frame::FrameKind::CODES,
@@ -307,6 +313,7 @@ pub fn codes() -> Vec<CodeTable> {
         risk::AlarmCode::CODES,
         risk::KillCause::CODES,
         risk::KillStage::CODES,
+        journal::RecordKind::CODES,
         counters::Counter::CODES,
         exit::Exit::CODES,
     ]

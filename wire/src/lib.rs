@@ -20,6 +20,7 @@ pub mod exit;
 pub mod frame;
 pub mod handshake;
 pub mod instrument;
+pub mod journal;
 pub mod layout;
 pub mod market;
 pub mod order;

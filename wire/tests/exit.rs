@@ -13,6 +13,7 @@ fn numbers_and_names_are_stable() {
         (13, "WIRE_VERSION"),
         (14, "RESOURCE"),
         (15, "JOURNAL"),
+        (16, "TAPE_FULL"),
         (20, "KILLED"),
         (21, "VENUE_LOST"),
         (23, "CLOCK"),
