@@ -28,6 +28,7 @@ use ipc::BackendKind;
 use reader::{Problems, Table};
 use sections::Folder;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::de::DeTable;
 use venues::player::Speed;
 use venues::sim::SimConfig;
@@ -59,6 +60,10 @@ pub struct Config {
     pub limits_file: LimitsFile,
     /// `[record] dir`: where run folders are made.
     pub record_dir: PathBuf,
+    /// `[tape]`.
+    pub tape: Tape,
+    /// `[journal]`.
+    pub journal: Journal,
     /// The file's text, as read.
     text: String,
     /// What the command line changed.
@@ -144,6 +149,24 @@ pub struct Signal {
     pub ttl_ms: u32,
     /// Engine time between two snapshots, milliseconds.
     pub sample_interval_ms: u32,
+}
+
+/// `[tape]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tape {
+    /// Folder on tmpfs, one that outlives the engine.
+    pub dir: PathBuf,
+    /// Bytes of the ring.
+    pub bytes: usize,
+}
+
+/// `[journal]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Longest time a frame waits for its sync while the disk keeps up.
+    pub sync_every: Duration,
 }
 
 /// One `[[strategy]]`.
@@ -264,6 +287,8 @@ impl Config {
             limits_file: LimitsFile::none(&sections.limits.file),
             limits: sections.limits,
             record_dir: sections.record_dir,
+            tape: sections.tape,
+            journal: sections.journal,
             text: String::new(),
             overrides: Overrides::default(),
         }

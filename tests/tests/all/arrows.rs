@@ -87,7 +87,7 @@ const UNSAFE_FILES: [&str; 16] = [
     "hotpath/ring/src/",
     "hotpath/clock/src/tsc.rs",
     "hotpath/clock/src/source.rs",
-    "hotpath/tape/src/map.rs",
+    "hotpath/tape/src/sys.rs",
     "hotpath/station/src/sys.rs",
     "hotpath/station/src/map.rs",
     "sidecars/ipc/src/sys.rs",

@@ -76,7 +76,7 @@ fn the_record_of_a_threaded_run_rebuilds_it() {
     let summary =
         json(&clean(corelane(&["run", &format!("--config={}", file.display()), "--json"])));
     let run = only_run(dir.path());
-    let recording = tape::read_all(run.join("frames.clrec")).unwrap();
+    let recording = tape::read_all(run.join("journal")).unwrap();
     let config = Config::load(&file, &Overrides::default()).unwrap();
     let plan = config.plan(recording.instruments(), &recording.path).unwrap();
     let mut engine = Engine::new(plan.setup).unwrap();

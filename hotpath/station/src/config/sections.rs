@@ -1,14 +1,15 @@
-//! The sections `[session] [data] [venue] [station] [signal] [limits] [record]`.
+//! The sections `[session] [data] [venue] [station] [signal] [limits] [record] [tape] [journal]`.
 //!
 //! One function a section; each says the keys, their bounds and their defaults. Runs once at start.
 
 use super::reader::{Problems, Table, shown};
-use super::{Data, Profile, Session, Signal, Station, Threads};
+use super::{Data, Journal, Profile, Session, Signal, Station, Tape, Threads};
 use crate::idle::Idle;
 use crate::limits::{EpochState, Source};
 use crate::pin::CpuChoice;
 use ipc::BackendKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::de::DeValue;
 use venues::player::Speed;
 use venues::sim::{Budget, Fees, Latency, QueueModel, SimConfig, Throttle};
@@ -23,6 +24,8 @@ pub(super) struct Sections {
     pub(super) signal: Signal,
     pub(super) limits: Source,
     pub(super) record_dir: PathBuf,
+    pub(super) tape: Tape,
+    pub(super) journal: Journal,
 }
 
 /// The folder a configuration lies in.
@@ -49,6 +52,8 @@ pub(super) fn read(
         signal: signal(base, root.table("signal", problems), problems),
         limits: limits(base, state, root.table("limits", problems), problems),
         record_dir: record(root.table("record", problems), problems),
+        tape: tape(root.table("tape", problems), problems),
+        journal: journal(root.table("journal", problems), problems),
     }
 }
 
@@ -267,4 +272,26 @@ fn record(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> PathBuf {
     let dir = table.text("dir", problems).map_or("runs".to_owned(), |at| at.value);
     table.finish(problems);
     PathBuf::from(dir)
+}
+
+/// A folder of the user's own on the one tmpfs every Linux has: it outlives a process and a logout.
+fn default_tape_dir() -> PathBuf {
+    PathBuf::from(format!("/dev/shm/corelane-{}", crate::sys::user_id()))
+}
+
+fn tape(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Tape {
+    let dir = table.text("dir", problems).map_or_else(default_tape_dir, |at| at.value.into());
+    let mib = table.integer_or("size_mib", 2..=4_096, 32, problems);
+    table.finish(problems);
+    Tape { dir, bytes: usize::try_from(mib).unwrap_or(32) << 20 }
+}
+
+fn journal(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Journal {
+    let mib = table.integer_or("segment_mib", 1..=4_096, 16, problems);
+    let sync_ms = table.integer_or("sync_ms", 0..=1_000, 5, problems);
+    table.finish(problems);
+    Journal {
+        segment_bytes: u64::try_from(mib).unwrap_or(16) << 20,
+        sync_every: Duration::from_millis(u64::try_from(sync_ms).unwrap_or(5)),
+    }
 }

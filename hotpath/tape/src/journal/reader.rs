@@ -130,6 +130,20 @@ impl JournalReader {
         &self.ending
     }
 
+    /// What a reader who expects a whole session finds wrong with the end; nothing before the end is
+    /// reached.
+    #[must_use]
+    pub fn fault_at_end(&self) -> Option<TapeError> {
+        match self.ending {
+            Ending::Reading | Ending::Closed => None,
+            Ending::Open | Ending::Torn(_) => Some(TapeError::Truncated {
+                path: self.segments.get(self.current).map(|(f, _)| f.clone()).unwrap_or_default(),
+                offset: self.offset as u64,
+                frames: self.frames,
+            }),
+        }
+    }
+
     /// The next frame; `None` at the end of what is whole.
     ///
     /// # Errors
