@@ -45,6 +45,11 @@ pub enum Command {
     /// input that led to it, what the strategy wished, book, score, mode, advice and limits in
     /// force, exposure, profit, every check with limit and value, and what became of the order.
     Explain(ExplainArgs),
+    /// Feed a run's journal to a fresh engine and compare every output byte for byte.
+    ///
+    /// Needs the run's folder and nothing else: no recording, no sidecar, no venue; their answers
+    /// are inputs. Exit code 30 with both frames side by side where one differs.
+    Verify(VerifyArgs),
     /// Look at measured latencies.
     Latency {
         /// What to look at.
@@ -252,6 +257,16 @@ pub struct ExplainArgs {
     /// The decision with this sequence number: a new-order, replace-order or denied frame.
     #[arg(long, value_name = "N")]
     pub seq: Option<u64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corelane verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Directory of a run (`runs/<id>`).
+    pub run_dir: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -25,3 +25,4 @@ pub mod report;
 pub mod run;
 pub mod sweep;
 pub mod table;
+pub mod verify;

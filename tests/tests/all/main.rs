@@ -12,3 +12,4 @@ mod new_strategy;
 mod sidecar;
 mod strategies;
 mod support;
+mod verify;

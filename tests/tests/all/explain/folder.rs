@@ -40,7 +40,7 @@ pub(crate) fn run() -> &'static Path {
 }
 
 /// The files of that run that explain it, in a folder of their own.
-pub(super) fn run_copy() -> TempDir {
+pub(crate) fn run_copy() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for name in ["config.toml", "limits.toml", "overrides.json"] {
         fs::copy(run().join(name), dir.path().join(name)).unwrap();
@@ -54,14 +54,14 @@ pub(super) fn run_copy() -> TempDir {
 }
 
 /// The words of a frame.
-pub(super) fn words(frame: &[u8]) -> Vec<u64> {
+pub(crate) fn words(frame: &[u8]) -> Vec<u64> {
     let mut words = vec![0; frame.len() / 8];
     bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
     words
 }
 
 /// Writes a journal of one segment into a folder, in place of the one that is there.
-pub(super) fn write(dir: &Path, header: &Header, frames: &[Vec<u64>]) -> PathBuf {
+pub(crate) fn write(dir: &Path, header: &Header, frames: &[Vec<u64>]) -> PathBuf {
     let path = dir.join("journal");
     if path.exists() {
         fs::remove_dir_all(&path).unwrap();
