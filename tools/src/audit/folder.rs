@@ -7,7 +7,7 @@ use super::finding::{Finding, Kind, Unreadable};
 use super::record::{Head, RECORD_MAX, Record, SEGMENT_HEAD, segment_head, whole};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use wire::journal::JournalSegment;
@@ -60,25 +60,39 @@ pub(crate) fn read(folder: &Path) -> Result<Folder, Unreadable> {
     let mut found = Folder::default();
     for path in paths {
         let file = File::open(&path).map_err(Unreadable::at("open", &path))?;
-        let mut bytes = Vec::new();
-        let read = (&file).take(SEGMENT_HEAD as u64).read_to_end(&mut bytes);
-        read.map_err(Unreadable::at("read", &path))?;
-        let head = segment_head(&bytes);
+        let mut head = read_head(&file).map_err(Unreadable::at("read", &path))?;
+        let mut record = None;
+        if matches!(head, Head::Unbegun | Head::Damaged) {
+            record = first_record(&file).map_err(Unreadable::at("read", &path))?;
+            if record.is_some() {
+                // A live journal's: the head is whole before its first record is.
+                head = read_head(&file).map_err(Unreadable::at("read", &path))?;
+            }
+        }
         let zeros = matches!(head, Head::Unbegun);
         match head {
             Head::Whole(head) => found.segments.push(SegmentFile { path, head: *head }),
             Head::Version(version) => found.foreign_version = Some((path, version)),
+            Head::Unbegun if record.is_none() => {}
             Head::Unbegun | Head::Damaged => {
-                let failed = Unreadable::at("read", &path);
-                let record = first_record(&file).map_err(failed)?;
-                if record.is_some() || !zeros {
-                    found.headless.push(Headless { path, record, zeros });
-                }
+                found.headless.push(Headless { path, record, zeros });
             }
         }
     }
     found.segments.sort_by_key(|file| file.head.segment);
     Ok(found)
+}
+
+fn read_head(file: &File) -> io::Result<Head> {
+    let mut bytes = [0; SEGMENT_HEAD];
+    let mut filled = 0;
+    while filled < SEGMENT_HEAD {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(segment_head(&bytes[..filled]))
 }
 
 fn first_record(file: &File) -> io::Result<Option<(u64, u64)>> {

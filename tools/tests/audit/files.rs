@@ -4,6 +4,8 @@ use crate::journal::{Journal, Segment, Signer, write_files};
 use crate::{Desk, INSTANCE, SHAPE, fine, found, found_in, frames, open, whole};
 use corelane_tools::audit::{Kind, check};
 use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use wire::exit::Exit;
 
 #[test]
@@ -180,6 +182,44 @@ fn the_run_s_own_log_cut_back_alone() {
     // Without it an anchor is enough.
     fs::remove_file(desk.own_log()).unwrap();
     fine(&desk.audit());
+}
+
+/// Written in pieces that end anywhere, each segment allocated under another name first.
+fn grow(journal: &Journal, folder: &Path) {
+    for (number, bytes) in (1..).zip(journal.files()) {
+        let next = folder.join("next.clj");
+        let file = fs::File::create(&next).unwrap();
+        file.set_len(bytes.len() as u64).unwrap();
+        fs::rename(next, folder.join(format!("{number:06}.clj"))).unwrap();
+        for (index, piece) in bytes.chunks(37).enumerate() {
+            file.write_all_at(piece, 37 * index as u64).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_journal_is_fine_at_every_moment_of_its_growth() {
+    let journal = Journal::of(INSTANCE, &frames(3_000), SHAPE);
+    let desk = Desk::new();
+    let folder = desk.run().join("journal");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("next.clj"), [0; 256]).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| grow(&journal, &folder));
+        let mut seen = 0;
+        while !writer.is_finished() {
+            match check(&desk.request()) {
+                Ok(report) => {
+                    fine(&report);
+                    assert!(report.records >= seen, "it only grows");
+                    seen = report.records;
+                }
+                // Before its first segment is begun.
+                Err(failure) => assert_eq!((failure.exit, seen), (Exit::Resource, 0)),
+            }
+        }
+    });
+    assert_eq!(desk.audit().records, journal.last_seq());
 }
 
 #[test]
