@@ -95,7 +95,7 @@ fn fault(
     }
     let wanted = key.map(key_id).or_else(|| log.entries.first().map(|first| first.key_id));
     if wanted.is_some_and(|wanted| wanted != entry.key_id) {
-        let what = format!("entry {number} is by key {}", super::show::hex(&entry.key_id));
+        let what = format!("entry {number} is by key {}", super::finding::hex(&entry.key_id));
         return Some((Kind::KeyChange, what));
     }
     let signature = Signature::from_bytes(&entry.signature);
@@ -149,10 +149,10 @@ fn fork(one: &Log, other: &Log) -> Option<Finding> {
         "checkpoint {} is of {} records and head {}, in {} of {} records and head {}",
         right.number,
         right.seq,
-        super::show::hex(&right.head[..8]),
+        super::finding::hex(&right.head[..8]),
         one.path.display(),
         left.seq,
-        super::show::hex(&left.head[..8])
+        super::finding::hex(&left.head[..8])
     );
     let last = left.seq.max(right.seq);
     Some(Finding::new(Kind::Fork, (agreed + 1, last), &other.path, byte, what))

@@ -2,7 +2,7 @@
 //!
 //! Must never: change a name that is out; scripts read them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 macro_rules! kinds {
@@ -117,4 +117,13 @@ impl Unreadable {
     pub(crate) fn at(op: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Self {
         move |source| Self { op, path: path.to_owned(), source }
     }
+}
+
+/// Bytes as hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

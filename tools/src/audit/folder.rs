@@ -121,7 +121,7 @@ pub(crate) fn keep_instance(folder: &mut Folder, instance: [u8; 16]) -> Vec<Find
     let finding = |file: &SegmentFile| {
         let (kind, seq) =
             if some { (Kind::Splice, file.head.first_seq) } else { (Kind::WrongInstance, 1) };
-        let what = format!("a segment of instance {}", super::show::hex(&file.head.instance));
+        let what = format!("a segment of instance {}", super::finding::hex(&file.head.instance));
         Finding::new(kind, (seq, seq), &file.path, 0, what)
     };
     others.iter().map(finding).collect()

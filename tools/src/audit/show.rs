@@ -2,19 +2,11 @@
 //!
 //! Must never: judge; the report is made before it is shown.
 
+use super::finding::hex;
 use super::{Finding, Report, VERSION};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use wire::journal::JournalCheckpoint;
-
-/// Bytes as hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 /// The JSON object; its keys are told in the README of a version that changes them.
 pub(crate) fn json(report: &Report) -> Value {

@@ -11,7 +11,10 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use wire::TsNs;
-use wire::journal::*;
+use wire::journal::{
+    CHECKPOINT_MAGIC, JOURNAL_VERSION, JournalCheckpoint, JournalRecord, JournalSeal,
+    JournalSegment, RECORD_MAGIC, RecordKind, SEGMENT_MAGIC,
+};
 
 /// Nanoseconds between two records.
 pub(crate) const STEP_NS: u64 = 1_000_000;
