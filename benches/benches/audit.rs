@@ -4,8 +4,10 @@
 //! files the page cache holds. Rows: SHA-256 alone over the same bytes in memory (the floor: the
 //! chain is that), the audit with one thread, with two. Every row takes the same bytes, rows
 //! interleaved round by round; a row whose chain head, records or findings are not the journal's is
-//! void. The reader is the one of `corelane audit`, taken by its files so that this bench does not
-//! build the whole command; checkpoints are asked for every so many records, as one a second is.
+//! void. Two tables, wall time and CPU time; "a core" is CPU time, which other work on the machine
+//! does not stretch. The reader is the one of `corelane audit`, taken by its files so that this bench
+//! does not build the whole command; checkpoints are asked for every so many records, as one a
+//! second is.
 
 use clock::Clock;
 use corelane_benches::{Ratio, Report, Sample, Size, float, timer_cost};
@@ -54,15 +56,38 @@ struct Bed {
 /// A way to go over the bytes.
 struct Row {
     name: &'static str,
-    threads: u64,
-    sample: Sample,
+    wall: Sample,
+    cpu: Sample,
     run: fn(&Bed),
 }
 
 impl Row {
-    fn new(name: &'static str, threads: u64, run: fn(&Bed)) -> Self {
-        Self { name, threads, sample: Sample::default(), run }
+    fn new(name: &'static str, run: fn(&Bed)) -> Self {
+        Self { name, wall: Sample::default(), cpu: Sample::default(), run }
     }
+
+    /// Takes one reading; gives the CPU time, microseconds.
+    fn time(&mut self, clock: &Clock, bed: &Bed) -> u64 {
+        let (start, cpu_start) = (clock.cycles(), cpu_us());
+        (self.run)(bed);
+        let cpu = cpu_us().saturating_sub(cpu_start);
+        self.wall.push(clock.cycles_to_ns(clock.cycles().saturating_sub(start)) / 1_000);
+        self.cpu.push(cpu);
+        cpu
+    }
+}
+
+/// CPU time of all threads of this process, microseconds.
+fn cpu_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let part = |value: i64| u64::try_from(value).unwrap_or(0);
+    part(time.tv_sec) * 1_000_000 + part(time.tv_nsec) / 1_000
+}
+
+/// Bytes in so many microseconds as GB/s.
+fn rate(bytes: u64, us: &mut Sample) -> f64 {
+    let us = us.quantile(5_000).or_else(|| us.min()).unwrap_or(0);
+    float(bytes) / float(us.max(1)) / 1_000.0
 }
 
 fn main() -> io::Result<()> {
@@ -79,36 +104,32 @@ fn main() -> io::Result<()> {
     report.line(&Sample::headings("ns"));
     report.line(&timer_cost(&clock, 100_000).row("timer"));
     let mut rows = [
-        Row::new("floor: SHA-256 in memory, 1 thread", 1, floor),
-        Row::new("audit, 1 thread", 1, |bed| audit(bed, 1)),
-        Row::new("audit, 2 threads", 2, |bed| audit(bed, 2)),
+        Row::new("floor: SHA-256 in memory, 1 thread", floor),
+        Row::new("audit, 1 thread", |bed| audit(bed, 1)),
+        Row::new("audit, 2 threads", |bed| audit(bed, 2)),
     ];
     let mut pairs = Vec::new();
     for _ in 0..size.pick(2, 32) {
-        let mut round = Vec::new();
+        let [floor, one, two] = &mut rows;
+        let floor = float(floor.time(&clock, &bed));
+        pairs.push((float(one.time(&clock, &bed)), floor));
+        two.time(&clock, &bed);
+    }
+    for (title, of) in [("us for the journal", true), ("us of CPU time, all threads", false)] {
+        report.line("");
+        report.line(&Sample::headings(title));
         for row in &mut rows {
-            let start = clock.cycles();
-            (row.run)(&bed);
-            let us = clock.cycles_to_ns(clock.cycles().saturating_sub(start)) / 1_000;
-            row.sample.push(us);
-            round.push(float(us));
+            let sample = if of { &mut row.wall } else { &mut row.cpu };
+            report.line(&sample.row(row.name));
         }
-        pairs.push((round[1], round[0]));
     }
     report.line("");
-    report.line(&Sample::headings("us for the journal"));
-    for row in &mut rows {
-        report.line(&row.sample.row(row.name));
-    }
-    report.line("");
-    for Row { name, threads, sample, .. } in &mut rows {
-        let Some(us) = sample.quantile(5_000).or_else(|| sample.min()) else { continue };
-        let all = float(bed.bytes) / float(us.max(1)) / 1_000.0;
-        let core = all / float(*threads);
-        report.line(&format!("{name:<34} {all:.3} GB/s, {core:.3} GB/s a core"));
+    for Row { name, wall, cpu, .. } in &mut rows {
+        let (all, core) = (rate(bed.bytes, wall), rate(bed.bytes, cpu));
+        report.line(&format!("{name:<34} {all:.3} GB/s, {core:.3} GB/s a core's time"));
     }
     if let Some(ratio) = Ratio::of(&pairs) {
-        report.line(&format!("time of the audit with one thread to the floor's: {ratio}"));
+        report.line(&format!("CPU time of the audit with one thread to the floor's: {ratio}"));
     }
     report.finish()
 }

@@ -187,6 +187,19 @@ fn an_end_signal_is_obeyed_after_a_last_checkpoint() {
 }
 
 #[test]
+fn a_notary_ends_with_what_started_it() {
+    let desk = Desk::at(23);
+    // The kernel means the thread that started it.
+    let start = || {
+        let mut notary = desk.notary(&["--shutdown-with-parent"]).spawn().unwrap();
+        desk.until_signed(&mut notary, vouched(&desk.journal, 23));
+        notary
+    };
+    let mut notary = std::thread::scope(|scope| scope.spawn(start).join().unwrap());
+    assert!(notary.wait().unwrap().success());
+}
+
+#[test]
 fn so_many_records_are_signed_before_their_time() {
     let mut desk = Desk::at(11);
     let args = ["--every-ms=3600000", "--every-records=9"];
