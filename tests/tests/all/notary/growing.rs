@@ -138,7 +138,12 @@ impl Desk {
 
     /// Waits until the run's log says this, while the notary runs.
     pub(crate) fn until_signed(&self, notary: &mut Child, seq: u64) {
-        while Self::checkpoints(&self.log()).last().is_none_or(|last| last.seq != seq) {
+        loop {
+            let signed = Self::checkpoints(&self.log()).last().map_or(0, |last| last.seq);
+            assert!(signed <= seq, "{signed} is signed, and {seq} on the disk");
+            if signed == seq {
+                return;
+            }
             assert_eq!(notary.try_wait().unwrap(), None, "the notary ended before {seq}");
             std::thread::yield_now();
         }
