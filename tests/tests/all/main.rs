@@ -9,6 +9,7 @@ mod event_time;
 mod explain;
 mod limits;
 mod new_strategy;
+mod notary;
 mod sidecar;
 mod strategies;
 mod support;
