@@ -154,12 +154,12 @@ impl Engine {
         let Some(world) = self.world(order, amend) else {
             return (self.table_full(), None, 0);
         };
-        let inquiry = Inquiry::new(order, &world);
         out.judging(self, order);
-        let verdict = gate::evaluate(&inquiry);
-        out.judged(&inquiry, &verdict);
-        let approval = Approval::of(&verdict, &inquiry, self.approvals + 1);
-        (verdict, approval, inquiry.price_ticks)
+        let verdict = gate::judge(order, &world);
+        // Left out where the sink does not look at it.
+        out.judged(&Inquiry::new(order, &world), &verdict);
+        let approval = Approval::of(&verdict, order, self.approvals + 1);
+        (verdict, approval, gate::value_price(order, world.symbol))
     }
 
     fn send<S: Sink>(

@@ -1,6 +1,6 @@
 //! `LIMITS_MISSING`: an order needs a row of the instrument (1), the strategy (2), the venue (4)
 //! and the station (8). There is no default row and no bypass.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 6,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "there is a row for instrument, strategy, venue and station",
     unit: "rows missing: 1 instrument, 2 strategy, 4 venue, 8 station",
     key: "the rows themselves",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `MAX_OPEN_ORDERS`: so many orders that are not done, of the instrument, the strategy, the venue
 //! and the station. An amendment adds none.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 41,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "orders not done + 1 <= max_open_orders of instrument, strategy, venue and station",
     unit: "orders",
     key: "max_open_orders",
+    when: When::Always,
     run,
 };
 

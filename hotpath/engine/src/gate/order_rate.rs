@@ -1,6 +1,6 @@
 //! `ORDER_RATE`: token buckets in integer engine time, of the instrument, the strategy and the
 //! venue. Only an approved order takes a token, and a cancel never does.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::Bucket;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "the order fits into order_burst and order_rate_per_s of instrument, strategy and venue, and as advised where it opens something",
     unit: "orders in the bucket",
     key: "order_rate_per_s, order_burst",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `UNAPPROVED_WIRE`: the edge never sent an order that the gate did not approve, and lost none
 //! that it did. A difference of one stops everything.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 31,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "orders on the wire and approvals agree",
     unit: "orders",
     key: "-",
+    when: When::Always,
     run,
 };
 
