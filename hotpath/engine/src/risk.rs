@@ -70,6 +70,10 @@ impl FxRate {
     #[inline]
     #[must_use]
     pub fn convert(self, quote_e9: i64) -> i64 {
+        if self == Self::ONE {
+            // Most of what is traded is quoted in the base currency.
+            return quote_e9;
+        }
         // 64 by 64 bits fit 127: no product and no sum here leaves 128.
         let product = i128::from(quote_e9).wrapping_mul(i128::from(self.0));
         let rounded = product.wrapping_add(0xffff_ffff) >> 32_u32;
