@@ -21,5 +21,5 @@ pub(super) fn run(i: &Inquiry<'_>) -> Measure {
     fits(&i.symbol.orders, i.symbol.limits.order_burst)
         .and(fits(&i.strategy.orders, i.strategy.limits.order_burst))
         .and(fits(&i.venue.orders, i.venue.limits.order_burst))
-        .and(fits(&i.symbol.advised.orders, i.symbol.advised.order_burst).if_opens(i))
+        .and(fits(&i.symbol.advised.orders, i.symbol.advised.orders.burst()).if_opens(i))
 }
