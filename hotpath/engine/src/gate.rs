@@ -114,6 +114,12 @@ impl Measure {
         Self::new(actual <= limit, limit, actual)
     }
 
+    /// A loss, which is a profit below 0, is at most the limit. Held against each other without the
+    /// change of sign that the lowest number does not survive: `!limit` is `-limit - 1`.
+    const fn loss_at_most(limit: i64, profit: i64) -> Self {
+        Self::new(profit > !limit, limit, profit.saturating_neg())
+    }
+
     /// One more than `so_far` is at most the limit.
     const fn one_more(limit: i64, so_far: i64) -> Self {
         Self::new(so_far < limit, limit, so_far.saturating_add(1))

@@ -14,7 +14,6 @@ pub(super) const CHECK: Check = Check {
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    let loss = |pnl: i64| pnl.saturating_neg();
-    Measure::at_most(i.strategy.limits.max_daily_loss_e9, loss(i.strategy.pnl_e9))
-        .and(Measure::at_most(i.firm.limits.max_daily_loss_e9, loss(i.firm.pnl_e9)))
+    Measure::loss_at_most(i.strategy.limits.max_daily_loss_e9, i.strategy.pnl_e9)
+        .and(Measure::loss_at_most(i.firm.limits.max_daily_loss_e9, i.firm.pnl_e9))
 }

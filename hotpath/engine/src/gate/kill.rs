@@ -19,5 +19,6 @@ pub(super) fn run(i: &Inquiry<'_>) -> Measure {
         | (i64::from(i.venue.killed) << 1_u32)
         | (i64::from(i.strategy.killed) << 2_u32)
         | (i64::from(i.symbol.killed) << 3_u32);
-    Measure::at_most(0, scopes)
+    let killed = i.firm.killed | i.venue.killed | i.strategy.killed | i.symbol.killed;
+    Measure::new(!killed, 0, scopes)
 }

@@ -14,8 +14,11 @@ pub(super) const CHECK: Check = Check {
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    let one = i64::from(i.amend.is_none());
-    let with = |limit: i64, open: i64| Measure::sum_at_most(limit, open, one);
+    let is_one_more = i.amend.is_none();
+    let with = |limit: i64, open: i64| {
+        let more = Measure::one_more(limit, open);
+        if is_one_more { more } else { Measure::at_most(limit, open) }
+    };
     with(i.symbol.limits.max_open_orders, i.symbol.open_orders)
         .and(with(i.strategy.limits.max_open_orders, i.strategy.open_orders))
         .and(with(i.venue.limits.max_open_orders, i.venue.open_orders))

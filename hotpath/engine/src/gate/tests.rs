@@ -344,3 +344,14 @@ fn the_rig_passes_both_ways() {
     Rig::new().ask(|i| assert!(i.opens && i.is_exact && i.value_e9 == 10 * E9));
     Rig::reducing().ask(|i| assert!(!i.opens && i.reducible_lots == 300));
 }
+
+#[test]
+fn a_loss_is_held_against_its_limit_exactly() {
+    let extremes = [i64::MIN, i64::MIN + 1, -E9, -1, 0, 1, E9, i64::MAX - 1, i64::MAX];
+    for limit in extremes {
+        for profit in extremes {
+            let exact = -i128::from(profit) <= i128::from(limit);
+            assert_eq!(Measure::loss_at_most(limit, profit).is_good, exact, "{limit} {profit}");
+        }
+    }
+}

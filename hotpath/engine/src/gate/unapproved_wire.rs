@@ -14,5 +14,6 @@ pub(super) const CHECK: Check = Check {
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    Measure::at_most(0, i.firm.wire_difference.saturating_abs())
+    let difference = i.firm.wire_difference;
+    Measure::new(difference == 0, 0, difference.saturating_abs())
 }
