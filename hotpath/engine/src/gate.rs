@@ -1,8 +1,8 @@
 //! The gate: every check on every order, all evaluated into one mask.
 //!
-//! Owns: the checks (one short file each under `gate/`), the verdict, and the [`Approval`] that
-//! alone can become a `NewOrder` or `ReplaceOrder` frame. `GATE.md` is the table of the checks; a
-//! test keeps table and code in step.
+//! Owns: the checks (one short file each under `gate/`), the [`Inquiry`] they look at, the verdict,
+//! and the [`Approval`] that alone can become a `NewOrder` or `ReplaceOrder` frame. `GATE.md` is the
+//! table of the checks; a test keeps table and code in step.
 //!
 //! Must never: change state, read a clock, allocate, use a float, or stop at the first failure.
 //! Runs on the loop's thread, once an order. A check computes whether it holds and, only for the
