@@ -79,8 +79,8 @@ pub struct Inquiry<'a> {
     pub added_lots: i64,
     /// Whether it could enlarge the position.
     pub opens: bool,
-    /// Where it leaves the instrument's position with every order of its side filled, lots; above 0 on
-    /// its own side.
+    /// Where it leaves the instrument's position with every order of its side filled, lots; above 0
+    /// on its own side.
     pub reach_lots: i64,
     /// The same of the strategy's.
     pub strategy_reach_lots: i64,
@@ -88,8 +88,8 @@ pub struct Inquiry<'a> {
     pub asked_ticks: i64,
     /// The price it is valued at, ticks: the same; of a buy without a limit, a 32nd more.
     pub price_ticks: i64,
-    /// Twice the price it is held against, ticks: the trigger of a stop limit order, else the market's
-    /// reference; not above 0 where there is none.
+    /// Twice the price it is held against, ticks: the trigger of a stop limit order, else the
+    /// market's reference; not above 0 where there is none.
     pub reference_x2: i64,
     /// Whether its limit is a multiple of the instrument's step; of an order without one true.
     pub price_on_step: bool,
@@ -185,6 +185,12 @@ impl Sides {
         }
     }
 
+    /// The same with so many lots more on its own side.
+    #[inline]
+    fn with(self, lots: i64) -> Self {
+        Self { own: self.own.saturating_add(lots), ..self }
+    }
+
     /// The worse of the two: what works is never below 0, so one of them is no shorter than the
     /// position.
     #[inline]
@@ -218,11 +224,11 @@ impl<'a> Inquiry<'a> {
         let held = select_unpredictable(is_buy, position.saturating_neg(), position);
         let free = world.linked_lots.saturating_add(own).saturating_sub(before.own);
         let reducible_lots = free.min(held).max(0);
-        let after = Sides { own: before.own.saturating_add(added_lots), ..before };
+        let after = before.with(added_lots);
         let increase_lots = after.worst().saturating_sub(before.worst()).max(0);
-        let of_strategy =
-            Sides::of(is_buy, strategy.position_lots, strategy.buy_lots, strategy.sell_lots);
-        let of_strategy = Sides { own: of_strategy.own.saturating_add(added_lots), ..of_strategy };
+        let (t_buys, t_sells) = (strategy.buy_lots, strategy.sell_lots);
+        let of_strategy = Sides::of(is_buy, strategy.position_lots, t_buys, t_sells);
+        let of_strategy = of_strategy.with(added_lots);
         let tick = symbol.tick_value_e9;
         let (value, fits) = value_or_most(price_ticks, qty, tick);
         let added_value = amend.map_or(value, |a| {

@@ -18,8 +18,8 @@ const fn tag(key: u64) -> u64 {
 /// The newest orders of one instrument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DuplicateLog {
-    /// The highest byte of each key, all in one word: what is not here is not among the keys, and the
-    /// keys are not looked at.
+    /// The highest byte of each key, all in one word: what is not here is not among the keys, and
+    /// they are not looked at.
     tags: u64,
     keys: [u64; KEPT],
     at_ns: [u64; KEPT],
