@@ -208,11 +208,10 @@ impl<'a> Inquiry<'a> {
         let qty = order.qty_lots.get();
         let asked_ticks = asked_price(order, symbol);
         let price_ticks = value_price(order, symbol);
-        let step = symbol.limits.price_step_ticks;
+        let (step, window) = (symbol.limits.price_step_ticks, symbol.limits.duplicate_window_ns);
         let price_on_step = !has_limit(order) || is_on_step(order.price_ticks.get(), step);
         let trigger_on_step = !has_stop(order) || is_on_step(order.stop_px_ticks.get(), step);
         let qty_on_step = is_on_step(qty, symbol.limits.qty_step_lots);
-        let window = symbol.limits.duplicate_window_ns;
         let duplicates = symbol.duplicates.count(DuplicateLog::key(order), now, window);
         let reference_x2 = reference_x2(order, symbol);
         let (filled, own) = amend.map_or((0, 0), |a| (a.cum_lots, a.leaves_lots));
@@ -229,7 +228,7 @@ impl<'a> Inquiry<'a> {
         let (t_buys, t_sells) = (strategy.buy_lots, strategy.sell_lots);
         let of_strategy = Sides::of(is_buy, strategy.position_lots, t_buys, t_sells);
         let of_strategy = of_strategy.with(added_lots);
-        let tick = symbol.tick_value_e9;
+        let (tick, fx) = (symbol.tick_value_e9, symbol.fx);
         let (value, fits) = value_or_most(price_ticks, qty, tick);
         let added_value = amend.map_or(value, |a| {
             let (rest, fits) = value_or_most(price_ticks, leaves_lots.max(0), tick);
@@ -237,7 +236,6 @@ impl<'a> Inquiry<'a> {
         });
         let (increase, increase_fits) = value_or_most(price_ticks, increase_lots, tick);
         let (strategy_worst, strategy_fits) = value_or_most(price_ticks, of_strategy.worst(), tick);
-        let fx = symbol.fx;
         let base = fx.convert(value);
         let added_base = if amend.is_none() { base } else { fx.convert(added_value) };
         let (parent_qty_lots, parent_used_lots) = world.parent.unwrap_or((-1, 0));
