@@ -64,6 +64,8 @@ pub struct Config {
     pub tape: Tape,
     /// `[journal]`.
     pub journal: Journal,
+    /// `[notary]`, where checkpoints are to be signed.
+    pub notary: Option<Notary>,
     /// The file's text, as read.
     text: String,
     /// What the command line changed.
@@ -167,6 +169,17 @@ pub struct Journal {
     pub segment_bytes: u64,
     /// Longest time a frame waits for its sync while the disk keeps up.
     pub sync_every: Duration,
+}
+
+/// `[notary]`: for whoever starts `corelane-notary`; the engine reads nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notary {
+    /// The notary's private key.
+    pub key: PathBuf,
+    /// Files outside the journal that get every checkpoint too.
+    pub anchors: Vec<PathBuf>,
+    /// Least time between two checkpoints, milliseconds.
+    pub every_ms: u32,
 }
 
 /// One `[[strategy]]`.
@@ -289,6 +302,7 @@ impl Config {
             record_dir: sections.record_dir,
             tape: sections.tape,
             journal: sections.journal,
+            notary: sections.notary,
             text: String::new(),
             overrides: Overrides::default(),
         }

@@ -430,3 +430,30 @@ fn a_pair_of_keygen_signs_and_verifies() {
         assert_eq!(output.status.code(), Some(i32::from(Exit::Arguments.code())), "{bad}");
     }
 }
+
+/// The configuration names a key and an anchor: `corelane run` starts the notary beside the engine,
+/// and the audit of the run has both to hold against its journal.
+#[test]
+fn a_run_with_a_notary_is_signed_to_its_end_and_audits_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("limits.key");
+    clean(corelane(&["limits", "keygen", &argument("out", dir.path())]));
+    let anchor = dir.path().join("anchor.clk");
+    let file = crate::support::config(dir.path(), |text| {
+        let text = crate::support::set(&text, "speed", "\"max\"");
+        let (key, anchor) = (key.display(), anchor.display());
+        format!("{text}[notary]\nkey = \"{key}\"\nanchors = [\"{anchor}\"]\nevery_ms = 20\n")
+    });
+    clean(corelane(&["run", "--quiet", &argument("config", &file)]));
+    let run = crate::support::only_run(dir.path());
+    let public = argument("public-key", &dir.path().join("limits.pub"));
+    let args = ["audit", run.to_str().unwrap(), "--json", &public];
+    let report =
+        json(&clean(corelane(&[&args[..], &[&argument("checkpoints", &anchor)]].concat())));
+    assert_eq!(
+        (&report["verdict"], &report["state"]),
+        (&"ok".into(), &"closed".into()),
+        "{report}"
+    );
+    assert_eq!(report["blind_window"]["records"], 0, "signed to its last record: {report}");
+}

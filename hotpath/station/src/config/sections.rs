@@ -1,9 +1,10 @@
-//! The sections `[session] [data] [venue] [station] [signal] [limits] [record] [tape] [journal]`.
+//! The sections `[session] [data] [venue] [station] [signal] [limits] [record] [tape] [journal]
+//! [notary]`.
 //!
 //! One function a section; each says the keys, their bounds and their defaults. Runs once at start.
 
 use super::reader::{Problems, Table, shown};
-use super::{Data, Journal, Profile, Session, Signal, Station, Tape, Threads};
+use super::{Data, Journal, Notary, Profile, Session, Signal, Station, Tape, Threads};
 use crate::idle::Idle;
 use crate::limits::{EpochState, Source};
 use crate::pin::CpuChoice;
@@ -26,6 +27,7 @@ pub(super) struct Sections {
     pub(super) record_dir: PathBuf,
     pub(super) tape: Tape,
     pub(super) journal: Journal,
+    pub(super) notary: Option<Notary>,
 }
 
 /// The folder a configuration lies in.
@@ -54,6 +56,7 @@ pub(super) fn read(
         record_dir: record(root.table("record", problems), problems),
         tape: tape(root.table("tape", problems), problems),
         journal: journal(root.table("journal", problems), problems),
+        notary: notary(base, root.table("notary", problems), problems),
     }
 }
 
@@ -294,4 +297,33 @@ fn journal(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Journal {
         segment_bytes: u64::try_from(mib).unwrap_or(16) << 20,
         sync_every: Duration::from_millis(u64::try_from(sync_ms).unwrap_or(5)),
     }
+}
+
+fn notary(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Option<Notary> {
+    if table.is_absent() {
+        return None;
+    }
+    let key = table.text_required("key", problems);
+    let every = table.integer_or("every_ms", 1..=3_600_000, 1_000, problems);
+    let mut anchors = Vec::new();
+    if let Some(found) = table.value("anchors", problems) {
+        let list = found.value.as_array();
+        let texts = list.and_then(|list| {
+            list.iter().map(|value| value.get_ref().as_str().filter(|t| !t.is_empty())).collect()
+        });
+        let texts: Option<Vec<&str>> = texts;
+        match texts {
+            Some(texts) => anchors.extend(texts.iter().map(PathBuf::from)),
+            None => {
+                let allowed = "a list of file names, such as [\"/mnt/other/anchor.clk\"]";
+                problems.add(found.line, "notary.anchors", shown(found.value), allowed);
+            }
+        }
+    }
+    table.finish(problems);
+    Some(Notary {
+        key: base.join(key.value),
+        anchors,
+        every_ms: u32::try_from(every).unwrap_or(1_000),
+    })
 }
