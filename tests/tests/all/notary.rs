@@ -455,5 +455,5 @@ fn a_run_with_a_notary_is_signed_to_its_end_and_audits_clean() {
         (&"ok".into(), &"closed".into()),
         "{report}"
     );
-    assert_eq!(report["blind_window"]["records"], 0, "signed to its last record: {report}");
+    assert_eq!(report["blind"]["records"], 0, "signed to its last record: {report}");
 }
