@@ -3,8 +3,9 @@
 //!
 //! Owns: its own book, its own record of every order, its own positions and money, both latencies,
 //! the fees, and what is scripted to go wrong. Must never: share code with the engine's order
-//! states, read a clock, use a float, or fill a resting order without a recorded trade at or
-//! through its price. Runs on the edge thread in a replay and inline in a backtest; may allocate.
+//! states, read a clock, use a float (but for the share of the logarithmic queue model, from
+//! `libm`), or fill a resting order without a recorded trade at or through its price. Runs on the
+//! edge thread in a replay and inline in a backtest; may allocate.
 //!
 //! # Time
 //! The venue lives on the receive clock of the recording (`ts_recv_ns` of market frames): one

@@ -105,6 +105,7 @@ fn queue_model(model: QueueModel) -> String {
         QueueModel::RiskAverse => "risk-averse".to_owned(),
         QueueModel::Proportional => "proportional".to_owned(),
         QueueModel::Power { exponent } => format!("power-{exponent}"),
+        QueueModel::Log => "log".to_owned(),
     }
 }
 

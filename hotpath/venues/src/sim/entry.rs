@@ -272,7 +272,7 @@ impl SimVenue {
             return None;
         };
         match self.orders.get(*index)?.state {
-            State::Resting(queue) => Some(QtyLots(queue.ahead)),
+            State::Resting(queue) => Some(QtyLots(queue.ahead())),
             State::Waiting { .. } | State::Taking | State::Done(_) => None,
         }
     }

@@ -12,7 +12,7 @@ use super::outbox::Fill;
 use super::trades::Resting;
 use super::{SimVenue, along};
 use wire::instrument::Instrument;
-use wire::market::{AggressorSide, Status, Trade, TradingStatus};
+use wire::market::{AggressorSide, Level, Status, Trade, TradingStatus};
 use wire::order::{ExecType, Liquidity, OrdStatus, Side};
 use wire::{Frame, FrameHeader, PriceTicks, QtyLots};
 
@@ -75,6 +75,7 @@ impl SimVenue {
             }
             Frame::DepthDelta(depth) => {
                 let applied = book.on_delta(depth);
+                self.name_levels(index, [depth.bids, depth.asks]);
                 self.move_queues(index, applied);
             }
             Frame::Quote(quote) => book.on_quote(quote),
@@ -86,22 +87,40 @@ impl SimVenue {
         self.release_stops(index);
     }
 
+    /// Tells the orders at the prices a depth frame names; what it says counts at its message's end.
+    fn name_levels(&mut self, index: usize, levels: [&[Level]; 2]) {
+        if !self.queue_model.follows_depth() {
+            return;
+        }
+        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(levels) {
+            for i in self.markets[index].resting(side).iter() {
+                let order = &mut self.orders[i];
+                if let State::Resting(queue) = &mut order.state
+                    && levels.iter().any(|level| level.price_ticks == order.price_ticks)
+                {
+                    queue.name();
+                }
+            }
+        }
+    }
+
     fn move_queues(&mut self, index: usize, applied: Applied) {
-        if applied == Applied::Incomplete {
+        if applied == Applied::Incomplete || !self.queue_model.follows_depth() {
             return;
         }
         let market = &self.markets[index];
+        let lot_size_e9 = market.row.lot_size_e9;
         for side in [Side::Buy, Side::Sell] {
             let resting = market.resting(side);
             for i in resting.iter() {
                 let order = &mut self.orders[i];
-                let (new, update) = market.book.depth_at(along(side), order.price_ticks);
+                let shown = market.book.depth_at(along(side), order.price_ticks);
                 let State::Resting(queue) = &mut order.state else {
                     continue;
                 };
                 match applied {
-                    Applied::Snapshot => queue.on_resync(self.queue_model, new),
-                    Applied::Delta => queue.on_depth(self.queue_model, new, update),
+                    Applied::Snapshot => queue.on_resync(shown.0),
+                    Applied::Delta => queue.on_depth(self.queue_model, shown, lot_size_e9),
                     Applied::Incomplete => {}
                 }
             }
