@@ -6,7 +6,6 @@
 //!
 //! Must never: use a float, wrap a sum, reopen a closed bar, or allocate. Runs on the order loop.
 
-use core::ops::Deref;
 use wire::market::AggressorSide;
 use wire::{PriceTicks, QtyLots, TsNs};
 
@@ -150,27 +149,31 @@ impl Bar {
 /// The bars that closed at one step, at most one of each interval, shortest first.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct ClosedBars {
-    bars: [Bar; 3],
-    len: usize,
-}
+pub struct ClosedBars([Option<Bar>; 3]);
 
 impl ClosedBars {
-    const NONE: Self = Self { bars: [Bar::NONE; 3], len: 0 };
-
-    fn push(&mut self, bar: Bar) {
-        if let Some(slot) = self.bars.get_mut(self.len) {
-            *slot = bar;
-            self.len += 1;
-        }
+    /// Made at every event: an option tells with one byte that there is no bar, and this way only
+    /// that byte is written.
+    #[inline]
+    fn none() -> Self {
+        Self(core::array::from_fn(|_| None))
     }
-}
 
-impl Deref for ClosedBars {
-    type Target = [Bar];
+    /// The bars, in the order of [`BarInterval::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = &Bar> {
+        self.0.iter().flatten()
+    }
 
-    fn deref(&self) -> &[Bar] {
-        self.bars.get(..self.len).unwrap_or(&[])
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
     }
 }
 
@@ -254,15 +257,16 @@ impl BarAggregator {
 
     /// Moves engine time on and returns the bars that have ended. An undefined time or one before
     /// the latest changes nothing.
+    #[inline]
     pub fn advance(&mut self, ts: TsNs) -> ClosedBars {
-        let mut closed = ClosedBars::NONE;
+        let mut closed = ClosedBars::none();
         if ts == TsNs::UNDEF || ts <= self.now {
             return closed;
         }
         self.now = ts;
-        for open in &mut self.open {
-            if let Some(bar) = open.take_if(|bar| bar.end_ns() <= ts) {
-                closed.push(bar);
+        for (open, closed) in self.open.iter_mut().zip(&mut closed.0) {
+            if open.as_ref().is_some_and(|bar| bar.end_ns() <= ts) {
+                *closed = open.take();
             }
         }
         closed
@@ -305,7 +309,11 @@ mod tests {
 
     fn trade(bars: &mut BarAggregator, ts: u64, price: i64, qty: i64) -> Vec<Bar> {
         let side = if qty % 2 == 0 { AggressorSide::Buy } else { AggressorSide::Sell };
-        bars.on_trade(TsNs(ts), PriceTicks(price), QtyLots(qty), side).unwrap().to_vec()
+        bars.on_trade(TsNs(ts), PriceTicks(price), QtyLots(qty), side)
+            .unwrap()
+            .iter()
+            .copied()
+            .collect()
     }
 
     #[test]

@@ -111,8 +111,12 @@ impl Timers {
 
     pub(crate) fn set(&mut self, id: u32, at: TsNs) {
         if let Some(slot) = usize::try_from(id).ok().and_then(|i| self.deadlines.get_mut(i)) {
-            *slot = at;
-            self.earliest = self.deadlines.iter().copied().min().unwrap_or(TsNs::UNDEF);
+            let was = std::mem::replace(slot, at);
+            if at <= self.earliest {
+                self.earliest = at;
+            } else if was == self.earliest {
+                self.earliest = self.deadlines.iter().copied().min().unwrap_or(TsNs::UNDEF);
+            }
         }
     }
 
