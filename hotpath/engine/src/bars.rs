@@ -202,6 +202,8 @@ pub struct BarAggregator {
     /// The latest engine time seen; never goes back.
     now: TsNs,
     open: [Option<Bar>; 3],
+    /// When the next open bar ends; undefined where none is open. Asked at every event.
+    next_close: TsNs,
 }
 
 impl Default for BarAggregator {
@@ -214,7 +216,7 @@ impl BarAggregator {
     /// No bar open.
     #[must_use]
     pub const fn new() -> Self {
-        Self { now: TsNs(0), open: [None; 3] }
+        Self { now: TsNs(0), open: [None; 3], next_close: TsNs::UNDEF }
     }
 
     /// Takes a trade at engine time `ts` and returns the bars that closed before it. A trade whose
@@ -252,6 +254,7 @@ impl BarAggregator {
                 None => *open = Some(Bar::opened(interval, self.now, &trade)),
             }
         }
+        self.next_close = self.earliest_end();
         Ok(closed)
     }
 
@@ -264,11 +267,16 @@ impl BarAggregator {
             return closed;
         }
         self.now = ts;
+        // Undefined is later than any time that is not.
+        if ts < self.next_close {
+            return closed;
+        }
         for (open, closed) in self.open.iter_mut().zip(&mut closed.0) {
             if open.as_ref().is_some_and(|bar| bar.end_ns() <= ts) {
                 *closed = open.take();
             }
         }
+        self.next_close = self.earliest_end();
         closed
     }
 
@@ -276,7 +284,11 @@ impl BarAggregator {
     /// open.
     #[must_use]
     pub fn next_close_ns(&self) -> Option<TsNs> {
-        self.open.iter().flatten().map(Bar::end_ns).min()
+        (self.next_close != TsNs::UNDEF).then_some(self.next_close)
+    }
+
+    fn earliest_end(&self) -> TsNs {
+        self.open.iter().flatten().map(Bar::end_ns).min().unwrap_or(TsNs::UNDEF)
     }
 
     /// The bar of an interval that is still open.
