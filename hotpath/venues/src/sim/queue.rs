@@ -74,7 +74,8 @@ fn lots(whole: i64) -> Lots {
 /// Where a resting order stands at its price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueuePosition {
-    /// Lots of others ahead; below 0 where the model let more leave than stood there.
+    /// Lots of others ahead; below 0, by half a lot at most, where a trade took the whole of a lot
+    /// of which the model had let a part leave.
     ahead: Lots,
     /// Displayed quantity the position was last brought in line with, lots.
     seen: i64,
@@ -139,8 +140,10 @@ impl QueuePosition {
             let behind = (lots(before) - self.ahead).max(0);
             let share = model.share_behind(self.ahead.max(0), behind, lot_size_e9);
             let from_behind = (left * i128::from(share)) >> SHARE_BITS;
-            // What cannot have stood behind stood ahead.
-            self.ahead += from_behind - left + (behind - from_behind).min(0);
+            // What cannot have stood behind stood ahead, and no more than stood there. Only the
+            // logarithm can ask for more; hftbacktest then counts below none, and back again.
+            let ahead = self.ahead + from_behind - left + (behind - from_behind).min(0);
+            self.ahead = ahead.max(self.ahead.min(0));
         }
         self.ahead = self.ahead.min(lots(new));
     }
@@ -329,6 +332,18 @@ mod tests {
         queue.shows(POWER_3, 40, 1);
         queue.shows(POWER_3, 5, 2);
         assert_eq!(queue.ahead(), 5, "35 left, 30 of them at most from behind");
+    }
+
+    #[test]
+    fn no_more_leave_than_stood_ahead() {
+        let milli = LOT / 1_000;
+        let mut queue = position(97);
+        for (update, shown) in [(1, 3_251), (2, 97)] {
+            queue.name();
+            queue.on_depth(QueueModel::Log, (QtyLots(shown), update), milli);
+        }
+        // 3,154 leave: ln(4.154) / (ln(4.154) + ln(1.097)) of them from behind, 192 from the 97.
+        assert_eq!(queue.parts(), 0);
     }
 
     #[test]
