@@ -9,8 +9,10 @@ use super::checks::is_triggered;
 use super::fees::Valuation;
 use super::order::State;
 use super::outbox::Fill;
+use super::queue::{QueueModel, QueuePosition};
 use super::trades::Resting;
 use super::{SimVenue, along};
+use crate::by_order::OrderBook;
 use wire::instrument::Instrument;
 use wire::market::{AggressorSide, Level, Status, Trade, TradingStatus};
 use wire::order::{ExecType, Liquidity, OrdStatus, Side};
@@ -21,6 +23,8 @@ pub(crate) struct Market {
     pub(crate) row: Instrument,
     pub(crate) valuation: Valuation,
     pub(crate) book: SimBook,
+    /// The book by order, kept only for the queue model that asks it.
+    pub(crate) orders: OrderBook,
     pub(crate) status: TradingStatus,
     /// Price of the last recorded trade.
     pub(crate) last_trade: Option<PriceTicks>,
@@ -36,6 +40,7 @@ impl Market {
             row,
             valuation,
             book: SimBook::new(),
+            orders: OrderBook::new(),
             status: TradingStatus::Trading,
             last_trade: None,
             buys: Resting::default(),
@@ -67,14 +72,21 @@ impl Market {
 impl SimVenue {
     #[expect(clippy::wildcard_enum_match_arm, reason = "market_header lets market kinds through")]
     pub(super) fn apply(&mut self, index: usize, frame: &Frame<'_>) {
-        let book = &mut self.markets[index].book;
+        let by_order = self.queue_model == QueueModel::L3Fifo;
+        let Market { book, orders, .. } = &mut self.markets[index];
         match frame {
             Frame::BookSnapshot(depth) => {
                 let applied = book.on_snapshot(depth);
+                if by_order {
+                    orders.on_snapshot(depth);
+                }
                 self.move_queues(index, applied);
             }
             Frame::DepthDelta(depth) => {
                 let applied = book.on_delta(depth);
+                if by_order {
+                    orders.on_delta(depth);
+                }
                 self.name_levels(index, [depth.bids, depth.asks]);
                 self.move_queues(index, applied);
             }
@@ -118,10 +130,19 @@ impl SimVenue {
                 let State::Resting(queue) = &mut order.state else {
                     continue;
                 };
-                match applied {
-                    Applied::Snapshot => queue.on_resync(shown.0),
-                    Applied::Delta => queue.on_depth(self.queue_model, shown, lot_size_e9),
-                    Applied::Incomplete => {}
+                let price = order.price_ticks;
+                match (applied, self.queue_model) {
+                    (Applied::Snapshot, QueueModel::L3Fifo) => {
+                        // Who stands where is not known any more: all of it is ahead.
+                        *queue = QueuePosition::at_end(shown.0, 0, 0);
+                        queue.arrival = market.orders.next();
+                    }
+                    (Applied::Snapshot, _) => queue.on_resync(shown.0),
+                    (Applied::Delta, QueueModel::L3Fifo) => {
+                        queue.on_orders(market.orders.ahead(along(side), price, queue.arrival));
+                    }
+                    (Applied::Delta, _) => queue.on_depth(self.queue_model, shown, lot_size_e9),
+                    (Applied::Incomplete, _) => {}
                 }
             }
             resting.keep_time_order(&mut self.orders);

@@ -9,7 +9,7 @@ use wire::QtyLots;
 
 /// What a shrinking level means for the queue ahead, beyond what trades explain.
 ///
-/// The models but the first are hftbacktest's: of the lots that left a level `f(behind) /
+/// Proportional, power and logarithm are hftbacktest's: of the lots that left a level `f(behind) /
 /// (f(behind) + f(ahead))` stood behind, and what was traded at the price since the level was last
 /// named is taken off what left. `behind` is what the level showed before, less what is ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub enum QueueModel {
     },
     /// `f(x) = ln(1 + x)`, x in whole units of the base currency (contracts for inverse).
     Log,
+    /// First in, first out, order by order: who leaves is known, so nothing is estimated. Needs a
+    /// recording whose depth names orders; of the rest it says the least, as `RiskAverse`.
+    L3Fifo,
 }
 
 /// Parts a share is counted in.
@@ -41,7 +44,11 @@ impl QueueModel {
             Self::Power { exponent } if !(1..=3).contains(&exponent) => {
                 Err(SimError::BadExponent(exponent))
             }
-            Self::RiskAverse | Self::Proportional | Self::Power { .. } | Self::Log => Ok(()),
+            Self::RiskAverse
+            | Self::Proportional
+            | Self::Power { .. }
+            | Self::Log
+            | Self::L3Fifo => Ok(()),
         }
     }
 
@@ -53,7 +60,7 @@ impl QueueModel {
     /// Of the lots that left, the share that stood behind, in parts of [`WHOLE_SHARE`].
     fn share_behind(self, ahead: Lots, behind: Lots, lot_size_e9: i64) -> u64 {
         match self {
-            Self::RiskAverse => WHOLE_SHARE,
+            Self::RiskAverse | Self::L3Fifo => WHOLE_SHARE,
             Self::Proportional => power_share(ahead, behind, 1),
             Self::Power { exponent } => power_share(ahead, behind, u32::from(exponent)),
             Self::Log => log_share(ahead, behind, lot_size_e9),
@@ -85,6 +92,8 @@ pub(crate) struct QueuePosition {
     as_of_update: u64,
     /// Whether the depth message in progress names the price.
     is_named: bool,
+    /// Its place among the arrivals of the book by order, where there is one.
+    pub(crate) arrival: u64,
 }
 
 impl QueuePosition {
@@ -92,7 +101,7 @@ impl QueuePosition {
     pub(crate) fn at_end(displayed: QtyLots, own_ahead: i64, as_of_update: u64) -> Self {
         let seen = displayed.get();
         let ahead = lots(seen.max(own_ahead));
-        Self { ahead, seen, traded: 0, as_of_update, is_named: false }
+        Self { ahead, seen, traded: 0, as_of_update, is_named: false, arrival: 0 }
     }
 
     /// Whole lots ahead: half a lot and less is none.
@@ -146,6 +155,13 @@ impl QueuePosition {
             self.ahead = ahead.max(self.ahead.min(0));
         }
         self.ahead = self.ahead.min(lots(new));
+    }
+
+    /// The book by order knows what is ahead, once the message in progress is complete.
+    pub(crate) fn on_orders(&mut self, ahead: QtyLots) {
+        if std::mem::take(&mut self.is_named) {
+            self.ahead = lots(ahead.get());
+        }
     }
 
     /// After a gap nothing is known of what left: the queue is at most what the snapshot shows.
