@@ -20,9 +20,10 @@ use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use tape::Recording;
 use venues::player::Speed;
-use venues::sim::SimVenue;
+use venues::sim::{QueueModel, SimVenue};
 use wire::control::Command;
 use wire::exit::Exit;
+use wire::market::FLAG_ORDER;
 use wire::risk::{RiskField, RiskInput};
 use wire::signal::{SignalRequest, SignalResponse};
 use wire::{FrameKind, FrameSink, TsNs};
@@ -112,13 +113,15 @@ pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failu
 /// Runs a recording that is in memory already through engine and venue.
 ///
 /// # Errors
-/// As [`prepare::ready`]; `RESOURCE` where a recorded event is no frame; `KILLED` where an order
+/// As [`prepare::ready`]; `CONFIGURATION` where the queue model needs orders the recording does not
+/// name; `RESOURCE` where a recorded event is no frame; `KILLED` where an order
 /// has not the next approval.
 pub fn backtest_on(
     config: &Config,
     recording: &Recording,
     options: Options<'_>,
 ) -> Result<Backtest, Failure> {
+    check_orders(config, recording)?;
     let mut event_time = config.clone();
     event_time.data.speed = Speed::Max;
     let Ready { engine, venue, start, events, .. } =
@@ -178,6 +181,21 @@ pub fn backtest_on(
     let summary = summary(engine, &facts);
     let state_hash = engine.state_hash();
     Ok(Backtest { summary, state_hash, engine: world.engine })
+}
+
+/// A queue kept by order needs a recording that names orders.
+fn check_orders(config: &Config, recording: &Recording) -> Result<(), Failure> {
+    let names_orders = |frame| {
+        let header = wire::frame::header(frame).ok();
+        header.is_some_and(|h| h.flags & FLAG_ORDER != 0)
+    };
+    if config.venue.queue_model != QueueModel::L3Fifo || recording.frames().any(names_orders) {
+        return Ok(());
+    }
+    let what = "recording has no orders one by one for queue model l3-fifo";
+    let fields = format!("file={} path={}", config.file.display(), recording.path.display());
+    let next = "import order by order data, or set another venue.queue_model";
+    Err(Failure::new(Exit::Configuration, what, fields, next))
 }
 
 /// Frames one behind the other, kept until somebody takes them; the memory is kept longer.
