@@ -222,6 +222,9 @@ pub enum What {
 pub enum Format {
     /// Comma-separated values with a header line.
     Csv,
+    /// Parquet files, beside the record where no directory is named; only in a build with the
+    /// feature `parquet`.
+    Parquet,
 }
 
 /// `corelane export`.
