@@ -122,6 +122,9 @@ pub struct BacktestArgs {
     /// Repeated, once for each combination.
     #[arg(long, value_name = "KEY=A,B,C")]
     pub set: Vec<String>,
+    /// Take scores from the record of this run (`runs/<id>`) instead of the model.
+    #[arg(long, value_name = "RUNDIR")]
+    pub scores: Option<PathBuf>,
     /// Engine time from a signal request to its answer, microseconds.
     #[arg(long, value_name = "US", default_value_t = 1_000)]
     pub signal_latency_us: u64,
