@@ -4,8 +4,8 @@
 //! its own. Two rows: a strategy that never asks for anything, and a market maker on a clock of
 //! 10 ms (`tests/maker`, power queue, 1 ms each way). A level update is one level of a recorded depth
 //! frame, counted once though two books take it; trades and quotes are worked and not counted.
-//! *run* is wall time from the first input to the last report, *whole* this thread's CPU time with
-//! engine and venue being made. Two runs of a row must end in the same state. `--smoke`, `--real`,
+//! Time is this thread's CPU time: *whole* with engine and venue being made, *run* without, less what
+//! making them took just before. Two runs of a row must end in the same state. `--smoke`, `--real`,
 //! `--record`; `--once` plays each row one time, for instruction counts under callgrind.
 
 use clock::Clock;
@@ -16,6 +16,7 @@ use rustix::time::{ClockId, clock_gettime};
 use station::backtest::{Options, Ticks, backtest_on};
 use station::config::{Config, Overrides};
 use station::operator::Failure;
+use station::prepare::ready;
 use std::num::NonZeroU64;
 use std::path::Path;
 use tape::Recording;
@@ -40,7 +41,7 @@ const ROWS: [Row; 2] = [
     Row { name: "market maker, 10 ms", aim: 15.0, peer: 10.6, clock: Some(PERIOD) },
 ];
 
-/// What one run took, and what came of it.
+/// What the runs took, and what came of it.
 #[derive(Debug, Default)]
 struct Runs {
     run_ns: Vec<u64>,
@@ -94,25 +95,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(report.finish()?)
 }
 
-/// One backtest of a row.
-fn play(config: &Config, recording: &Recording, row: &Row, runs: &mut Runs) -> Result<(), Failure> {
-    let start = thread_cpu_ns();
-    let params = Params {
-        qty_lots: 10_000,
-        max_lots: 1_000_000,
-        offset_ticks: 1,
-        clock: row.clock.map(|period_ns| Ticks { period_ns, phase_ns: 0 }),
-    };
-    let own = OwnStrategy {
+/// The row's strategy.
+fn own(clock: Option<Ticks>) -> Vec<OwnStrategy> {
+    let params = Params { qty_lots: 10_000, max_lots: 1_000_000, offset_ticks: 1, clock };
+    vec![OwnStrategy {
         name: NAME.to_owned(),
         instrument: InstrumentId(0),
         uses_signal: false,
         logic: Box::new(Maker::new(params)),
-    };
-    let options = Options { own: vec![own], clock: params.clock, ..Options::default() };
+    }]
+}
+
+/// One backtest of a row.
+fn play(config: &Config, recording: &Recording, row: &Row, runs: &mut Runs) -> Result<(), Failure> {
+    let clock = row.clock.map(|period_ns| Ticks { period_ns, phase_ns: 0 });
+    let start = thread_cpu_ns();
+    let made = ready(config, recording, own(clock))?;
+    let making = thread_cpu_ns() - start;
+    drop(made);
+    let start = thread_cpu_ns();
+    let options = Options { own: own(clock), clock, ..Options::default() };
     let done = backtest_on(config, recording, options)?;
-    runs.whole_ns.push(thread_cpu_ns() - start);
-    runs.run_ns.push(done.summary["wall_ns"].as_u64().unwrap_or(u64::MAX));
+    let whole = thread_cpu_ns() - start;
+    runs.whole_ns.push(whole);
+    runs.run_ns.push(whole.saturating_sub(making).max(1));
     let state = *runs.state.get_or_insert(done.state_hash);
     assert_eq!(state, done.state_hash, "two runs end in the same state");
     let (orders, fills) = (&done.summary["orders"], &done.summary["fills"]);
