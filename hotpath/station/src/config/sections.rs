@@ -111,6 +111,8 @@ fn venue(folder: &Folder<'_>, mut table: Table<'_, '_>, problems: &mut Problems<
         ("proportional", QueueModel::Proportional),
         ("power-2", QueueModel::Power { exponent: 2 }),
         ("power-3", QueueModel::Power { exponent: 3 }),
+        ("log", QueueModel::Log),
+        ("l3-fifo", QueueModel::L3Fifo),
     ];
     let queue_model = table.choice_or("queue_model", &models, default.queue_model, problems);
     let mut rate = |key| {
