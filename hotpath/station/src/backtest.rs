@@ -114,19 +114,15 @@ pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failu
 ///
 /// # Errors
 /// As [`prepare::ready`]; `CONFIGURATION` where the queue model needs orders the recording does not
-/// name; `RESOURCE` where a recorded event is no frame; `KILLED` where an order
-/// has not the next approval.
+/// name; `ARGUMENTS` for a latency without samples; `RESOURCE` where a recorded event is no frame;
+/// `KILLED` where an order has not the next approval.
 pub fn backtest_on(
     config: &Config,
     recording: &Recording,
     options: Options<'_>,
 ) -> Result<Backtest, Failure> {
     check_orders(config, recording)?;
-    if let Some(Err(why)) = options.scorer.as_ref().map(|scorer| scorer.latency.validate()) {
-        let fields = format!("why=\"{why}\"");
-        let next = "give at least one sample";
-        return Err(Failure::new(Exit::Arguments, "latency of scores is refused", fields, next));
-    }
+    let score_link = score_link(config, options.scorer.as_ref())?;
     let mut event_time = config.clone();
     event_time.data.speed = Speed::Max;
     let Ready { engine, venue, start, events, .. } =
@@ -139,12 +135,8 @@ pub fn backtest_on(
         venue,
         approval: ApprovalCheck::default(),
         seen: Seen { observer: options.observer, ..Seen::default() },
-        score_link: Link::new(
-            options.scorer.as_ref().map_or(Latency::Constant(0), |scorer| scorer.latency.clone()),
-            // A stream of its own: the venue draws from the seed itself.
-            config.venue.seed.rotate_left(32) ^ u64::from_le_bytes(*b"scorelat"),
-        ),
         scorer: options.scorer,
+        score_link,
         scores: VecDeque::new(),
         reports: Queue::default(),
         scratch: Vec::new(),
@@ -191,6 +183,17 @@ pub fn backtest_on(
     let summary = summary(engine, &facts);
     let state_hash = engine.state_hash();
     Ok(Backtest { summary, state_hash, engine: world.engine })
+}
+
+/// The way of the scores, with draws of its own: the venue's come from the seed itself.
+fn score_link(config: &Config, scorer: Option<&Scorer<'_>>) -> Result<Link, Failure> {
+    let latency = scorer.map_or(Latency::Constant(0), |scorer| scorer.latency.clone());
+    latency.validate().map_err(|why| {
+        let (what, fields) = ("latency of scores is refused", format!("why=\"{why}\""));
+        Failure::new(Exit::Arguments, what, fields, "give at least one sample")
+    })?;
+    let seed = config.venue.seed.rotate_left(32) ^ u64::from_le_bytes(*b"scorelat");
+    Ok(Link::new(latency, seed))
 }
 
 /// A latency model as the summary states it.
