@@ -2,10 +2,10 @@
 //!
 //! The recording is in memory, as for hftbacktest's figures; each run has an engine and a venue of
 //! its own. Two rows: a strategy that never asks for anything, and a market maker on a clock of
-//! 10 ms (`tests/maker`, power queue, 1 ms each way). A level update is one level of a recorded depth
-//! frame, counted once though two books take it; trades and quotes are worked and not counted.
-//! Time is this thread's CPU time: *whole* with engine and venue being made, *run* without, less what
-//! making them took just before. Two runs of a row must end in the same state. `--smoke`, `--real`,
+//! 10 ms (`tests/maker`, power queue, 1 ms each way). A level update is one level of a recorded
+//! depth frame, counted once though two books take it; trades and quotes are worked and not
+//! counted. Time is this thread's CPU time: *whole* with engine and venue being made, *run* without,
+//! less what making them took just before. Two runs of a row must end in the same state. `--smoke`, `--real`,
 //! `--record`; `--once` plays each row one time, for instruction counts under callgrind.
 
 use clock::Clock;

@@ -1,6 +1,6 @@
 //! A market maker decided on a fixed clock, as backtesters are compared with: at every tick it
-//! looks at the best bid and offer of the depth and keeps one post-only order a side, `offset_ticks`
-//! away from it. Used by the backtest bench and by the comparison with hftbacktest.
+//! looks at the best bid and offer of the depth and keeps one post-only order a side,
+//! `offset_ticks` away from it. Used by the backtest bench and by the comparison with hftbacktest.
 //!
 //! At a tick of the clock, for each side: an acknowledged order that is not at the wanted price is
 //! canceled; where no order of the side is open or on its way, one is placed, unless its fill would

@@ -13,6 +13,8 @@ use station::config::{Config, Overrides, Setting};
 use station::operator::Failure;
 use station::prepare;
 use tape::Recording;
+use venues::sim::Latency;
+use wire::exit::Exit;
 use wire::signal::{SignalRequest, SignalResponse};
 use wire::{FrameHeader, TsNs};
 
@@ -28,7 +30,7 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
     let scores = args.scores.as_deref().map(Scores::read).transpose()?;
     let mut model = Model::load(&config, scores.as_ref())?;
     let recording = prepare::read(&config)?;
-    let done = model.run(&config, &recording, args.signal_latency_us)?;
+    let done = model.run(&config, &recording, &latency(args)?)?;
     let mut out = Output::stdout();
     if args.json {
         out.line(format_args!("{}", done.summary))?;
@@ -42,6 +44,21 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
 pub(crate) fn overrides(args: &BacktestArgs, set: Vec<Setting>) -> Overrides {
     let (recording, strategy) = (args.data.clone(), args.strategy.clone());
     Overrides { recording, strategy, set, ..Overrides::default() }
+}
+
+/// From a signal request to its answer, as the arguments have it.
+pub(crate) fn latency(args: &BacktestArgs) -> Result<Latency, Failure> {
+    let Some(path) = &args.signal_latency else {
+        return Ok(Latency::Constant(args.signal_latency_us.saturating_mul(1_000)));
+    };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let samples: Option<Vec<u64>> = lines.map(|line| line.parse().ok()).collect();
+    samples.filter(|samples| !samples.is_empty()).map(Latency::Samples).ok_or_else(|| {
+        let allowed = "a file with one number of nanoseconds a line";
+        let fields = format!("key=--signal-latency found={} allowed=({allowed})", path.display());
+        Failure::new(Exit::Arguments, "argument is not understood", fields, "correct the argument")
+    })
 }
 
 /// Where scores come from.
@@ -74,7 +91,7 @@ impl<'a> Model<'a> {
         &mut self,
         config: &Config,
         recording: &Recording,
-        signal_latency_us: u64,
+        latency: &Latency,
     ) -> Result<Backtest, Failure> {
         let mut score = |request: &SignalRequest| match self {
             Self::None => None,
@@ -85,8 +102,8 @@ impl<'a> Model<'a> {
                 Some(answer(request, &score, scorer.model_hash()))
             }
         };
-        let latency_ns = signal_latency_us.saturating_mul(1_000);
-        let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency_ns });
+        let latency = latency.clone();
+        let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency });
         backtest_on(config, recording, Options { scorer, ..Options::default() })
     }
 }

@@ -139,6 +139,9 @@ pub struct BacktestArgs {
     /// Engine time from a signal request to its answer, microseconds.
     #[arg(long, value_name = "US", default_value_t = 1_000)]
     pub signal_latency_us: u64,
+    /// The same, drawn from a file with one recorded number of nanoseconds a line.
+    #[arg(long, value_name = "FILE", conflicts_with = "signal_latency_us")]
+    pub signal_latency: Option<PathBuf>,
     /// Print one JSON object; with --set one row in it for each combination.
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,5 @@
-//! `corelane export`: orders, fills, best prices, scores, alarms, kills and modes of a run as CSV, or
-//! as Parquet where this was built with the feature of that name.
+//! `corelane export`: orders, fills, best prices, scores, alarms, kills and modes of a run as CSV,
+//! or as Parquet where this was built with the feature of that name.
 //!
 //! Prices, quantities and fees are exact decimal text; times are nanoseconds since the UNIX epoch.
 

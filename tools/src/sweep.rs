@@ -4,7 +4,7 @@
 //! arguments, the last parameter turning fastest, whatever the number of CPUs, and each is exactly
 //! what a backtest with those parameters in the file gives.
 
-use crate::backtest::{Model, overrides};
+use crate::backtest::{Model, latency, overrides};
 use crate::cli::BacktestArgs;
 use crate::output::Output;
 use crate::scores::Scores;
@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tape::Recording;
+use venues::sim::Latency;
 use wire::decimal::Increments;
 use wire::exit::Exit;
 
@@ -39,7 +40,7 @@ struct Point {
 
 /// Where the scores of every point come from.
 struct Scoring<'a> {
-    latency_us: u64,
+    latency: Latency,
     /// Recorded ones; without them the configured model.
     scores: Option<&'a Scores>,
 }
@@ -58,7 +59,7 @@ pub fn sweep(args: &BacktestArgs) -> Result<(), Failure> {
     let Some(first) = points.first() else { return Ok(()) };
     let recording = prepare::read(&first.config)?;
     let scores = args.scores.as_deref().map(Scores::read).transpose()?;
-    let scoring = Scoring { latency_us: args.signal_latency_us, scores: scores.as_ref() };
+    let scoring = Scoring { latency: latency(args)?, scores: scores.as_ref() };
     let rows = run(&points, &recording, &scoring)?;
     let mut out = Output::stdout();
     if args.json {
@@ -185,7 +186,7 @@ fn run_point<'a>(
     } else {
         &mut none
     };
-    let done = model.run(config, recording, scoring.latency_us)?;
+    let done = model.run(config, recording, &scoring.latency)?;
     let number = |text: &String| text.parse::<i64>().map_or_else(|_| json!(text), |n| json!(n));
     let name = |s: &Setting| format!("{}.{}", s.strategy, s.key);
     let params: Map<String, Value> = set.iter().map(|s| (name(s), number(&s.value))).collect();

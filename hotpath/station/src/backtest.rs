@@ -20,7 +20,7 @@ use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use tape::Recording;
 use venues::player::Speed;
-use venues::sim::{QueueModel, SimVenue};
+use venues::sim::{Latency, Link, QueueModel, SimVenue};
 use wire::control::Command;
 use wire::exit::Exit;
 use wire::market::FLAG_ORDER;
@@ -41,13 +41,13 @@ pub type Observer<'a> = dyn FnMut(&[u8]) + 'a;
 pub struct Scorer<'a> {
     /// The model.
     pub score: &'a mut ScoreFn<'a>,
-    /// From request to answer, nanoseconds of engine time.
-    pub latency_ns: u64,
+    /// From request to answer, engine time; first in, first out. Draws follow `venue.seed`.
+    pub latency: Latency,
 }
 
 impl fmt::Debug for Scorer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scorer").field("latency_ns", &self.latency_ns).finish_non_exhaustive()
+        f.debug_struct("Scorer").field("latency", &self.latency).finish_non_exhaustive()
     }
 }
 
@@ -114,14 +114,15 @@ pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failu
 ///
 /// # Errors
 /// As [`prepare::ready`]; `CONFIGURATION` where the queue model needs orders the recording does not
-/// name; `RESOURCE` where a recorded event is no frame; `KILLED` where an order
-/// has not the next approval.
+/// name; `ARGUMENTS` for a latency without samples; `RESOURCE` where a recorded event is no frame;
+/// `KILLED` where an order has not the next approval.
 pub fn backtest_on(
     config: &Config,
     recording: &Recording,
     options: Options<'_>,
 ) -> Result<Backtest, Failure> {
     check_orders(config, recording)?;
+    let score_link = score_link(config, options.scorer.as_ref())?;
     let mut event_time = config.clone();
     event_time.data.speed = Speed::Max;
     let Ready { engine, venue, start, events, .. } =
@@ -135,6 +136,7 @@ pub fn backtest_on(
         approval: ApprovalCheck::default(),
         seen: Seen { observer: options.observer, ..Seen::default() },
         scorer: options.scorer,
+        score_link,
         scores: VecDeque::new(),
         reports: Queue::default(),
         scratch: Vec::new(),
@@ -172,7 +174,7 @@ pub fn backtest_on(
             "unusable": engine.counters().signal_unusable,
             "overwritten": 0,
             "received": world.signal_received,
-            "latency_ns": world.scorer.as_ref().map(|scorer| scorer.latency_ns),
+            "latency_ns": world.scorer.as_ref().map(|scorer| stated(&scorer.latency)),
         }),
         host: json!({ "threads": 1, "speed": "event time" }),
         station: json!({ "approvals_spent": world.approval.spent() }),
@@ -181,6 +183,26 @@ pub fn backtest_on(
     let summary = summary(engine, &facts);
     let state_hash = engine.state_hash();
     Ok(Backtest { summary, state_hash, engine: world.engine })
+}
+
+/// The way of the scores, with draws of its own: the venue's come from the seed itself.
+fn score_link(config: &Config, scorer: Option<&Scorer<'_>>) -> Result<Link, Failure> {
+    let latency = scorer.map_or(Latency::Constant(0), |scorer| scorer.latency.clone());
+    latency.validate().map_err(|why| {
+        let (what, fields) = ("latency of scores is refused", format!("why=\"{why}\""));
+        Failure::new(Exit::Arguments, what, fields, "give at least one sample")
+    })?;
+    let seed = config.venue.seed.rotate_left(32) ^ u64::from_le_bytes(*b"scorelat");
+    Ok(Link::new(latency, seed))
+}
+
+/// A latency model as the summary states it.
+fn stated(latency: &Latency) -> Value {
+    match latency {
+        Latency::Constant(ns) => json!(ns),
+        Latency::Samples(samples) => json!({ "samples": samples.len() }),
+        Latency::Quantiles(rows) => json!({ "quantiles": rows.len() }),
+    }
 }
 
 /// A queue kept by order needs a recording that names orders.
@@ -265,6 +287,7 @@ struct World<'a> {
     approval: ApprovalCheck,
     seen: Seen<'a>,
     scorer: Option<Scorer<'a>>,
+    score_link: Link,
     scores: VecDeque<(TsNs, SignalResponse)>,
     reports: Queue,
     scratch: Vec<u64>,
@@ -360,8 +383,8 @@ impl World<'_> {
         }
         for request in std::mem::take(&mut self.seen.requests) {
             let Some(scorer) = &mut self.scorer else { continue };
-            let due = self.engine.now().saturating_add(scorer.latency_ns);
             if let Some(response) = (scorer.score)(&request) {
+                let due = self.score_link.arrival(self.engine.now(), TsNs(0));
                 self.scores.push_back((due, response));
             }
         }

@@ -5,6 +5,7 @@ mod common;
 use bytemuck::Zeroable;
 use common::World;
 use corelane_station::backtest::{Options, Scorer, Ticks, backtest};
+use venues::sim::Latency;
 use wire::risk::RiskField;
 use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::{Frame, FrameHeader};
@@ -98,7 +99,7 @@ fn answer(request: &SignalRequest) -> Option<SignalResponse> {
 #[test]
 fn scores_arrive_after_their_latency_and_move_the_taker() {
     let world = World::new(3_000, "", true);
-    let run = |latency_ns| {
+    let run = |latency: Latency| {
         let mut frames: Vec<(u64, u64)> = Vec::new();
         let mut asked = std::collections::BTreeMap::new();
         let mut observer = |frame: &[u8]| match wire::decode(frame) {
@@ -111,17 +112,29 @@ fn scores_arrive_after_their_latency_and_move_the_taker() {
             _ => {}
         };
         let mut score = answer;
-        let scorer = Some(Scorer { score: &mut score, latency_ns });
+        let scorer = Some(Scorer { score: &mut score, latency });
         let options = Options { scorer, observer: Some(&mut observer), ..Options::default() };
         (backtest(&world.config, options).expect("backtest"), frames)
     };
-    let (fast, frames) = run(3_000_000);
+    let (fast, frames) = run(Latency::Constant(3_000_000));
     assert!(frames.len() > 50, "{}", frames.len());
     assert!(frames.iter().all(|(asked, came)| *came == asked + 3_000_000));
     assert!(fast.summary["signal"]["answers"].as_u64() > Some(50));
     assert!(fast.summary["strategies"]["taker"]["fills"].as_u64() > Some(0));
-    let (late, _) = run(600_000_000);
+    let (late, _) = run(Latency::Constant(600_000_000));
     assert_eq!(late.summary["signal"]["answers"], 0, "beyond the time to live");
     assert!(late.summary["signal"]["stale"].as_u64() > Some(50));
     assert_eq!(late.summary["strategies"]["taker"]["fills"], 0);
+    // Drawn: every answer after one of the samples or behind the one before it, and repeatable.
+    let samples = vec![1_000_000, 4_000_000, 250_000_000];
+    let (first, drawn) = run(Latency::Samples(samples.clone()));
+    let (second, again) = run(Latency::Samples(samples.clone()));
+    assert_eq!((first.state_hash, &drawn), (second.state_hash, &again));
+    assert_eq!(first.summary["signal"]["latency_ns"]["samples"], 3);
+    let mut before = 0;
+    for (asked, came) in &drawn {
+        assert!(samples.contains(&(came - asked)) || *came == before, "{asked} {came}");
+        before = *came;
+    }
+    assert!(samples.iter().all(|ns| drawn.iter().any(|(asked, came)| came - asked == *ns)));
 }

@@ -2,8 +2,8 @@
 //!
 //! Owns: the orders of both sides in order of arrival, from depth frames. One with [`FLAG_ORDER`]
 //! is the change of one order; of any other only the levels' totals are known, and whoever left was
-//! the last of the queue, which is the least that can be said. Must never: hold a level whose orders
-//! do not add up to what the frames show. Runs in the importer and wherever the simulated venue
+//! the last of the queue, which is the least that can be said. Must never: hold a level whose
+//! orders do not add up to what the frames show. Runs in the importer and wherever the simulated venue
 //! runs; may allocate.
 
 use std::collections::BTreeMap;

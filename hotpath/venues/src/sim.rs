@@ -108,7 +108,7 @@ mod trades;
 pub use config::{DEFAULT_BALANCE_E9, OrderError, SimConfig, SimError};
 pub use faults::{Fault, FaultPlan, Outage, Requests, Scripted, When, Which};
 pub use fees::Fees;
-pub use latency::{Latency, Quantile};
+pub use latency::{Latency, Link, Quantile};
 pub use ledger::{Ledger, VenueFill};
 pub use queue::QueueModel;
 pub use status::OrderView;
@@ -116,7 +116,7 @@ pub use throttle::{Budget, Throttle};
 
 use faults::Faults;
 use fees::Valuation;
-use latency::{Link, SplitMix64};
+use latency::SplitMix64;
 use market::{Market, market_header};
 use order::{Order, Owner};
 use outbox::Outbox;

@@ -48,6 +48,17 @@ fn recorded_scores_are_given_again() {
     assert_ne!(first["state_hash"], by_model["state_hash"], "the file is in the state");
     let output = corelane(&["backtest", "--config=config/demo.toml", "--scores=config"]);
     assert!(!output.status.success() && output.stdout.is_empty());
+    let samples = run.join("latency.txt");
+    std::fs::write(&samples, "900000\n1500000\n40000000\n").unwrap();
+    let (scores, drawn) =
+        (format!("--scores={}", run.display()), format!("--signal-latency={}", samples.display()));
+    let drawn = ["backtest", "--config=config/demo.toml", "--json", &scores, &drawn];
+    let (third, fourth) = (json(&clean(corelane(&drawn))), json(&clean(corelane(&drawn))));
+    assert_eq!(third["state_hash"], fourth["state_hash"]);
+    assert_eq!(third["signal"]["latency_ns"]["samples"], 3);
+    assert_ne!(third["state_hash"], first["state_hash"]);
+    let output = corelane(&["backtest", "--config=config/demo.toml", "--signal-latency=none"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
 }
 
 /// The text without the part from one line to another.

@@ -1,8 +1,8 @@
 //! The tables as Parquet files: the same rows as the CSV, typed.
 //!
 //! Owns: which column is of which type, and the file. Counts, ids and times are 64-bit integers,
-//! prices, quantities and money exact decimals of nine places, the rest text; an empty cell is null.
-//! Must never: put a number through a float. Built only with the feature `parquet`; allocates.
+//! prices, quantities and money exact decimals of nine places, the rest text; an empty cell is
+//! null. Must never: put a number through a float. Built only with the feature `parquet`; allocates.
 
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnWriter;

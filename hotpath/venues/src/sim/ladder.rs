@@ -232,7 +232,8 @@ mod tests {
                         if qty == 0 { tree.remove(&price); } else { tree.insert(price, qty); }
                     }
                 }
-                prop_assert_eq!(ladder.get(PriceTicks(price)).get(), *tree.get(&price).unwrap_or(&0));
+                let expected = *tree.get(&price).unwrap_or(&0);
+                prop_assert_eq!(ladder.get(PriceTicks(price)).get(), expected);
                 let mut expected: Vec<_> = tree.iter().map(|(p, q)| (*p, *q)).collect();
                 if is_bid {
                     expected.reverse();

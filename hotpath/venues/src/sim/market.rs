@@ -99,7 +99,7 @@ impl SimVenue {
         self.release_stops(index);
     }
 
-    /// Tells the orders at the prices a depth frame names; what it says counts at its message's end.
+    /// Tells the orders at the prices a depth frame names; it counts at its message's end.
     fn name_levels(&mut self, index: usize, levels: [&[Level]; 2]) {
         if !self.queue_model.follows_depth() {
             return;
