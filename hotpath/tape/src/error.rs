@@ -141,6 +141,95 @@ pub enum TapeError {
         /// The format's limit.
         limit: usize,
     },
+    /// A file for a tape is there already.
+    #[error("`{path}` is there already; next: stop the station that uses it, or remove the file")]
+    TapeExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A tape would lie on a disk.
+    #[error(
+        "`{path}` is not on tmpfs: storing to a mapped file on a disk stops the order loop for \
+         milliseconds; next: name a folder on tmpfs, such as /dev/shm, in tape.dir"
+    )]
+    NotInMemory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process holds the file.
+    #[error("`{path}` is in use by another process; next: stop that one first")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path that does not fit a tape's head.
+    #[error("`{path}` is longer than {limit} bytes; next: use a shorter path for the run folder")]
+    PathTooLong {
+        /// The path.
+        path: PathBuf,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// A file in the tape's folder that is no tape.
+    #[error("`{path}` is no tape: {what}; next: move the file away")]
+    BadTape {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A folder without a segment.
+    #[error(
+        "`{path}` holds no journal; next: name the folder of a run, as `corelane run` prints it"
+    )]
+    NotAJournal {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A journal of a build with other layouts.
+    #[error(
+        "journal `{path}` holds frames of a build with other layouts; next: read it with the build \
+         that wrote it"
+    )]
+    JournalLayouts {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A journal that cannot be trusted: damage below its synced watermark.
+    #[error(
+        "journal `{path}` is damaged at record {seq} ({file} byte {offset}): {what}; records up to \
+         {watermark} were on the disk once; next: restore the folder from a backup, and find out \
+         what wrote there (`corelane audit`)"
+    )]
+    JournalDamaged {
+        /// Folder of the journal.
+        path: PathBuf,
+        /// First record that is not whole.
+        seq: u64,
+        /// Segment file.
+        file: String,
+        /// Byte in it.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+        /// Highest sequence something vouches for.
+        watermark: u64,
+    },
+    /// The journal's writer failed; what its tape holds is kept.
+    #[error(
+        "journal `{path}` cannot be written: {op} failed at record {seq}; next: free room or \
+         replace the disk and start again: what is on the tape is written then"
+    )]
+    JournalFailed {
+        /// Folder of the journal.
+        path: PathBuf,
+        /// What was tried.
+        op: &'static str,
+        /// First record that is not safe.
+        seq: u64,
+        /// The system's word.
+        source: std::io::Error,
+    },
     /// The reader or writer has failed before and cannot go on.
     #[error("`{path}` failed earlier and cannot be used further; next: see the first error")]
     Failed {
@@ -154,12 +243,13 @@ impl TapeError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::FormatVersion { .. } | Self::WireVersion { .. } | Self::Layout { .. } => {
-                Exit::WireVersion
-            }
-            Self::Io { op: "create" | "write" | "sync", .. } | Self::HeaderTooLarge { .. } => {
-                Exit::Journal
-            }
+            Self::FormatVersion { .. }
+            | Self::WireVersion { .. }
+            | Self::Layout { .. }
+            | Self::JournalLayouts { .. } => Exit::WireVersion,
+            Self::Io { op: "create" | "write" | "sync" | "allocate", .. }
+            | Self::HeaderTooLarge { .. }
+            | Self::JournalFailed { .. } => Exit::Journal,
             Self::Io { .. }
             | Self::NotARecording { .. }
             | Self::Truncated { .. }
@@ -167,6 +257,13 @@ impl TapeError {
             | Self::BadFrame { .. }
             | Self::BadTable { .. }
             | Self::TooLarge { .. }
+            | Self::TapeExists { .. }
+            | Self::NotInMemory { .. }
+            | Self::Busy { .. }
+            | Self::PathTooLong { .. }
+            | Self::BadTape { .. }
+            | Self::NotAJournal { .. }
+            | Self::JournalDamaged { .. }
             | Self::Failed { .. } => Exit::Resource,
         }
     }

@@ -1,11 +1,14 @@
-//! Recordings: files of whole wire frames, in the order they were taken in or put out.
+//! Frames outside a process: on the tape, in the journal, in recordings.
 //!
-//! Owns: the `.clrec` format (byte map in [`mod@format`]), its writer and its readers. A recording
-//! carries its provenance, its instrument table (the first frames) and a digest of all frames.
+//! Owns: the [`mod@tape`] (a ring on tmpfs that outlives its writer), the [`journal`] (chained
+//! segments on a disk, and the recovery of what a killed process left; format in `JOURNAL.md`), and
+//! recordings: the `.clrec` format (byte map in [`mod@format`]), its writer and its readers. A
+//! recording carries its provenance, its instrument table (the first frames) and a digest.
 //!
 //! Must never: trust a byte of a file it reads, allocate by a length a file claims before checking
 //! it against a bound, hand out a frame that is not whole, or rewrite a byte it has written. Runs
-//! on housekeeping threads only; it allocates and makes system calls.
+//! on housekeeping threads; only the tape's writing end runs in the order loop, where it makes no
+//! system call and allocates nothing. Unsafe code is in `sys` alone.
 //!
 //! ```
 //! use corelane_tape::{Compression, Header, RecordingReader, RecordingWriter};
@@ -31,8 +34,11 @@
 pub mod error;
 pub mod format;
 pub mod header;
+pub mod journal;
 pub mod reader;
 pub mod recording;
+mod sys;
+pub mod tape;
 pub mod writer;
 
 pub use error::TapeError;

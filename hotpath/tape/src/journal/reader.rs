@@ -1,0 +1,251 @@
+//! Hands out the frames of a journal, one segment in memory at a time.
+//!
+//! Checks what recovery checks of the part it reads, and the chain; takes no lock, so it may read
+//! while a station writes. Must never: change a file, or hand out a frame that is not whole.
+
+use super::is_segment_name;
+use super::record::{HEAD_BYTES, Moment, SegmentHead, Step, genesis, step};
+use crate::error::TapeError;
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use wire::journal::{JournalSeal, RecordKind};
+
+/// How a journal ends, for one who reads it to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// Not there yet.
+    #[default]
+    Reading,
+    /// Sealed in good order.
+    Closed,
+    /// It stops without a seal: its writer goes on, or was killed.
+    Open,
+    /// Bytes that are no record follow: its writer is inside a write, or was killed there.
+    Torn(&'static str),
+}
+
+/// Reads a journal.
+#[derive(Debug)]
+pub struct JournalReader {
+    path: PathBuf,
+    segments: Vec<(PathBuf, SegmentHead)>,
+    current: usize,
+    /// The segment's bytes, aligned for frames.
+    words: Vec<u64>,
+    len: usize,
+    offset: usize,
+    seq: u64,
+    frames: u64,
+    about: String,
+    ending: Ending,
+}
+
+/// One frame of a journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its number, from 1.
+    pub frame_number: u64,
+    /// When it was written to the tape.
+    pub at: Moment,
+    /// The frame, aligned to 8 bytes.
+    pub frame: &'a [u8],
+}
+
+impl JournalReader {
+    /// Opens the journal in a folder.
+    ///
+    /// # Errors
+    /// [`TapeError::NotAJournal`], [`TapeError::JournalDamaged`], [`TapeError::Io`].
+    pub fn open(path: &Path) -> Result<Self, TapeError> {
+        let io = |source| TapeError::Io { op: "read", path: path.to_path_buf(), source };
+        let mut segments = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let file = entry.map_err(io)?.path();
+            if file.file_name().is_some_and(|name| is_segment_name(&name.to_string_lossy())) {
+                let mut bytes = [0; HEAD_BYTES];
+                let read = File::open(&file).and_then(|mut f| f.read_exact(&mut bytes));
+                match read {
+                    Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                        return Err(io(error));
+                    }
+                    _ => {}
+                }
+                let damage = |what| damaged(path, &file, (0, 0), what);
+                let head = SegmentHead::parse(&bytes).map_err(damage)?;
+                segments.push((file, head));
+            }
+        }
+        segments.sort_by_key(|(_, head)| head.segment);
+        let Some((_, first)) = segments.first() else {
+            return Err(TapeError::NotAJournal { path: path.to_path_buf() });
+        };
+        if first.schema_hash != wire::frame::schema_hash() {
+            return Err(TapeError::JournalLayouts { path: path.to_path_buf() });
+        }
+        let mut reader = Self {
+            path: path.to_path_buf(),
+            segments,
+            current: 0,
+            words: Vec::new(),
+            len: 0,
+            offset: 0,
+            seq: 0,
+            frames: 0,
+            about: String::new(),
+            ending: Ending::Reading,
+        };
+        reader.load(None)?;
+        let about = reader.bytes().get(reader.offset..).map(|rest| step(rest, reader.of(), 1));
+        if let Some(Step::Record(record)) = about
+            && record.kind == RecordKind::Open
+        {
+            reader.about = String::from_utf8_lossy(record.payload).trim_end().to_owned();
+        }
+        Ok(reader)
+    }
+
+    /// What the session said of itself when it began: a JSON object.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// The journal's instance and session epoch.
+    #[must_use]
+    pub fn identity(&self) -> ([u8; 16], u64) {
+        self.segments.first().map_or(([0; 16], 0), |(_, head)| (head.instance, head.epoch))
+    }
+
+    /// Records and frames read so far.
+    #[must_use]
+    pub fn read_so_far(&self) -> (u64, u64) {
+        (self.seq, self.frames)
+    }
+
+    /// How it ends, once [`JournalReader::next_frame`] has given `None`.
+    #[must_use]
+    pub fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// The next frame; `None` at the end of what is whole.
+    ///
+    /// # Errors
+    /// [`TapeError::JournalDamaged`] inside or between segments that others follow,
+    /// [`TapeError::Io`].
+    pub fn next_frame(&mut self) -> Result<Option<Entry<'_>>, TapeError> {
+        loop {
+            if self.ending != Ending::Reading {
+                return Ok(None);
+            }
+            let is_last = self.current + 1 == self.segments.len();
+            let rest = self.bytes().get(self.offset..).unwrap_or_default();
+            let record = match step(rest, self.of(), self.seq + 1) {
+                Step::Record(record) => record,
+                Step::End if is_last => {
+                    self.ending = Ending::Open;
+                    continue;
+                }
+                Step::Bad(what) if is_last => {
+                    self.ending = Ending::Torn(what);
+                    continue;
+                }
+                Step::End => return Err(self.damaged("the segment ends without its seal")),
+                Step::Bad(what) => return Err(self.damaged(what)),
+            };
+            let (kind, bytes, at) = (record.kind, record.bytes(), record.at);
+            let payload = self.offset + bytes - record.payload.len()..self.offset + bytes;
+            let next_segment = record.payload_as::<JournalSeal>().map_or(0, |s| s.next_segment);
+            self.seq = record.seq;
+            self.offset += bytes;
+            match kind {
+                RecordKind::Frame => {
+                    self.frames += 1;
+                    let frame_number = self.frames;
+                    let frame = self.bytes().get(payload).unwrap_or_default();
+                    return Ok(Some(Entry { frame_number, at, frame }));
+                }
+                RecordKind::Seal if next_segment == 0 => self.ending = Ending::Closed,
+                RecordKind::Seal if is_last => self.ending = Ending::Open,
+                RecordKind::Seal => {
+                    let chain: [u8; 32] =
+                        Sha256::digest(self.bytes().get(..self.offset).unwrap_or_default()).into();
+                    self.current += 1;
+                    self.load(Some(chain))?;
+                }
+                RecordKind::Open | RecordKind::Synced | RecordKind::Recovered => {}
+            }
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice::<u64, u8>(&self.words).get(..self.len).unwrap_or_default()
+    }
+
+    fn of(&self) -> ([u8; 16], u64) {
+        let head = self.segments.get(self.current).map(|(_, head)| head);
+        head.map_or(([0; 16], 0), |head| (head.instance, head.segment))
+    }
+
+    fn damaged(&self, what: &'static str) -> TapeError {
+        let file =
+            self.segments.get(self.current).map(|(file, _)| file.clone()).unwrap_or_default();
+        damaged(&self.path, &file, (self.seq + 1, self.offset), what)
+    }
+
+    /// Reads the current segment; `chain` is the head after the one before.
+    fn load(&mut self, chain: Option<[u8; 32]>) -> Result<(), TapeError> {
+        self.offset = 0;
+        let Some((file, head)) = self.segments.get(self.current) else { return Ok(()) };
+        let io = |source| TapeError::Io { op: "read", path: file.clone(), source };
+        let mut opened = File::open(file).map_err(io)?;
+        let len = usize::try_from(opened.metadata().map_err(io)?.len()).unwrap_or(0);
+        self.words.clear();
+        self.words.resize(len.div_ceil(8), 0);
+        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut self.words);
+        self.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default()).map_err(io)?;
+        let first = self.segments.first().map_or(head, |(_, first)| first);
+        let due = self.current as u64 + 1;
+        let chain = chain.unwrap_or_else(|| genesis(first.instance));
+        if head.segment != due || head.instance != first.instance {
+            return Err(self.damaged("a segment is missing, twice there, or of another journal"));
+        }
+        if head.first_seq != self.seq + 1 || head.first_frame != self.frames + 1 {
+            return Err(self.damaged("the segment does not begin where the one before ended"));
+        }
+        if head.prev_head != chain {
+            return Err(self.damaged("the chain is broken at the segment's head"));
+        }
+        self.offset = HEAD_BYTES;
+        Ok(())
+    }
+}
+
+fn damaged(path: &Path, file: &Path, (seq, offset): (u64, usize), what: &'static str) -> TapeError {
+    TapeError::JournalDamaged {
+        path: path.to_path_buf(),
+        seq,
+        file: file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        offset: offset as u64,
+        what,
+        watermark: seq,
+    }
+}
+
+/// Fills `bytes`, or as much of it as the file has: a writer may shorten it meanwhile.
+fn read_up_to(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..)
+        && !rest.is_empty()
+    {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

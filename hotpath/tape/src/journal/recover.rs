@@ -1,0 +1,289 @@
+//! Opens a journal a killed process left: checks all of it, and cuts what cannot be whole.
+//!
+//! Damage at or below the synced watermark refuses and changes nothing; above it everything from the
+//! first invalid record on is kept aside and cleared. Doing it twice is doing it once.
+//!
+//! Must never: skip a record, or take zeros, a seal or a checksum for more than they are.
+
+use super::record::{HEAD_BYTES, Record, SegmentHead, Step, genesis, step};
+use super::storage::Storage;
+use super::writer::Options;
+use crate::error::TapeError;
+use sha2::{Digest as _, Sha256};
+use std::path::Path;
+use wire::journal::{JournalSeal, JournalSynced, RecordKind};
+
+/// What is known of a journal from elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// The tape's word: frames up to this number were synced.
+    pub synced_frame: u64,
+    /// The tape's word: a write or a sync failed after that frame, so nothing after it is trusted.
+    pub has_failed: bool,
+    /// A checkpoint's word: records up to this sequence were there.
+    pub checkpoint_seq: u64,
+}
+
+/// A journal that can be gone on with.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// What it was made with.
+    pub options: Options,
+    /// Number of its last segment.
+    pub segment: u64,
+    /// File name of that segment.
+    pub name: String,
+    /// Where its next record goes.
+    pub offset: u64,
+    /// Last record.
+    pub seq: u64,
+    /// Frames.
+    pub frames: u64,
+    /// Chain of the last segment up to `offset`.
+    pub hash: Sha256,
+    /// Bytes cut and kept aside, this time.
+    pub cut_bytes: u64,
+    /// Name of the file they are in.
+    pub cut_file: Option<String>,
+    /// Whether the last segment is sealed: what follows goes to a new one.
+    pub is_sealed: bool,
+    /// Whether it ended in good order: nothing may follow.
+    pub is_closed: bool,
+    /// Highest sequence known to have been on the disk.
+    pub watermark: u64,
+}
+
+/// One segment, read.
+struct Loaded {
+    name: String,
+    bytes: Vec<u8>,
+    head: SegmentHead,
+}
+
+/// Where a walk over a segment ended.
+struct Walk {
+    offset: usize,
+    seq: u64,
+    frames: u64,
+    synced: u64,
+    seal: Option<JournalSeal>,
+    bad: Option<&'static str>,
+    /// End of the record that holds the frame a failed journal is cut after.
+    after_frame: Option<(usize, u64)>,
+}
+
+/// Recovers the journal behind `storage`; `path` is its name in errors. `None` where there is none.
+///
+/// # Errors
+/// [`TapeError::JournalDamaged`] and nothing changed; [`TapeError::Io`].
+pub fn recover<S: Storage>(
+    storage: &mut S,
+    path: &Path,
+    outside: &Outside,
+) -> Result<Option<Recovered>, TapeError> {
+    let io = |op| move |source| TapeError::Io { op, path: path.to_path_buf(), source };
+    let segments = load(storage, path)?;
+    let Some(last) = segments.last() else { return Ok(None) };
+    let frames = check_sealed(path, &segments, outside)?;
+    let cut_after = if outside.has_failed { outside.synced_frame } else { u64::MAX };
+    let walk = walk(last, frames, cut_after);
+    let vouched = beyond(last, walk.offset);
+    let watermark = walk
+        .synced
+        .max(vouched)
+        .max(last.head.first_seq.saturating_sub(1))
+        .max(outside.checkpoint_seq);
+    let here = |what| damaged(path, last, (walk.offset, walk.seq + 1), watermark, what);
+    let is_whole = walk.seal.is_some();
+    if walk.seq < watermark || walk.frames < outside.synced_frame {
+        return Err(here(walk.bad.unwrap_or("the journal ends before what was synced")));
+    }
+    let is_short = (last.bytes.len() as u64) < last.head.capacity_bytes;
+    let is_vouched = outside.synced_frame > 0 || outside.checkpoint_seq > 0;
+    if is_short && !is_whole && !is_vouched {
+        return Err(here("the file is shorter than it was made, and nothing says what it held"));
+    }
+    let (offset, seq, frames) = match walk.after_frame {
+        Some((offset, seq)) if outside.has_failed => (offset, seq, outside.synced_frame),
+        _ if outside.has_failed && walk.frames > outside.synced_frame => {
+            return Err(here("the segment before the last one was never synced"));
+        }
+        _ => (walk.offset, walk.seq, walk.frames),
+    };
+    let seal = walk.seal.filter(|_| offset == walk.offset);
+    let tail = last.bytes.get(offset..).unwrap_or_default();
+    let tail_end = tail.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    let mut cut_file = None;
+    if tail_end > 0 {
+        let name = format!("cut-{:06}-{offset}.bin", last.head.segment);
+        let kept = tail.get(..tail_end).unwrap_or_default();
+        storage.keep(&name, kept).map_err(io("write"))?;
+        cut_file = Some(name);
+    }
+    let is_closed = seal.is_some_and(|seal| seal.next_segment == 0);
+    if tail_end > 0 || (is_short && !is_closed) {
+        let capacity = last.head.capacity_bytes;
+        storage.clear_from(&last.name, offset as u64, capacity).map_err(io("write"))?;
+    }
+    let hashed = last.bytes.get(..offset).unwrap_or_default();
+    Ok(Some(Recovered {
+        options: Options {
+            instance: last.head.instance,
+            epoch: last.head.epoch,
+            segment_bytes: last.head.capacity_bytes,
+        },
+        segment: last.head.segment,
+        name: last.name.clone(),
+        offset: offset as u64,
+        seq,
+        frames,
+        hash: Sha256::new().chain_update(hashed),
+        cut_bytes: tail_end as u64,
+        cut_file,
+        is_sealed: seal.is_some(),
+        is_closed,
+        watermark,
+    }))
+}
+
+/// Checks every head, and every record of the segments before the last one; their frames.
+fn check_sealed(path: &Path, segments: &[Loaded], outside: &Outside) -> Result<u64, TapeError> {
+    let Some(last) = segments.last() else { return Ok(0) };
+    // All before the last segment was synced before that one was begun.
+    let below = last.head.first_seq.saturating_sub(1).max(outside.checkpoint_seq);
+    let mut chain = genesis(last.head.instance);
+    let (mut seq, mut frames) = (0, 0);
+    for (due, segment) in (1..).zip(segments) {
+        let head = &segment.head;
+        let wrong = if head.segment != due {
+            Some("a segment is missing or there twice")
+        } else if head.instance != last.head.instance {
+            Some("the segment is of another journal")
+        } else if head.first_seq != seq + 1 || head.first_frame != frames + 1 {
+            Some("the segment does not begin where the one before ended")
+        } else if head.prev_head != chain {
+            Some("the chain is broken: the head of the segment before does not fit")
+        } else {
+            None
+        };
+        if let Some(what) = wrong {
+            return Err(damaged(path, segment, (0, seq + 1), below, what));
+        }
+        if due == segments.len() as u64 {
+            break;
+        }
+        let walk = walk(segment, frames, u64::MAX);
+        let follows =
+            walk.seal.is_some_and(|s| s.next_segment == due + 1 && s.frames == walk.frames);
+        if !follows {
+            let what = walk.bad.unwrap_or("the segment ends without its seal");
+            return Err(damaged(path, segment, (walk.offset, walk.seq + 1), below, what));
+        }
+        (seq, frames) = (walk.seq, walk.frames);
+        chain = Sha256::digest(segment.bytes.get(..walk.offset).unwrap_or_default()).into();
+    }
+    Ok(frames)
+}
+
+fn damaged(
+    path: &Path,
+    segment: &Loaded,
+    (offset, seq): (usize, u64),
+    watermark: u64,
+    what: &'static str,
+) -> TapeError {
+    TapeError::JournalDamaged {
+        path: path.to_path_buf(),
+        seq,
+        file: segment.name.clone(),
+        offset: offset as u64,
+        what,
+        watermark,
+    }
+}
+
+/// Reads every segment, in the order of their numbers.
+fn load<S: Storage>(storage: &mut S, path: &Path) -> Result<Vec<Loaded>, TapeError> {
+    let io = |op| move |source| TapeError::Io { op, path: path.to_path_buf(), source };
+    let mut segments = Vec::new();
+    for name in storage.segments().map_err(io("read"))? {
+        let bytes = storage.read(&name).map_err(io("read"))?;
+        // A segment has its name only after its head was synced.
+        let head = SegmentHead::parse(&bytes).map_err(|what| TapeError::JournalDamaged {
+            path: path.to_path_buf(),
+            seq: 0,
+            file: name.clone(),
+            offset: 0,
+            what,
+            watermark: 0,
+        })?;
+        segments.push(Loaded { name, bytes, head });
+    }
+    segments.sort_by_key(|segment| segment.head.segment);
+    Ok(segments)
+}
+
+fn walk(segment: &Loaded, frames: u64, cut_after: u64) -> Walk {
+    let of = (segment.head.instance, segment.head.segment);
+    let mut walk = Walk {
+        offset: HEAD_BYTES,
+        seq: segment.head.first_seq - 1,
+        frames,
+        synced: 0,
+        seal: None,
+        bad: None,
+        after_frame: (cut_after == frames).then_some((HEAD_BYTES, segment.head.first_seq - 1)),
+    };
+    loop {
+        let rest = segment.bytes.get(walk.offset..).unwrap_or_default();
+        let record = match step(rest, of, walk.seq + 1) {
+            Step::Record(record) => record,
+            Step::End => return walk,
+            Step::Bad(what) => {
+                walk.bad = Some(what);
+                return walk;
+            }
+        };
+        walk.offset += record.bytes();
+        walk.seq = record.seq;
+        match record.kind {
+            RecordKind::Frame => {
+                walk.frames += 1;
+                if walk.frames == cut_after {
+                    walk.after_frame = Some((walk.offset, walk.seq));
+                }
+            }
+            RecordKind::Synced => {
+                walk.synced = record.payload_as::<JournalSynced>().map_or(0, |synced| synced.seq);
+            }
+            RecordKind::Seal => {
+                walk.seal = record.payload_as::<JournalSeal>();
+                return walk;
+            }
+            RecordKind::Open if walk.frames == cut_after => {
+                walk.after_frame = Some((walk.offset, walk.seq));
+            }
+            RecordKind::Open | RecordKind::Recovered => {}
+        }
+    }
+}
+
+/// The highest sequence a whole `synced` record behind the end of the walk vouches for.
+fn beyond(segment: &Loaded, offset: usize) -> u64 {
+    let of = (segment.head.instance, segment.head.segment);
+    let starts = (offset..segment.bytes.len()).step_by(8);
+    let records = starts.filter_map(|at| {
+        let bytes = segment.bytes.get(at..)?;
+        // Most of a segment's rest is zeros.
+        if bytes.first() == Some(&0) {
+            return None;
+        }
+        Record::parse(bytes, of, None).ok()
+    });
+    // A seal proves nothing here: it may have reached the disk before what stands before it.
+    records
+        .filter(|record| record.kind == RecordKind::Synced)
+        .filter_map(|record| record.payload_as::<JournalSynced>().map(|synced| synced.seq))
+        .max()
+        .unwrap_or(0)
+}

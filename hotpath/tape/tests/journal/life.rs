@@ -1,0 +1,108 @@
+//! A journal that nothing happens to.
+
+use crate::support::{at, frame, options, prefix, read, recovered, write};
+use corelane_tape::TapeError;
+use corelane_tape::journal::Storage as _;
+use corelane_tape::journal::model::ModelDisk;
+use corelane_tape::journal::reader::Ending;
+use corelane_tape::journal::{Folder, JournalReader, JournalWriter, Outside, recover};
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+
+#[test]
+fn frames_come_back_in_order_over_many_segments_and_the_end_is_known() {
+    let dir = tempfile::tempdir().expect("folder");
+    let folder = Folder::open(dir.path()).expect("locked");
+    let mut writer =
+        JournalWriter::create(folder, dir.path(), options(16 << 10), "{\"a\":1}", at(0))
+            .expect("begun");
+    for n in 1..=400 {
+        writer.push(&frame(n), at(n)).expect("taken");
+        if n % 10 == 0 {
+            writer.write().expect("written");
+            assert_eq!(writer.sync().expect("synced").frame, n);
+            writer.prepare_next().expect("room");
+        }
+        if n == 200 {
+            // A reader beside the writer sees what is written.
+            assert_eq!(prefix(&read(dir.path())), 200);
+        }
+    }
+    assert!(writer.segment() > 4, "{} segments", writer.segment());
+    writer.finish(at(401)).expect("ended");
+    assert!(writer.push(&frame(1), at(402)).is_err(), "it takes no more");
+    drop(writer);
+    let mut reader = JournalReader::open(dir.path()).expect("a journal");
+    assert_eq!((reader.about(), reader.identity()), ("{\"a\":1}", (*b"instance of test", 3)));
+    while reader.next_frame().expect("whole").is_some() {}
+    assert_eq!((reader.ending(), reader.read_so_far().1), (&Ending::Closed, 400));
+    assert_eq!(prefix(&read(dir.path())), 400);
+    let mut folder = Folder::open(dir.path()).expect("free again");
+    let found = recover(&mut folder, dir.path(), &Outside::default()).expect("whole");
+    let found = found.expect("there");
+    assert!(found.is_closed && found.cut_bytes == 0 && found.frames == 400, "{found:?}");
+    assert!(!dir.path().join("next.clj").exists(), "room that was not used goes back");
+}
+
+#[test]
+fn the_names_of_segments_mean_nothing() {
+    let (disk, _) = write(ModelDisk::default(), 16 << 10, 300, 10, false);
+    let mut disk = disk.expect("written");
+    disk.rename("000001.clj", "000009.clj").expect("renamed");
+    assert_eq!(recovered(&mut disk, &Outside::default()).expect("whole").frames, 300);
+}
+
+#[test]
+fn a_folder_has_one_writer() {
+    let dir = tempfile::tempdir().expect("folder");
+    let first = Folder::open(dir.path()).expect("free");
+    let second = Folder::open(dir.path()).expect_err("two writers");
+    assert!(matches!(second, TapeError::Busy { .. }), "{second}");
+    drop(first);
+    Folder::open(dir.path()).expect("free again");
+}
+
+#[test]
+fn what_is_no_frame_or_too_long_is_refused_and_nothing_is_lost() {
+    let mut writer = JournalWriter::create(
+        ModelDisk::default(),
+        std::path::Path::new("x"),
+        options(4 << 10),
+        "{}",
+        at(0),
+    )
+    .expect("begun");
+    let mut long = frame(1);
+    long.resize(8 << 10, 0);
+    long[0..4].copy_from_slice(&(8_u32 << 10).to_le_bytes());
+    for bad in [&[0_u8; 40][..], &frame(1)[..40], &long] {
+        let error = writer.push(bad, at(1)).expect_err("no frame of this journal");
+        assert!(matches!(error, TapeError::BadFrame { .. }), "{error}");
+    }
+    writer.push(&frame(1), at(1)).expect("still usable");
+    writer.write().expect("written");
+    assert_eq!(writer.sync().expect("synced").frame, 1);
+}
+
+#[test]
+fn a_folder_without_a_journal_says_so() {
+    let dir = tempfile::tempdir().expect("folder");
+    let error = JournalReader::open(dir.path()).expect_err("empty");
+    assert!(error.to_string().contains("holds no journal"), "{error}");
+    let mut folder = Folder::open(dir.path()).expect("free");
+    assert!(recover(&mut folder, dir.path(), &Outside::default()).expect("empty").is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever the batches and segments, what is read is what was pushed.
+    #[test]
+    fn any_batching_gives_the_same_frames(
+        frames in 1_u64..300, batch in 1_u64..40, kib in 2_u64..40, ends in any::<bool>(),
+    ) {
+        let (disk, said) = write(ModelDisk::default(), kib << 10, frames, batch, ends);
+        let mut disk = disk.expect("nothing failed");
+        let whole = if ends { frames } else { said.synced.frame };
+        prop_assert_eq!(prefix(&crate::support::frames_of(&mut disk)), whole);
+    }
+}

@@ -1,0 +1,6 @@
+//! The journal against a disk that fails, forgets and is damaged.
+
+mod damage;
+mod faults;
+mod life;
+mod support;
