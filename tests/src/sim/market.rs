@@ -176,6 +176,12 @@ impl Market {
         header
     }
 
+    /// What is known already, once more: a quote and a trade for nothing.
+    pub(crate) fn repeat(&mut self, out: &mut Frames) {
+        self.quote(out);
+        self.trade(out);
+    }
+
     fn trade(&mut self, out: &mut Frames) -> Print {
         let aggressor = if self.dice.one_in(2) { Side::Buy } else { Side::Sell };
         let (px, shown) = self.shown(aggressor).unwrap_or((START_TICKS, 1));

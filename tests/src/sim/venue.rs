@@ -224,7 +224,7 @@ impl Venue {
         let is_stop = matches!(ord_type, OrdType::Stop | OrdType::StopLimit);
         self.orders.push(Order {
             id,
-            session: self.session,
+            session: u32::try_from(id >> 32).unwrap_or(0),
             instrument,
             side,
             ord_type,

@@ -42,7 +42,7 @@ impl Said {
 /// What is said of an order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
-    exec: ExecType,
+    pub(super) exec: ExecType,
     /// The request it answers.
     pub(super) request: Option<u64>,
     /// The id the request named, where it is not the order's present one.
