@@ -405,7 +405,7 @@ fn a_bust_while_an_amendment_is_on_its_way_reserves_the_worse() {
     let order = resting(&mut rig);
     rig.fill(order.cl_ord_id, 4, 1);
     let new = amend(&mut rig, &order, 9_999, 20);
-    let bust = ExecutionReport { exec_type: ExecType::TradeCancel.code(), ..fill_of(&order, 4, 9) };
+    let bust = ExecutionReport { exec_type: ExecType::TradeCancel.code(), ..fill_of(&order, 4, 1) };
     rig.say(bust);
     rig.say(bust);
     assert_eq!((rig.lots(), rig.reserved()), (0, (20, 0, 1)), "taken back once");
@@ -414,7 +414,7 @@ fn a_bust_while_an_amendment_is_on_its_way_reserves_the_worse() {
     // A bust that names the old id is one of the order as it goes on.
     rig.fill(new, 20, 2);
     assert_eq!((rig.lots(), rig.reserved()), (20, (0, 0, 0)));
-    rig.say(ExecutionReport { exec_id: 10, ..bust });
+    rig.say(ExecutionReport { exec_id: 2, ..bust });
     assert_eq!((rig.lots(), rig.reserved()), (16, (4, 0, 1)));
     assert_eq!(rig.order(new).status, OrdStatus::Unknown);
 }
