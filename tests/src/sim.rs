@@ -64,6 +64,12 @@ pub fn live_once(seed: u64, events: u64, plant: Option<Plant>) -> Life {
     Life { seed, failure: outcome.failure.clone(), trace: outcome.trace, outcome }
 }
 
+/// The last frames before a seed's failure, in words.
+#[must_use]
+pub fn log(seed: u64, events: u64, plant: Option<Plant>) -> Vec<String> {
+    World::new(&Plan::of(seed, events), plant).with_log().run().log
+}
+
 /// What a seed's world is like, for people: its size and its faults.
 #[must_use]
 pub fn describe(seed: u64, events: u64) -> String {

@@ -8,10 +8,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const USAGE: &str = "sim --seed=N [--seeds=COUNT] [--events=M] [--threads=T] [--plant=BUG] [--json] \
-                     [--describe]
+                     [--describe] [--log]
   lives through COUNT seeds (1) from N on, M events (10000) each, every one twice, then heals it
   --plant    plants a bug: drop-fill, forget-reservation, reuse-id, ignore-staleness, skip-chain,
              lose-sync, double-fill; the run then succeeds when a seed finds it
+  --log      prints the last frames before the seed's failure, market frames and denials aside
   --describe says what the world of the seed is like, and lives through nothing";
 
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ struct Options {
     plant: Option<Plant>,
     is_json: bool,
     describes: bool,
+    is_log: bool,
 }
 
 fn options() -> Option<Options> {
@@ -34,6 +36,7 @@ fn options() -> Option<Options> {
         plant: None,
         is_json: false,
         describes: false,
+        is_log: false,
     };
     for argument in std::env::args().skip(1) {
         let (key, value) = argument.split_once('=').unwrap_or((argument.as_str(), ""));
@@ -48,6 +51,7 @@ fn options() -> Option<Options> {
                 options.plant = Some(Plant::ALL.into_iter().find(named)?);
             }
             "--json" => options.is_json = true,
+            "--log" => options.is_log = true,
             "--describe" => options.describes = true,
             _ => return None,
         }
@@ -114,6 +118,10 @@ fn main() -> ExitCode {
     };
     if options.describes {
         say(&sim::describe(options.seed, options.events));
+        return ExitCode::SUCCESS;
+    }
+    if options.is_log {
+        sim::log(options.seed, options.events, options.plant).iter().for_each(|line| say(line));
         return ExitCode::SUCCESS;
     }
     let before = std::panic::take_hook();

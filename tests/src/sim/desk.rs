@@ -156,7 +156,7 @@ impl Desk {
             out.push(Said::of(&ask_mode(Mode::Reducing)));
             out.push(Said::of(&control(Command::Flatten, 0, "home")));
         }
-        if self.dice.one_in(6) {
+        if self.dice.one_in(2) {
             self.tend(engine, faults, out);
         }
     }

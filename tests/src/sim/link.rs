@@ -102,17 +102,6 @@ impl Link {
         self.to_venue.iter().map(|(_, said)| said)
     }
 
-    /// When anything on this line happens next.
-    pub(crate) fn next_due(&self) -> Option<u64> {
-        let first = |q: &VecDeque<(u64, Said)>| q.front().map(|(due, _)| *due);
-        let state = match self.state {
-            State::Up => None,
-            State::Cut { notice_ns, .. } => Some(notice_ns),
-            State::Down { back_ns } => Some(back_ns),
-        };
-        [first(&self.to_venue), first(&self.to_station), state].into_iter().flatten().min()
-    }
-
     /// Cuts the session where a fault says so; whether it did.
     pub(crate) fn may_cut(&mut self, now: u64, faults: &mut Faults) -> bool {
         if self.state != State::Up {

@@ -4,9 +4,7 @@ use super::dice::Dice;
 use super::plan::Plan;
 use super::trader::Trader;
 use engine::advice::AdvicePolicy;
-use engine::limits::{
-    FirmLimits, FxSource, LimitSet, Row, StrategyLimits, SymbolLimits, Tighter, VenueLimits,
-};
+use engine::limits::{FxSource, LimitSet, Row, Tighter};
 use engine::testing::open_limits;
 use engine::{OwnStrategy, Setup, SignalSetup};
 use wire::frame::FrameHeader;
@@ -93,7 +91,7 @@ fn close_value(field: LimitField, dice: &mut Dice) -> Option<i64> {
         F::VarLimit => dice.from(1, 2_000) * 1_000_000,
         F::MaxUnknownOrders => dice.from(0, 3),
         F::MaxUnknownNotional => dice.from(1, 10) * UNIT,
-        F::MaxDailyLoss | F::MaxDrawdown | F::MaxLossPerMin => dice.from(5, 500) * 1_000_000,
+        F::MaxDailyLoss | F::MaxDrawdown | F::MaxLossPerMin => dice.from(500, 30_000) * 1_000,
         F::MaxLossStreak => dice.from(1, 6),
         F::MessageRatePerS => dice.from(5, 60),
         F::MessageBurst => dice.from(6, 30),
@@ -177,9 +175,6 @@ pub(crate) fn limits(plan: &Plan, epoch: u64, dice: &mut Dice) -> LimitSet {
 pub(crate) fn is_within<R: Row>(row: &R, operator: &R) -> bool {
     row.tightest(operator) == *row
 }
-
-/// A name for each kind of row, for messages.
-pub(crate) type Rows = (FirmLimits, SymbolLimits, StrategyLimits, VenueLimits);
 
 /// The engine's setup for a session.
 pub(crate) fn setup(plan: &Plan, epoch: u32, limits: LimitSet) -> Setup {

@@ -13,9 +13,9 @@ use super::frames::Trace;
 use super::plan::Plan;
 use super::setup::{self, venue_of};
 use engine::limits::LimitSet;
-use engine::Engine;
+use engine::{Engine, gate};
 use orders::{Pace, Sent};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::control::{Command, Control};
 use wire::instrument::text_of;
 use wire::order::{ExecType, ExecutionReport, Side};
@@ -26,6 +26,9 @@ use wire::station::Mode;
 use wire::{Frame, FrameHeader, TsNs};
 
 pub(crate) use truth::Underway;
+
+/// Frames that are remembered in words.
+const LOG: usize = 400;
 
 /// What the checkers know of an instrument.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +79,10 @@ pub(crate) struct Watch {
     pub(crate) placed: Vec<(usize, Side)>,
     /// Market frames that come now are no news: something plays old ones again.
     pub(crate) is_deaf: bool,
+    /// What the last denial failed.
+    last_denial: u64,
+    /// The newest frames in words, where a person asked for them.
+    pub(crate) log: Option<VecDeque<String>>,
     /// Counts for the table.
     pub(crate) totals: Totals,
 }
@@ -123,6 +130,8 @@ impl Watch {
             limits: limits.clone(),
             placed: Vec::new(),
             is_deaf: false,
+            log: None,
+            last_denial: 0,
             totals: Totals::default(),
         }
     }
@@ -132,7 +141,30 @@ impl Watch {
         let fresh = Self::new(&self.plan, limits);
         let old = std::mem::replace(self, fresh);
         (self.failure, self.trace, self.totals) = (old.failure, old.trace, old.totals);
+        self.log = old.log;
         self.totals.sessions += 1;
+    }
+
+    /// Remembers a frame in words; market frames are too many.
+    fn note(&mut self, frame: &Frame<'_>, is_input: bool) {
+        let Some(log) = self.log.as_mut().filter(|_| self.failure.is_none()) else { return };
+        let is_market = matches!(
+            frame,
+            Frame::DepthDelta(_) | Frame::BookSnapshot(_) | Frame::Trade(_) | Frame::Quote(_)
+        );
+        if is_market || matches!(frame, Frame::SignalRequest(_) | Frame::Denied(_)) {
+            return;
+        }
+        if log.len() == LOG {
+            log.pop_front();
+        }
+        log.push_back(format!("{} {frame:?}", if is_input { ">" } else { "<" }));
+    }
+
+    /// The checks the last denial failed, for messages.
+    pub(crate) fn last_denial(&self) -> Vec<&'static str> {
+        let failed = |check: &&gate::Check| (self.last_denial >> check.id) & 1 == 1;
+        gate::CHECKS.iter().filter(failed).map(|check| check.code).collect()
     }
 
     /// Something does not hold; the first is kept.
@@ -167,6 +199,7 @@ impl Watch {
             Ok(decoded) => decoded,
             Err(why) => return self.fail(|| format!("the engine gave out no frame: {why}")),
         };
+        self.note(&decoded, is_input);
         let header = frame_header(frame);
         self.seq += 1;
         let due = self.seq;
@@ -320,6 +353,12 @@ impl Watch {
             Frame::Denied(denied) => {
                 self.totals.denials += 1;
                 cover.denial(denied.mask);
+                self.last_denial = denied.mask;
+                let room = i64::try_from(engine.orders().capacity()).unwrap_or(i64::MAX);
+                if Some(denied.primary) == gate::id_of("MAX_OPEN_ORDERS") && denied.limit == room {
+                    // It passed, and the table of orders had no place for it.
+                    self.passed -= 1;
+                }
                 self.hold(denied.mask != 0, || "denied without a reason".into());
             }
             Frame::KillReport(kill) => self.on_kill(kill),

@@ -46,6 +46,7 @@ pub(crate) struct Outcome {
     pub(crate) events: u64,
     pub(crate) totals: Totals,
     pub(crate) cover: Cover,
+    pub(crate) log: Vec<String>,
 }
 
 /// The edge: takes the loop's orders from its ring and carries them out.
@@ -131,6 +132,12 @@ impl World {
         world
     }
 
+    /// Remembers the newest frames in words.
+    pub(crate) fn with_log(mut self) -> Self {
+        self.watch.log = Some(VecDeque::new());
+        self
+    }
+
     /// The first inputs of a session.
     fn start(&mut self) {
         let mut first = Vec::new();
@@ -157,6 +164,7 @@ impl World {
             events: self.events,
             totals: self.watch.totals,
             cover: self.faults.cover,
+            log: self.watch.log.map(Vec::from).unwrap_or_default(),
         }
     }
 
@@ -299,7 +307,16 @@ impl World {
     fn figures(&mut self) {
         let mut out = Vec::new();
         self.desk.figures(&mut self.faults, &mut out);
+        if self.dice.one_in(4) && self.edge.ring.is_empty() {
+            out.push(self.wire_count(0));
+        }
         self.inbox.extend(out);
+    }
+
+    /// The edge says how many approvals it has spent.
+    fn wire_count(&self, lie: i64) -> Said {
+        let spent = i64::try_from(self.edge.spent).unwrap_or(i64::MAX) + lie;
+        Said::of(&RiskInput::new(RiskField::WireCount, spent))
     }
 
     fn operate(&mut self) {
@@ -367,11 +384,9 @@ impl World {
             }
             if counts {
                 self.edge.spent += 1;
-                let mut spent = i64::try_from(self.edge.spent).unwrap_or(i64::MAX);
-                if self.faults.strikes(Fault::WireLie) {
-                    spent += 1;
-                }
-                self.inbox.push_back(Said::of(&RiskInput::new(RiskField::WireCount, spent)));
+                let lie = i64::from(self.faults.strikes(Fault::WireLie));
+                let count = self.wire_count(lie);
+                self.inbox.push_back(count);
             }
         }
         self.is_moved = true;

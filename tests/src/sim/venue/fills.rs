@@ -113,13 +113,28 @@ impl Venue {
             let more = self.dice.from(1, 5);
             let n = self.book(number, px, more, false);
             self.orders[number].cum += more;
+            self.disown(number);
             self.tell(n, scene);
         } else if scene.faults.strikes(Fault::VenueGhostFill) {
             let instrument = self.orders[number].instrument;
             let id = self.next_exec(instrument);
-            self.execs.remove(&(instrument, id));
+            // Whoever hears it under either id has booked it.
+            self.execs.insert((instrument, id), n);
             let word = Word { fill: Some((id, px, lots)), ..Word::of(ExecType::Trade) };
             self.say(number, &word, scene);
+        }
+    }
+
+    /// Of an order that filled beyond its size nobody can reserve what is still to be told.
+    fn disown(&mut self, number: usize) {
+        let order = &self.orders[number];
+        let unheard = &mut self.unheard[order.instrument][side_index(order.side)];
+        for n in &order.fills {
+            let fill = &mut self.fills[*n];
+            if fill.is_owed && !fill.is_heard && !fill.is_busted {
+                *unheard -= fill.qty;
+            }
+            fill.is_owed = false;
         }
     }
 

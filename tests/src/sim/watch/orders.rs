@@ -11,7 +11,6 @@ use wire::station::Mode;
 /// What is remembered of an order that went out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
-    side: Side,
     strategy: u16,
 }
 
@@ -37,7 +36,6 @@ struct Leaving {
     id: u64,
     instrument: usize,
     strategy: u16,
-    side: Side,
     qty: i64,
     approval: u64,
 }
@@ -50,11 +48,10 @@ impl Watch {
             id: order.cl_ord_id.get(),
             instrument: super::place(&order.header),
             strategy: order.header.strategy_id.get(),
-            side,
             qty: order.qty_lots.get(),
             approval: order.approval_seq,
         };
-        self.sent.insert(leaving.id, Sent { side, strategy: leaving.strategy });
+        self.sent.insert(leaving.id, Sent { strategy: leaving.strategy });
         self.on_message(&order.header);
         self.leaves(&leaving, engine);
         let is_limited = order.ord_type == OrdType::Limit.code();
@@ -85,7 +82,6 @@ impl Watch {
             id: order.cl_ord_id.get(),
             instrument: super::place(&order.header),
             strategy: sent.strategy,
-            side: sent.side,
             qty: order.qty_lots.get(),
             approval: order.approval_seq,
         };

@@ -55,6 +55,7 @@ impl World {
         let mut out = Vec::new();
         if self.dice.one_in(16) {
             self.desk.figures(&mut self.faults, &mut out);
+            out.push(self.wire_count(0));
         }
         self.inbox.extend(out);
         self.carry();
@@ -86,12 +87,13 @@ impl World {
         let working: Vec<_> = self.engine.orders().iter_working().collect();
         format!(
             "mode {:?}, venues {venues:?}, unknown {}, held {:?} of {true_held:?}, externals {:?}, \
-             killed {}, working {working:?}",
+             killed {}, last denial {:?}, working {working:?}",
             self.engine.mode(),
             self.engine.firm().unknown_orders,
             held.collect::<Vec<_>>(),
             self.engine.externals(),
             self.engine.killed(),
+            self.watch.last_denial(),
         )
     }
 
@@ -184,6 +186,7 @@ impl World {
             let strategies = (0..self.plan.strategies).filter(|s| {
                 super::setup::instrument_of(&self.plan, *s) == n
                     && limits.strategies.get(*s).is_some_and(Option::is_some)
+                    && state.risk.rules.strategies >> s & 1 == 1
             });
             let may = strategies.count() > 0 && Self::is_tradable(&self.engine, n);
             !may || state.position.lots().get() == 0
