@@ -72,6 +72,10 @@ impl Engine {
             | OrderEvent::StatusPartFilled => {}
         }
         if is_fill {
+            if order.status == OrdStatus::Unknown {
+                // It may be one the venue's last list had counted already.
+                self.doubt_position(report.header.instrument_id);
+            }
             self.book_fill(report, usize::from(order.request.strategy.get()), out);
             if let Some(parent) = self.parents.get_mut(order.request.parent_id) {
                 parent.cum_lots = parent.cum_lots.saturating_add(report.last_qty_lots.get());
