@@ -66,6 +66,8 @@ pub(crate) struct Watch {
     latches: BTreeSet<(u8, u32)>,
     session_up: Vec<bool>,
     messages: Vec<Pace>,
+    /// The list each venue was asked for last; 0 once it is over.
+    lists: Vec<u32>,
     seen: Vec<Seen>,
     fills: BTreeMap<(u32, u64), i64>,
     busts: BTreeSet<(u32, u64)>,
@@ -119,6 +121,7 @@ impl Watch {
             latches: BTreeSet::new(),
             session_up: vec![false; plan.venues],
             messages: vec![Pace::default(); plan.venues],
+            lists: vec![0; plan.venues],
             seen: vec![Seen { status: b'T', ..Seen::default() }; plan.instruments],
             fills: BTreeMap::new(),
             busts: BTreeSet::new(),
@@ -232,10 +235,12 @@ impl Watch {
             Frame::PositionReport(report) => self.on_position(report, engine),
             Frame::VenueSession(session) => {
                 let venue = usize::from(session.header.venue_id.get()).wrapping_sub(1);
+                self.list_over(&session.header, None);
                 if let Some(up) = self.session_up.get_mut(venue) {
                     *up = session.state == SessionState::Up.code();
                 }
             }
+            Frame::MassStatusEnd(end) => self.list_over(&end.header, Some(end.mass_status_id)),
             Frame::SignalResponse(answer) => self.on_score(answer),
             Frame::RiskInput(input) => match RiskField::from_code(input.field) {
                 Some(RiskField::ClockOffset) => self.clock_offset = input.value,
@@ -289,10 +294,20 @@ impl Watch {
             seen.position += lots;
             good = lots == said;
         }
-        if state.venue_lots == Some(said) {
+        let venue = venue_of(&self.plan, index);
+        if self.lists.get(venue).copied() == Some(report.mass_status_id) {
             seen.unexplained = said - seen.position;
         }
         self.hold(good, || format!("a session began with {opened:?} lots, the venue said {said}"));
+    }
+
+    /// A list is whole, or will never be: what comes for it later is not taken.
+    fn list_over(&mut self, header: &FrameHeader, number: Option<u32>) {
+        let venue = usize::from(header.venue_id.get()).wrapping_sub(1);
+        let is_it = |list: &&mut u32| number.is_none_or(|n| n == **list);
+        if let Some(list) = self.lists.get_mut(venue).filter(is_it) {
+            *list = 0;
+        }
     }
 
     fn on_score(&mut self, answer: &SignalResponse) {
@@ -372,7 +387,13 @@ impl Watch {
                 self.totals.cancels += 1;
                 self.on_message(&cancel.header);
             }
-            Frame::MassStatusRequest(ask) => self.on_message(&ask.header),
+            Frame::MassStatusRequest(ask) => {
+                let venue = usize::from(ask.header.venue_id.get()).wrapping_sub(1);
+                if let Some(list) = self.lists.get_mut(venue) {
+                    *list = ask.mass_status_id;
+                }
+                self.on_message(&ask.header);
+            }
             Frame::OrderStatusRequest(ask) => self.on_message(&ask.header),
             _ => {}
         }
