@@ -66,6 +66,8 @@ faults! {
     CancelOnDisconnect = "line: venue cancels on disconnect", 500_000;
     LostOnTheWay = "line: request lost with the session", 0;
     EdgeStall = "edge: takes no orders, its ring fills", 250;
+    RingFull = "loop: waits for the ring to the edge", 0;
+    TapeWaits = "loop: waits for the tape", 0;
     WireLie = "edge: count of approvals wrong", 1_500;
     ModelSilent = "model: silent", 8_000;
     ModelSlow = "model: slow", 120_000;
@@ -95,6 +97,8 @@ faults! {
     OperatorFlatten = "operator: flattens", 8_000;
     Kill = "crash: process killed", 80;
     PowerLoss = "crash: power lost", 70;
+    KillInCall = "crash: killed in a call of the journal", 400;
+    KillAtStart = "crash: killed as the journal begins", 20_000;
     RecoveryKilled = "crash: recovery itself cut short", 300_000;
     TapeFull = "tape: full, journal behind", 500;
     DiskSlow = "disk: slow", 2_000;

@@ -58,10 +58,16 @@ pub(crate) fn hash_of(frame: &[u8]) -> u64 {
 }
 
 impl Store {
-    pub(crate) fn new(plan: &Plan, session: u32, plant: Option<Plant>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        session: u32,
+        plant: Option<Plant>,
+        faults: &mut Faults,
+    ) -> Self {
         let mut dice = Dice::of(plan.seed, 600 + u64::from(session));
         let (writer, reader) = Tape::in_memory(MIN_BYTES).split();
         let disk = Disk::new(plant);
+        disk.arm_start(faults, &mut dice);
         let options = Options {
             instance: (u128::from(plan.seed) << 64 | u128::from(session)).to_le_bytes(),
             epoch: u64::from(session),
@@ -69,7 +75,7 @@ impl Store {
         };
         let begun =
             JournalWriter::create(disk.clone(), Path::new(PATH), options, "{}", moment(1));
-        let failure = begun.is_err().then_some(End::Failed);
+        let failure = begun.is_err().then_some(End::Killed);
         Self {
             writer,
             reader,
@@ -136,8 +142,12 @@ impl Store {
         }
         let outcome = self.journal_some(faults);
         if outcome.is_err() {
-            self.reader.fail();
-            self.failure = Some(if self.disk.is_killed() { End::Killed } else { End::Failed });
+            let is_killed = self.disk.is_killed();
+            if !is_killed {
+                // What lives on says so; a process that died says nothing.
+                self.reader.fail();
+            }
+            self.failure = Some(if is_killed { End::Killed } else { End::Failed });
         }
     }
 

@@ -325,7 +325,7 @@ impl Watch {
         let is_reasoned = !text_of(&control.reason).trim().is_empty();
         match Command::from_code(control.command) {
             Some(Command::Accept) if is_reasoned => self.accepted(engine),
-            Some(Command::Halt) => self.halted(engine),
+            Some(Command::Halt) if is_for_all(&control.header) => self.halted(engine),
             _ => {}
         }
     }
@@ -449,6 +449,16 @@ impl Watch {
     pub(crate) fn heard_elsewhere(&mut self, report: &ExecutionReport) {
         self.on_report(report);
     }
+}
+
+/// Whether a halt is for the whole station: it names nothing, or more than one thing.
+fn is_for_all(header: &FrameHeader) -> bool {
+    let named = [
+        header.instrument_id != wire::InstrumentId::UNDEF,
+        header.strategy_id != wire::StrategyId::UNDEF,
+        header.venue_id != wire::VenueId::UNDEF,
+    ];
+    named.into_iter().filter(|is_named| *is_named).count() != 1
 }
 
 /// The head of a frame that decodes.

@@ -101,16 +101,18 @@ fn build(plan: &Plan, session: u32, limits: engine::limits::LimitSet) -> Engine 
 impl World {
     pub(crate) fn new(plan: &Plan, plant: Option<Plant>) -> Self {
         let limits = setup::limits(plan, 1, &mut Dice::of(plan.seed, 4));
+        let mut faults = Faults::of(plan);
+        let store = Store::new(plan, 1, plant, &mut faults);
         let mut world = Self {
             plan: plan.clone(),
             plant,
-            faults: Faults::of(plan),
+            faults,
             dice: Dice::of(plan.seed, 5),
             now: DAWN,
             skew: 0,
             engine: build(plan, 1, limits.clone()),
             session: 1,
-            tap: Tap::new(Store::new(plan, 1, plant)),
+            tap: Tap::new(store),
             watch: Watch::new(plan, &limits),
             markets: (0..plan.instruments).map(|n| Market::new(plan, n)).collect(),
             venues: (0..plan.venues).map(|n| Venue::new(plan, n)).collect(),

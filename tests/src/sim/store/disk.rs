@@ -53,6 +53,14 @@ impl Disk {
         files(&mut self.model.borrow_mut())
     }
 
+    /// Lets a journal's beginning be cut short where a fault says so.
+    pub(crate) fn arm_start(&self, faults: &mut Faults, dice: &mut Dice) {
+        if faults.strikes(Fault::KillAtStart) {
+            let how = if dice.one_in(2) { Call::Kill } else { Call::KillInside };
+            self.model.borrow_mut().fault_at(1 + dice.below(6), how);
+        }
+    }
+
     /// Lets the next calls go wrong where a fault says so.
     pub(crate) fn arm(&self, faults: &mut Faults, dice: &mut Dice, is_sync: bool) {
         let mut model = self.model.borrow_mut();
@@ -61,7 +69,7 @@ impl Disk {
             if faults.strikes(Fault::DiskSyncError) {
                 model.fault_at(next, Call::Error(io::ErrorKind::Other));
             }
-            if faults.strikes(Fault::Kill) {
+            if faults.strikes(Fault::KillInCall) {
                 model.fault_at(next, Call::KillInside);
             }
             return;
@@ -75,7 +83,7 @@ impl Disk {
         if faults.strikes(Fault::DiskNoSpace) {
             model.set_room(1);
         }
-        if faults.strikes(Fault::Kill) {
+        if faults.strikes(Fault::KillInCall) {
             let how = if dice.one_in(2) { Call::Kill } else { Call::KillInside };
             model.fault_at(next + dice.below(6), how);
         }

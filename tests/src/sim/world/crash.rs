@@ -36,7 +36,7 @@ impl World {
     pub(super) fn crash(&mut self, end: End) {
         let limits = self.engine.operator_limits().clone();
         self.session += 1;
-        let store = Store::new(&self.plan, self.session, self.plant);
+        let store = Store::new(&self.plan, self.session, self.plant, &mut self.faults);
         let left = std::mem::replace(&mut self.tap.store, store);
         if let Err(why) = left.recover(end, &mut self.faults) {
             self.watch.fail(|| why);

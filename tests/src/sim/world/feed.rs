@@ -1,6 +1,7 @@
 //! The way of a frame into the engine, and of what comes out: kept on the tape first, then looked
 //! at by the checkers, then carried on.
 
+use super::super::cover::Fault;
 use super::super::frames::Frames;
 use super::super::plant::Plant;
 use super::super::store::Store;
@@ -56,7 +57,14 @@ fn kind_of(frame: &[u8]) -> Option<FrameKind> {
 impl World {
     /// Whether the loop takes an input: every ring has room for the worst it can lead to.
     pub(super) fn has_room(&mut self) -> bool {
-        self.edge.ring.len() + RESERVE <= RING && self.tap.store.has_room()
+        let (ring, tape) = (self.edge.ring.len() + RESERVE <= RING, self.tap.store.has_room());
+        if !ring {
+            self.faults.cover.fault(Fault::RingFull);
+        }
+        if !tape {
+            self.faults.cover.fault(Fault::TapeWaits);
+        }
+        ring && tape
     }
 
     /// What waits in the ring from the bridge and the edge.
