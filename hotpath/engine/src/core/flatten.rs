@@ -51,7 +51,8 @@ impl Engine {
         self.flatten = Some(Flatten::begin(target, self.open_lots(target)));
         self.stop_parents(|engine, p| engine.covers_parent(target, p), out);
         self.cancel_in(target, out);
-        self.timers.set_engine(EngineTimer::Flatten, self.now.saturating_add(FLATTEN_NS));
+        // Asked for again, it comes no later.
+        self.timers.pull_engine(EngineTimer::Flatten, self.now.saturating_add(FLATTEN_NS));
         true
     }
 

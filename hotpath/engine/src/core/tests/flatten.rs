@@ -47,6 +47,20 @@ fn it_is_refused_outside_reducing_under_a_latch_and_for_nothing_known() {
     assert!(desk.control(Command::Flatten, 0, "", own));
 }
 
+/// Who asks again and again does not put it off.
+#[test]
+fn asking_again_does_not_put_the_first_attempt_off() {
+    let mut desk = Desk::live(&[1], &[0], |_| {});
+    desk.hold(0, 10);
+    desk.mode(Mode::Reducing);
+    desk.take();
+    for _ in 0..4 {
+        assert!(desk.control(Command::Flatten, 0, "", all));
+        desk.wait(SECOND / 4);
+    }
+    assert_eq!(desk.take().orders().len(), 1, "a second after it was first asked for");
+}
+
 #[test]
 fn it_closes_the_target_and_nothing_else_reduce_only() {
     type Case = (fn(&mut FrameHeader), [i64; 3]);
