@@ -10,5 +10,6 @@ mod explain;
 mod limits;
 mod new_strategy;
 mod sidecar;
+mod simulation;
 mod strategies;
 mod support;
