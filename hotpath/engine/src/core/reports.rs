@@ -4,7 +4,7 @@
 use super::{Concern, Engine, Execution, index_of, kind_code};
 use crate::mode::ModeEvent;
 use crate::order::{Anomaly, OrderEvent, is_done, step};
-use crate::orders::Order;
+use crate::orders::{Order, Replacing};
 use crate::sink::Sink;
 use crate::strategy::{Context, OrderUpdate};
 use wire::order::{CancelReject, ExecType, ExecutionReport, OrdStatus, RejectReason, Side};
@@ -167,7 +167,10 @@ impl Engine {
         out: &mut S,
     ) {
         let is_open = !is_done(order.status);
-        let amendment = order.replacing.filter(|r| r.id == request || !order.cancel_sent);
+        // A request of ours that is not the amendment is a cancel, this one or an earlier.
+        let is_cancel = self.orders.was_given(request);
+        let is_of = |r: &Replacing| r.id == request || !(is_cancel || order.cancel_sent);
+        let amendment = order.replacing.filter(is_of);
         let before = self.change(order.cl_ord_id, |o| {
             if amendment.is_some() {
                 o.replacing = None;
