@@ -196,7 +196,10 @@ fn an_order_that_is_over_ends_though_the_venue_denies_a_fill() {
     assert!(!reconciled(&desk), "the position differs still");
     desk.wait(SECOND);
     desk.answer(1, &[], &[(0, 2, None)]);
-    assert_eq!((desk.take().alarms(), reconciled(&desk)), (vec![AlarmCode::PositionMismatch], false));
+    assert_eq!(
+        (desk.take().alarms(), reconciled(&desk)),
+        (vec![AlarmCode::PositionMismatch], false)
+    );
     assert!(desk.control(Command::Accept, 0, "one fill, told twice", |_| {}));
     desk.answer(1, &[], &[(0, 2, None)]);
     assert!(reconciled(&desk));
