@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const USAGE: &str = "sim --seed=N [--seeds=COUNT] [--events=M] [--threads=T] [--plant=BUG] [--json] \
+const USAGE: &str =
+    "sim --seed=N [--seeds=COUNT] [--events=M] [--threads=T] [--plant=BUG] [--json] \
                      [--describe] [--log]
   lives through COUNT seeds (1) from N on, M events (10000) each, every one twice, then heals it
   --plant    plants a bug: drop-fill, forget-reservation, reuse-id, ignore-staleness, skip-chain,

@@ -94,6 +94,15 @@ impl Desk {
         }
     }
 
+    /// Every figure as it should be.
+    pub(crate) fn all_figures(&mut self, out: &mut Vec<Said>) {
+        self.offset_ns = 0;
+        out.push(Said::of(&self.clock()));
+        for n in 0..self.plan.instruments {
+            self.plain_figures(n, out);
+        }
+    }
+
     /// The figures as they come now.
     pub(crate) fn figures(&mut self, faults: &mut Faults, out: &mut Vec<Said>) {
         let n = self.dice.index(self.plan.instruments);

@@ -17,14 +17,9 @@ pub(crate) enum State {
     /// Both ways.
     Up,
     /// Cut, and the station does not know it yet.
-    Cut {
-        notice_ns: u64,
-        back_ns: u64,
-    },
+    Cut { notice_ns: u64, back_ns: u64 },
     /// Down, and known to be.
-    Down {
-        back_ns: u64,
-    },
+    Down { back_ns: u64 },
 }
 
 /// What the station hears of the session.

@@ -73,8 +73,7 @@ impl Store {
             epoch: u64::from(session),
             segment_bytes: 1 << dice.span(14, 17),
         };
-        let begun =
-            JournalWriter::create(disk.clone(), Path::new(PATH), options, "{}", moment(1));
+        let begun = JournalWriter::create(disk.clone(), Path::new(PATH), options, "{}", moment(1));
         let failure = begun.is_err().then_some(End::Killed);
         Self {
             writer,

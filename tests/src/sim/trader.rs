@@ -97,8 +97,10 @@ impl Trader {
                 Placement::post_only(side, PriceTicks(self.price(context, side, off)), qty)
             }
             7 => {
-                let market =
-                    Placement { ord_type: OrdType::Market, ..Placement::ioc(side, PriceTicks::UNDEF, qty) };
+                let market = Placement {
+                    ord_type: OrdType::Market,
+                    ..Placement::ioc(side, PriceTicks::UNDEF, qty)
+                };
                 market
             }
             _ => self.stop(context, side, qty),

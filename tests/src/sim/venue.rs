@@ -15,8 +15,8 @@ use super::plan::{Faults, Plan};
 use super::setup::{venue_id, venue_of};
 use std::collections::BTreeMap;
 use wire::order::{
-    CancelOrder, ExecInst, ExecType, NewOrder, OrdStatus, OrdType, RejectReason, ReplaceOrder, Side,
-    TimeInForce,
+    CancelOrder, ExecInst, ExecType, NewOrder, OrdStatus, OrdType, RejectReason, ReplaceOrder,
+    Side, TimeInForce,
 };
 use wire::reconcile::{MassStatusRequest, OrderStatusRequest};
 use wire::{ClOrdId, Frame, VenueId};
@@ -55,8 +55,10 @@ pub(crate) struct Order {
     pub(crate) state: State,
     order_id: u64,
     expire_ns: u64,
-    /// Lots of fills taken back that work again, of which we have not been told yet.
+    /// Lots of fills taken back that we still hold for filled.
     pub(crate) back: i64,
+    /// Lots of its fills that are still to be told.
+    unheard: i64,
     fills: Vec<usize>,
 }
 
@@ -112,8 +114,8 @@ pub(crate) struct Venue {
     execs_by_instrument: bool,
     /// What it holds for us, by instrument.
     pub(crate) positions: Vec<i64>,
-    /// Lots filled of orders of this session and not told yet, by instrument and side.
-    pub(crate) unheard: Vec<[i64; 2]>,
+    /// Orders that are done and have fills we have not been told of.
+    untold: Vec<usize>,
     /// Cancels taken up and not done yet: when, which order, under which request.
     late: Vec<(u64, usize, u64)>,
     /// Fills kept back until something else is said of their order.
@@ -153,7 +155,7 @@ impl Venue {
             counts: vec![0; plan.instruments],
             execs_by_instrument: plan.execs_by_instrument,
             positions: vec![0; plan.instruments],
-            unheard: vec![[0; 2]; plan.instruments],
+            untold: Vec::new(),
             late: Vec::new(),
             kept: Vec::new(),
             halted_until: 0,
@@ -166,7 +168,8 @@ impl Venue {
     /// A new session of ours begins: what was filled before is history.
     pub(crate) fn begin_session(&mut self, session: u32) {
         self.session = session;
-        self.unheard.fill([0; 2]);
+        self.untold.clear();
+        self.orders.iter_mut().for_each(|o| (o.unheard, o.back) = (0, 0));
         self.fills.iter_mut().for_each(|f| f.is_owed = false);
     }
 
@@ -177,11 +180,12 @@ impl Venue {
 
     /// Lots that orders of this session have filled unheard or may still fill, by side.
     pub(crate) fn owed(&self, instrument: usize) -> [i64; 2] {
-        let mut owed = self.unheard[instrument];
-        for n in &self.open {
+        let mut owed = [0; 2];
+        for n in self.open.iter().chain(&self.untold) {
             let order = &self.orders[*n];
             if order.instrument == instrument && self.is_ours(order) {
-                owed[side_index(order.side)] += (order.leaves() - order.back).max(0);
+                let due = order.leaves() + order.unheard - order.back;
+                owed[side_index(order.side)] += due.max(0);
             }
         }
         owed
@@ -237,6 +241,7 @@ impl Venue {
             order_id: 1_000 * (self.index as u64 + 1) + number as u64 * 10,
             expire_ns: new.expire_ns.get(),
             back: 0,
+            unheard: 0,
             fills: Vec::new(),
         });
         self.by_id.insert(id, number);
@@ -337,7 +342,8 @@ impl Venue {
         self.by_id.insert(request, number);
         let order = &mut self.orders[number];
         (order.id, order.px, order.qty) = (request, replace.price_ticks.get(), qty);
-        let word = Word { request: Some(request), named: Some(named), ..Word::of(ExecType::Replaced) };
+        let word =
+            Word { request: Some(request), named: Some(named), ..Word::of(ExecType::Replaced) };
         self.say(number, &word, scene);
         if self.orders[number].state == State::Open {
             self.meet(number, scene);
@@ -368,13 +374,7 @@ impl Venue {
     }
 
     /// An order ends.
-    fn end(
-        &mut self,
-        number: usize,
-        how: OrdStatus,
-        request: Option<u64>,
-        scene: &mut Scene<'_>,
-    ) {
+    fn end(&mut self, number: usize, how: OrdStatus, request: Option<u64>, scene: &mut Scene<'_>) {
         self.finish(number, how);
         let exec = if how == OrdStatus::Expired { ExecType::Expired } else { ExecType::Canceled };
         self.say(number, &Word { request, ..Word::of(exec) }, scene);
@@ -383,7 +383,10 @@ impl Venue {
 
     fn finish(&mut self, number: usize, how: OrdStatus) {
         let order = &mut self.orders[number];
-        (order.state, order.back) = (State::Done(how), 0);
+        order.state = State::Done(how);
+        if order.unheard > 0 {
+            self.untold.push(number);
+        }
         self.open.retain(|n| *n != number);
         self.late.retain(|(_, n, _)| *n != number);
     }

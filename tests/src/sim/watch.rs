@@ -77,8 +77,8 @@ pub(crate) struct Watch {
     audit_fill: i64,
     limits: LimitSet,
     ttl_ns: u64,
-    /// Instruments an order went out for since the last look.
-    pub(crate) placed: Vec<(usize, Side)>,
+    /// Orders that went out since the last look: instrument, side, and lots held then.
+    pub(crate) placed: Vec<(usize, Side, i64)>,
     /// Market frames that come now are no news: something plays old ones again.
     pub(crate) is_deaf: bool,
     /// What the last denial failed.
@@ -173,7 +173,8 @@ impl Watch {
     /// Something does not hold; the first is kept.
     pub(crate) fn fail(&mut self, what: impl FnOnce() -> String) {
         if self.failure.is_none() {
-            self.failure = Some(format!("{} (frame {}, engine time {})", what(), self.seq, self.now));
+            self.failure =
+                Some(format!("{} (frame {}, engine time {})", what(), self.seq, self.now));
         }
     }
 
@@ -196,7 +197,13 @@ impl Watch {
     }
 
     /// One frame the engine took or gave, in order; `engine` as it stands after all of them.
-    pub(crate) fn frame(&mut self, frame: &[u8], is_input: bool, engine: &Engine, cover: &mut Cover) {
+    pub(crate) fn frame(
+        &mut self,
+        frame: &[u8],
+        is_input: bool,
+        engine: &Engine,
+        cover: &mut Cover,
+    ) {
         self.trace.bytes(frame);
         let decoded = match wire::decode(frame) {
             Ok(decoded) => decoded,
@@ -349,7 +356,8 @@ impl Watch {
             return;
         }
         for order in engine.orders().iter_working() {
-            let asked = order.cancel_wanted || order.status == wire::order::OrdStatus::PendingCancel;
+            let asked =
+                order.cancel_wanted || order.status == wire::order::OrdStatus::PendingCancel;
             self.hold(asked, || format!("halted, and {order:?} is not to be canceled"));
         }
     }
@@ -438,7 +446,9 @@ impl Watch {
         for n in 0..self.seen.len() {
             let held = engine.instruments()[n].position.lots().get();
             let due = self.seen[n].position;
-            self.hold(held == due, || format!("instrument {n}: {held} lots held, fills make {due}"));
+            self.hold(held == due, || {
+                format!("instrument {n}: {held} lots held, fills make {due}")
+            });
         }
         let mode = engine.mode();
         let due = self.mode;

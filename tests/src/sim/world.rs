@@ -194,6 +194,9 @@ impl World {
         self.carry();
         self.keep();
         self.look();
+        if self.dice.one_in(64) {
+            self.watch.sums(&self.engine);
+        }
     }
 
     /// What reaches the station or a venue by now.
@@ -403,9 +406,6 @@ impl World {
                 let underway = Underway::of(requests, n, self.session, &self.venues[venue]);
                 self.watch.exposure(n, &self.engine, &self.venues[venue], &underway);
             }
-        }
-        if self.dice.one_in(64) {
-            self.watch.sums(&self.engine);
         }
     }
 }

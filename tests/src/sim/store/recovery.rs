@@ -118,8 +118,7 @@ impl Store {
         }
         let disk = Disk::of(image, plant);
         let rest = if is_whole { total - have } else { 0 };
-        let mut writer =
-            JournalWriter::resume(disk.clone(), path, found, rest, at).map_err(say)?;
+        let mut writer = JournalWriter::resume(disk.clone(), path, found, rest, at).map_err(say)?;
         if let Some(mut tape) = tape {
             while let Some(record) = tape.next() {
                 if record.number > have {
@@ -129,7 +128,8 @@ impl Store {
         }
         writer.finish(at).map_err(say)?;
         let read = proof::read(&disk.files(), &mut |_| {});
-        let read = read.map_err(|why| format!("after {end:?} the journal does not verify: {why}"))?;
+        let read =
+            read.map_err(|why| format!("after {end:?} the journal does not verify: {why}"))?;
         let due = if is_whole { self.hashes.len() } else { read.len() };
         if read.len() != due || read[..] != self.hashes[..due] {
             let (found, due) = (read.len(), self.hashes.len());

@@ -37,10 +37,12 @@ impl Venue {
                 self.end(number, OrdStatus::Canceled, None, scene);
             }
         }
-        if !self.fills.is_empty() && self.dice.one_in(40) && scene.faults.strikes(Fault::VenueBust) {
+        if !self.fills.is_empty() && self.dice.one_in(40) && scene.faults.strikes(Fault::VenueBust)
+        {
             let from = self.fills.len().saturating_sub(12);
             let n = from + self.dice.index(self.fills.len() - from);
-            if !self.fills[n].is_busted && self.fills[n].qty <= self.orders[self.fills[n].order].cum {
+            if !self.fills[n].is_busted && self.fills[n].qty <= self.orders[self.fills[n].order].cum
+            {
                 self.bust(n, scene);
             }
         }
@@ -54,12 +56,11 @@ impl Venue {
         let Some(number) = self.dice.pick(&self.open) else { return };
         let order = &self.orders[number];
         let (px, leaves) = (order.px, order.leaves());
-        let is_far = scene.markets[order.instrument].touch().is_none_or(|(bid, ask)| {
-            match order.side {
+        let is_far =
+            scene.markets[order.instrument].touch().is_none_or(|(bid, ask)| match order.side {
                 Side::Buy => px < bid - 6,
                 Side::Sell => px > ask + 6,
-            }
-        });
+            });
         if order.state == State::Open && order.ord_type == OrdType::Limit && !is_far {
             let lots = if self.dice.one_in(2) { leaves } else { self.dice.from(1, leaves.max(1)) };
             self.fill(number, px, lots, scene);
@@ -93,6 +94,7 @@ impl Venue {
             order_id: 1_000 * (self.index as u64 + 1) + number as u64 * 10,
             expire_ns: u64::MAX,
             back: 0,
+            unheard: 0,
             fills: Vec::new(),
         });
         if id != u64::MAX {

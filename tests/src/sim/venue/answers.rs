@@ -2,7 +2,7 @@
 
 use super::super::cover::Fault;
 use super::super::setup::instrument_id;
-use super::{Scene, Venue, side_index};
+use super::{Scene, Venue};
 use bytemuck::Zeroable;
 use wire::frame::{FrameHeader, WireFrame};
 use wire::order::{
@@ -100,7 +100,8 @@ impl Venue {
             report.fee_e9 = MoneyE9(lots * 1_000 - 500);
             report.liquidity = Liquidity::Taker.code();
         }
-        (report.leaves_qty_lots, report.cum_qty_lots) = (QtyLots(order.leaves()), QtyLots(order.cum));
+        (report.leaves_qty_lots, report.cum_qty_lots) =
+            (QtyLots(order.leaves()), QtyLots(order.cum));
         (report.exec_type, report.ord_status) = (word.exec.code(), order.status().code());
         (report.side, report.reject_reason) = (order.side.code(), word.reason.code());
         Self::send(&report, Some(word.exec), scene);
@@ -212,17 +213,21 @@ impl Venue {
         if report.exec_type == ExecType::Trade.code() && !fill.is_heard {
             fill.is_heard = true;
             if fill.is_owed && !fill.is_busted {
-                self.unheard[order.instrument][side_index(order.side)] -= fill.qty;
+                order.unheard -= fill.qty;
             }
-            if fill.is_busted && !fill.is_bust_heard && order.is_open() {
-                // It counts as filled with us now, and will work again when the bust is heard.
+            if fill.is_busted && !fill.is_bust_heard {
+                // It counts as filled with us now, until the bust is heard.
                 order.back += fill.qty;
             }
         } else if report.exec_type == ExecType::TradeCancel.code() && !fill.is_bust_heard {
             fill.is_bust_heard = true;
-            if fill.is_heard && order.is_open() {
+            if fill.is_heard {
                 order.back = (order.back - fill.qty).max(0);
             }
+        }
+        if order.unheard == 0 && !order.is_open() {
+            let number = fill.order;
+            self.untold.retain(|n| *n != number);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::cover::Fault;
 use super::super::market::Print;
 use super::answers::Word;
-use super::{Fill, Scene, State, Venue, side_index};
+use super::{Fill, Scene, State, Venue};
 use wire::order::{ExecType, OrdStatus, OrdType, Side, TimeInForce};
 
 /// Whether a price is at or through an order's limit, from its side.
@@ -66,7 +66,8 @@ impl Venue {
             }
             match order.state {
                 State::Open => {
-                    let hit = order.side != print.aggressor && reaches(order.side, order.px, print.px);
+                    let hit =
+                        order.side != print.aggressor && reaches(order.side, order.px, print.px);
                     if hit && !self.dice.one_in(3) {
                         let (px, lots) = (order.px, print.qty.min(order.leaves()));
                         self.fill(n, px, lots, scene);
@@ -127,24 +128,16 @@ impl Venue {
 
     /// Of an order that filled beyond its size nobody can reserve what is still to be told.
     fn disown(&mut self, number: usize) {
-        let order = &self.orders[number];
-        let unheard = &mut self.unheard[order.instrument][side_index(order.side)];
-        for n in &order.fills {
-            let fill = &mut self.fills[*n];
-            if fill.is_owed && !fill.is_heard && !fill.is_busted {
-                *unheard -= fill.qty;
-            }
-            fill.is_owed = false;
+        self.orders[number].unheard = 0;
+        self.untold.retain(|n| *n != number);
+        for n in &self.orders[number].fills {
+            self.fills[*n].is_owed = false;
         }
     }
 
     fn next_exec(&mut self, instrument: usize) -> u64 {
         self.counts[instrument] += 1;
-        if self.execs_by_instrument {
-            self.counts[instrument]
-        } else {
-            self.counts.iter().sum()
-        }
+        if self.execs_by_instrument { self.counts[instrument] } else { self.counts.iter().sum() }
     }
 
     /// Books a fill; its number.
@@ -167,7 +160,7 @@ impl Venue {
         self.orders[number].fills.push(n);
         self.positions[instrument] += if side == Side::Buy { qty } else { -qty };
         if is_owed {
-            self.unheard[instrument][side_index(side)] += qty;
+            self.orders[number].unheard += qty;
         }
         n
     }
@@ -180,16 +173,15 @@ impl Venue {
         let order = &mut self.orders[number];
         let (instrument, side) = (order.instrument, order.side);
         order.cum -= qty;
-        if order.is_open() && is_heard {
+        if is_heard {
             order.back += qty;
+        } else if is_owed {
+            order.unheard -= qty;
         }
         if let State::Done(OrdStatus::Filled) = order.state {
             order.state = State::Done(OrdStatus::Canceled);
         }
         self.positions[instrument] -= if side == Side::Buy { qty } else { -qty };
-        if is_owed && !is_heard {
-            self.unheard[instrument][side_index(side)] -= qty;
-        }
         self.tell_bust(n, scene);
     }
 }

@@ -65,7 +65,7 @@ impl Watch {
         if against <= 0 {
             self.opens(&leaving);
         }
-        self.placed.push((leaving.instrument, side));
+        self.placed.push((leaving.instrument, side, held));
     }
 
     pub(super) fn on_replace(&mut self, order: &ReplaceOrder, engine: &Engine) {
@@ -122,16 +122,17 @@ impl Watch {
         };
         let l = row.limits;
         let least = state.row.min_qty_lots.get();
-        let sized = (least..=l.max_order_qty_lots).contains(&order.qty)
-            && order.qty % l.qty_step_lots == 0;
+        let sized =
+            (least..=l.max_order_qty_lots).contains(&order.qty) && order.qty % l.qty_step_lots == 0;
         self.hold(sized, || format!("an order left of a wrong size: {order:?}"));
         let age = self.now.saturating_sub(self.seen.get(n).map_or(0, |s| s.market_ns));
         let young = i64::try_from(age).is_ok_and(|age| age <= l.max_market_age_ns);
         self.hold(young, || format!("an order left on a market {age} ns old: {order:?}"));
         let now = self.now;
-        let paced = self.seen.get_mut(n).is_some_and(|s| {
-            s.pace.take(now, l.order_rate_per_s, l.order_burst)
-        });
+        let paced = self
+            .seen
+            .get_mut(n)
+            .is_some_and(|s| s.pace.take(now, l.order_rate_per_s, l.order_burst));
         self.hold(paced, || format!("orders left faster than the limit: {order:?}"));
     }
 

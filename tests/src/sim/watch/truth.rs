@@ -72,17 +72,28 @@ impl Watch {
             let name = ["buy", "sell"][side];
             let have = reserved[side];
             self.hold(have >= due, || {
-                format!("instrument {instrument}: {have} lots reserved to {name}, {due} may fill")
+                format!(
+                    "instrument {instrument}: {have} lots reserved to {name}, {due} may fill: \
+                     {underway:?}, {:?}",
+                    venue.open.iter().map(|n| &venue.orders[*n]).collect::<Vec<_>>(),
+                )
             });
         }
         let placed = std::mem::take(&mut self.placed);
-        for (_, side) in placed.iter().filter(|(n, _)| *n == instrument) {
-            let (held, at) = (self.seen[instrument].position, side_index(*side));
-            let Some(row) = self.limits.symbols.get(instrument).copied().flatten() else { continue };
+        for (_, side, held) in placed.iter().filter(|(n, ..)| *n == instrument) {
+            let (held, at) = (*held, side_index(*side));
+            let Some(row) = self.limits.symbols.get(instrument).copied().flatten() else {
+                continue;
+            };
             let most = if at == 0 { row.limits.max_long_lots } else { row.limits.max_short_lots };
             let worst = if at == 0 { held } else { -held } + owed[at] + underway.lots[at];
             self.hold(worst <= most, || {
-                format!("instrument {instrument}: {worst} lots at worst, {most} allowed")
+                let (owed, way) = (owed[at], underway.lots[at]);
+                format!(
+                    "instrument {instrument}: {worst} lots at worst, {most} allowed: {held} held, \
+                     {owed} at the venue, {way} on the way, {:?} reserved",
+                    reserved[at]
+                )
             });
             let ours = |n: &&usize| {
                 let order = &venue.orders[**n];
@@ -95,7 +106,7 @@ impl Watch {
                 format!("instrument {instrument}: {count} orders open, {most} allowed")
             });
         }
-        self.placed.extend(placed.into_iter().filter(|(n, _)| *n != instrument));
+        self.placed.extend(placed.into_iter().filter(|(n, ..)| *n != instrument));
     }
 
     /// No order came to a venue under an id that was used, or that never left the engine.

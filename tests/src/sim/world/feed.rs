@@ -143,8 +143,12 @@ impl World {
         self.tap.seen = seen;
         self.tap.seen.clear();
         let fits = self.edge.ring.len() <= RING;
-        self.watch.hold(fits, || "one input led to more orders than the ring was kept free for".into());
+        self.watch
+            .hold(fits, || "one input led to more orders than the ring was kept free for".into());
         self.watch.settled(&self.engine);
+        if !self.watch.placed.is_empty() {
+            self.look();
+        }
     }
 
     /// A planted bug on the way of a report; whether the engine does not get to see it.

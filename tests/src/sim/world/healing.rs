@@ -53,8 +53,8 @@ impl World {
         }
         self.is_moved = true;
         let mut out = Vec::new();
-        if self.dice.one_in(16) {
-            self.desk.figures(&mut self.faults, &mut out);
+        if self.dice.one_in(4) {
+            self.desk.all_figures(&mut out);
             out.push(self.wire_count(0));
         }
         self.inbox.extend(out);
@@ -200,10 +200,8 @@ impl World {
         let risk = &state.risk;
         let lots = state.position.lots().get().abs();
         let step = risk.limits.qty_step_lots.max(1);
-        let pair = engine::limits::pair_bit(
-            wire::order::OrdType::Limit,
-            wire::order::TimeInForce::Ioc,
-        );
+        let pair =
+            engine::limits::pair_bit(wire::order::OrdType::Limit, wire::order::TimeInForce::Ioc);
         risk.tradable
             && risk.status == TradingStatus::Trading
             && lots % step == 0
@@ -251,7 +249,8 @@ impl World {
             }
             fn output(&mut self, frame: &[u8]) {
                 self.2 += 1;
-                let same = self.0.next().is_some_and(|w| bytemuck::cast_slice::<u64, u8>(w) == frame);
+                let same =
+                    self.0.next().is_some_and(|w| bytemuck::cast_slice::<u64, u8>(w) == frame);
                 if !same && self.1.is_none() {
                     self.1 = Some(self.2);
                 }
