@@ -122,7 +122,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if options.is_log {
-        sim::log(options.seed, options.events, options.plant).iter().for_each(|line| say(line));
+        for line in sim::log(options.seed, options.events, options.plant) {
+            say(&line);
+        }
         return ExitCode::SUCCESS;
     }
     let before = std::panic::take_hook();

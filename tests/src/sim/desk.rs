@@ -338,11 +338,15 @@ impl Desk {
         values::<FirmLimits>(&set.firm, none, &mut changes);
         for (n, row) in set.symbols.iter().enumerate() {
             let to = (instrument_id(n), none.1, none.2);
-            row.iter().for_each(|r| values::<SymbolLimits>(&r.limits, to, &mut changes));
+            if let Some(row) = row {
+                values::<SymbolLimits>(&row.limits, to, &mut changes);
+            }
         }
         for (n, row) in set.strategies.iter().enumerate() {
             let to = (none.0, StrategyId(u16::try_from(n).unwrap_or(0)), none.2);
-            row.iter().for_each(|r| values::<StrategyLimits>(r, to, &mut changes));
+            if let Some(row) = row {
+                values::<StrategyLimits>(row, to, &mut changes);
+            }
         }
         for (id, row) in &set.venues {
             values::<VenueLimits>(row, (none.0, none.1, *id), &mut changes);

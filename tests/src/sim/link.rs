@@ -122,12 +122,12 @@ impl Link {
         let (from, len) = (dice.index(stream.len()), stream.len());
         let bytes: usize = stream.iter().take(from).map(|(_, s)| s.bytes().len()).sum();
         let torn = stream.get(from).map_or(0, |(_, s)| s.bytes().len());
-        let into = match cut {
-            Fault::CutInHead => 1 + dice.index(HEADER_BYTES - 1),
-            Fault::CutInBody if torn > HEADER_BYTES => {
-                HEADER_BYTES + dice.index(torn - HEADER_BYTES)
-            }
-            _ => 0,
+        let into = if cut == Fault::CutInHead {
+            1 + dice.index(HEADER_BYTES - 1)
+        } else if cut == Fault::CutInBody && torn > HEADER_BYTES {
+            HEADER_BYTES + dice.index(torn - HEADER_BYTES)
+        } else {
+            0
         };
         // Reads as a receiver would: message by message, as long as the bytes reach.
         let (mut arrived, mut left) = (0, bytes + into);
@@ -175,7 +175,7 @@ impl Link {
                 self.state = State::Up;
                 Some(News::Up)
             }
-            _ => None,
+            State::Up | State::Cut { .. } | State::Down { .. } => None,
         }
     }
 }

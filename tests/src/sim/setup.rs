@@ -58,54 +58,49 @@ pub(crate) fn instruments(plan: &Plan) -> Vec<Instrument> {
 }
 
 /// A value of a limit at which a world of this size runs into it now and then.
-#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named stays open")]
-fn close_value(field: LimitField, dice: &mut Dice) -> Option<i64> {
+fn close_value(field: LimitField, dice: &mut Dice) -> i64 {
     use LimitField as F;
+    const MILLI: i64 = 1_000_000;
     const UNIT: i64 = 1_000_000_000;
-    Some(match field {
-        F::MaxOrderQty => dice.from(10, 60),
-        F::MaxOrderNotional => dice.from(1, 6) * UNIT,
-        F::MaxAdvBp => dice.from(1, 5),
-        F::MaxDepthBp => dice.from(500, 10_000),
-        F::PriceCollarBp => dice.from(5, 100),
-        F::PriceCollarTicks => dice.from(0, 20),
-        F::MaxAggressionTicks => dice.from(0, 8),
-        F::MaxLong | F::MaxShort => dice.from(20, 200),
-        F::MaxOpenOrders => dice.from(2, 12),
-        F::MaxOpenNotional => dice.from(2, 20) * UNIT,
-        F::MaxMarketAge => dice.from(20, 2_000) * 1_000_000,
-        F::MaxSpreadTicks => dice.from(1, 6),
-        F::MaxSpreadMedians => dice.from(1, 4),
-        F::MaxSignalLag => dice.from(1, 4),
-        F::MaxSignalRepeats => dice.from(1, 6),
-        F::OrderRatePerS => dice.from(1, 30),
-        F::OrderBurst => dice.from(1, 10),
-        F::MaxDuplicates => dice.from(1, 3),
-        F::DuplicateWindow => dice.from(100, 20_000) * 1_000_000,
-        F::MaxFillLots => dice.from(20, 200),
-        F::FillWindow => dice.from(500, 20_000) * 1_000_000,
-        F::MaxGross | F::MaxNet => dice.from(3, 30) * UNIT,
-        F::MaxConcentrationBp => dice.from(1_000, 9_000),
-        F::CreditUseBp => dice.from(1, 5_000),
-        F::Capital => dice.from(3, 30) * UNIT,
-        F::VarLimit => dice.from(1, 2_000) * 1_000_000,
-        F::MaxUnknownOrders => dice.from(0, 3),
-        F::MaxUnknownNotional => dice.from(1, 10) * UNIT,
-        F::MaxDailyLoss | F::MaxDrawdown | F::MaxLossPerMin => dice.from(500, 30_000) * 1_000,
-        F::MaxLossStreak => dice.from(1, 6),
-        F::MessageRatePerS => dice.from(5, 60),
-        F::MessageBurst => dice.from(6, 30),
-        F::OrderShareBp => dice.from(2_000, 9_000),
-        F::MaxOrderToTrade => dice.from(1, 6),
-        F::MaxExecutions => dice.from(5, 80),
-        F::MaxConsecutiveRejects => dice.from(2, 20),
-        F::MaxDailyTurnover => dice.from(20, 400) * UNIT,
-        F::MaxDailyOrders => dice.from(20, 300),
-        F::MaxRiskAge => dice.from(200, 40_000) * 1_000_000,
-        F::MaxFxAge => dice.from(200, 40_000) * 1_000_000,
-        F::MaxClockOffset => dice.from(1, 50) * 1_000_000,
-        F::QtyStep | F::PriceStep => dice.from(1, 3),
-    })
+    let (low, high, unit) = match field {
+        F::MaxOrderQty => (10, 60, 1),
+        F::MaxOrderNotional => (1, 6, UNIT),
+        F::MaxAdvBp => (1, 5, 1),
+        F::MaxDepthBp => (500, 10_000, 1),
+        F::PriceCollarBp => (5, 100, 1),
+        F::PriceCollarTicks => (0, 20, 1),
+        F::MaxAggressionTicks => (0, 8, 1),
+        F::MaxLong | F::MaxShort | F::MaxFillLots => (20, 200, 1),
+        F::MaxOpenOrders => (2, 12, 1),
+        F::MaxOpenNotional => (2, 20, UNIT),
+        F::MaxMarketAge => (20, 2_000, MILLI),
+        F::MaxSpreadTicks | F::MaxSignalRepeats | F::MaxLossStreak | F::MaxOrderToTrade => {
+            (1, 6, 1)
+        }
+        F::MaxSpreadMedians | F::MaxSignalLag => (1, 4, 1),
+        F::OrderRatePerS => (1, 30, 1),
+        F::OrderBurst => (1, 10, 1),
+        F::MaxDuplicates | F::QtyStep | F::PriceStep => (1, 3, 1),
+        F::DuplicateWindow => (100, 20_000, MILLI),
+        F::FillWindow => (500, 20_000, MILLI),
+        F::MaxGross | F::MaxNet | F::Capital => (3, 30, UNIT),
+        F::MaxConcentrationBp => (1_000, 9_000, 1),
+        F::CreditUseBp => (1, 5_000, 1),
+        F::VarLimit => (1, 2_000, MILLI),
+        F::MaxUnknownOrders => (0, 3, 1),
+        F::MaxUnknownNotional => (1, 10, UNIT),
+        F::MaxDailyLoss | F::MaxDrawdown | F::MaxLossPerMin => (500, 30_000, 1_000),
+        F::MessageRatePerS => (5, 60, 1),
+        F::MessageBurst => (6, 30, 1),
+        F::OrderShareBp => (2_000, 9_000, 1),
+        F::MaxExecutions => (5, 80, 1),
+        F::MaxConsecutiveRejects => (2, 20, 1),
+        F::MaxDailyTurnover => (20, 400, UNIT),
+        F::MaxDailyOrders => (20, 300, 1),
+        F::MaxRiskAge | F::MaxFxAge => (200, 40_000, MILLI),
+        F::MaxClockOffset => (1, 50, MILLI),
+    };
+    dice.from(low, high) * unit
 }
 
 /// Tightens a share of a row's limits.
@@ -115,10 +110,7 @@ pub(crate) fn tighten<R: Row>(row: &mut R, percent: u64, dice: &mut Dice) {
         if dice.below(100) >= percent {
             continue;
         }
-        if let Some(value) = value {
-            let value = value.clamp(*spec.range.start(), *spec.range.end());
-            row.set(spec.field, value);
-        }
+        row.set(spec.field, value.clamp(*spec.range.start(), *spec.range.end()));
     }
 }
 
@@ -126,7 +118,7 @@ pub(crate) fn tighten<R: Row>(row: &mut R, percent: u64, dice: &mut Dice) {
 pub(crate) fn tighter_value<R: Row>(row: &R, field: LimitField, dice: &mut Dice) -> Option<i64> {
     let spec = R::spec(field)?;
     let now = row.get(field)?;
-    let close = close_value(field, dice)?.clamp(*spec.range.start(), *spec.range.end());
+    let close = close_value(field, dice).clamp(*spec.range.start(), *spec.range.end());
     Some(match spec.tighter {
         Tighter::Lower => now.min(close),
         Tighter::Higher => now.max(close),

@@ -97,11 +97,8 @@ impl Trader {
                 Placement::post_only(side, PriceTicks(self.price(context, side, off)), qty)
             }
             7 => {
-                let market = Placement {
-                    ord_type: OrdType::Market,
-                    ..Placement::ioc(side, PriceTicks::UNDEF, qty)
-                };
-                market
+                let ioc = Placement::ioc(side, PriceTicks::UNDEF, qty);
+                Placement { ord_type: OrdType::Market, ..ioc }
             }
             _ => self.stop(context, side, qty),
         };
@@ -128,10 +125,7 @@ impl Trader {
 
     fn stop(&mut self, context: &Context<'_>, side: Side, qty: QtyLots) -> Placement {
         let away = self.dice.from(1, 10);
-        let trigger = match side {
-            Side::Buy => self.price(context, side, -away),
-            Side::Sell => self.price(context, side, -away),
-        };
+        let trigger = self.price(context, side, -away);
         let beyond = self.dice.from(0, 4);
         let limit = match side {
             Side::Buy => trigger.saturating_add(beyond),

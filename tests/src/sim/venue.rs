@@ -53,7 +53,7 @@ pub(crate) struct Order {
     pub(crate) qty: i64,
     pub(crate) cum: i64,
     pub(crate) state: State,
-    order_id: u64,
+    number: u64,
     expire_ns: u64,
     /// Lots of fills taken back that we still hold for filled.
     pub(crate) back: i64,
@@ -83,6 +83,7 @@ impl Order {
 
 /// A fill.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what is true of it, each by itself")]
 struct Fill {
     order: usize,
     exec_id: u64,
@@ -203,7 +204,6 @@ impl Venue {
     }
 
     /// Takes a request.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is not for a venue")]
     pub(crate) fn take(&mut self, frame: &[u8], scene: &mut Scene<'_>) {
         match wire::decode(frame) {
             Ok(Frame::NewOrder(new)) => self.on_new(new, scene),
@@ -238,7 +238,7 @@ impl Venue {
             qty: new.qty_lots.get(),
             cum: 0,
             state: if is_stop { State::Waiting } else { State::Open },
-            order_id: 1_000 * (self.index as u64 + 1) + number as u64 * 10,
+            number: 1_000 * (self.index as u64 + 1) + number as u64 * 10,
             expire_ns: new.expire_ns.get(),
             back: 0,
             unheard: 0,

@@ -350,7 +350,9 @@ impl World {
         }
         if self.faults.strikes(Fault::FeedGarbage) {
             let mut words = [0_u64; 10];
-            words.iter_mut().for_each(|w| *w = self.dice.next());
+            for word in &mut words {
+                *word = self.dice.next();
+            }
             if self.dice.one_in(2) {
                 // A head that could be, and a body that could not.
                 let header = FrameHeader::new::<Trade>();

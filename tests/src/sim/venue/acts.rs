@@ -91,7 +91,7 @@ impl Venue {
             qty: self.dice.from(1, 20),
             cum: 0,
             state: State::Open,
-            order_id: 1_000 * (self.index as u64 + 1) + number as u64 * 10,
+            number: 1_000 * (self.index as u64 + 1) + number as u64 * 10,
             expire_ns: u64::MAX,
             back: 0,
             unheard: 0,

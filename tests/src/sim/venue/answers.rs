@@ -91,7 +91,7 @@ impl Venue {
         report.cl_ord_id = ClOrdId(word.request.unwrap_or(order.id));
         let named = word.named.or(word.request.map(|_| order.id));
         report.orig_cl_ord_id = named.map_or(ClOrdId::UNDEF, ClOrdId);
-        report.order_id = order.order_id;
+        report.order_id = order.number;
         report.last_px_ticks = PriceTicks::UNDEF;
         report.liquidity = Liquidity::None.code();
         if let Some((exec_id, px, lots)) = word.fill {
@@ -142,7 +142,7 @@ impl Venue {
         let instrument = order.map_or(InstrumentId::UNDEF, |o| instrument_id(o.instrument));
         reject.header = self.head::<CancelReject>(instrument, scene.now);
         (reject.cl_ord_id, reject.orig_cl_ord_id) = (ClOrdId(request), ClOrdId(named));
-        reject.order_id = order.map_or(SEQ_UNDEF, |o| o.order_id);
+        reject.order_id = order.map_or(SEQ_UNDEF, |o| o.number);
         reject.ord_status = order.map_or(OrdStatus::Unknown, super::Order::status).code();
         reject.reject_reason = reason.code();
         Self::send(&reject, None, scene);
@@ -156,7 +156,7 @@ impl Venue {
         let order = &self.orders[number];
         let mut report = OrderStatusReport::zeroed();
         report.header = self.head::<OrderStatusReport>(instrument_id(order.instrument), scene.now);
-        (report.cl_ord_id, report.order_id) = (ClOrdId(order.id), order.order_id);
+        (report.cl_ord_id, report.order_id) = (ClOrdId(order.id), order.number);
         report.price_ticks = PriceTicks(order.px);
         (report.qty_lots, report.cum_qty_lots) = (QtyLots(order.qty), QtyLots(order.cum));
         report.leaves_qty_lots = QtyLots(order.leaves());

@@ -17,7 +17,6 @@ pub(crate) struct Underway {
 
 impl Underway {
     /// What the requests of one session for one instrument may still become.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest adds no exposure")]
     pub(crate) fn of<'a>(
         requests: impl Iterator<Item = &'a Said>,
         instrument: usize,

@@ -237,11 +237,11 @@ impl World {
         if let Err(why) = closed {
             self.watch.fail(|| why);
         } else if is_rerun {
-            self.rerun(frames);
+            self.rerun(&frames);
         }
     }
 
-    fn rerun(&mut self, frames: Vec<Vec<u64>>) {
+    fn rerun(&mut self, frames: &[Vec<u64>]) {
         struct Compare<'a>(std::slice::Iter<'a, Vec<u64>>, Option<u64>, u64);
         impl Sink for Compare<'_> {
             fn input(&mut self, frame: &[u8]) {
@@ -258,7 +258,7 @@ impl World {
         }
         let mut engine = super::build(&self.plan, self.session, self.session_limits.clone());
         let mut compare = Compare(frames.iter(), None, 0);
-        for words in &frames {
+        for words in frames {
             let kind = wire::frame::header(bytemuck::cast_slice(words)).map_or(0, |h| h.kind);
             if FrameKind::from_code(kind).is_some_and(FrameKind::is_outer_input) {
                 let mut frame = words.clone();
