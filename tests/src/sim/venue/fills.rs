@@ -119,7 +119,8 @@ impl Venue {
         } else if scene.faults.strikes(Fault::VenueGhostFill) {
             let instrument = self.orders[number].instrument;
             let id = self.next_exec(instrument);
-            // Whoever hears it under either id has booked it.
+            // Whoever hears it under either id has booked it, or takes it for one still untold.
+            self.disown(number);
             self.execs.insert((instrument, id), n);
             let word = Word { fill: Some((id, px, lots)), ..Word::of(ExecType::Trade) };
             self.say(number, &word, scene);
