@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime train clean
+.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime hftbacktest train clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -46,6 +46,10 @@ onnxruntime: ## fetch ONNX Runtime from PyPI into .venv-onnxruntime (optional ba
 	python3 -m venv .venv-onnxruntime
 	.venv-onnxruntime/bin/pip install --quiet --no-deps onnxruntime==1.31.1
 	@echo "export ORT_DYLIB_PATH=$$(ls $(CURDIR)/.venv-onnxruntime/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)"
+
+hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
+	python3 -m venv .venv-hftbacktest
+	.venv-hftbacktest/bin/pip install --quiet -r tests/hftbacktest/requirements.txt
 
 train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train

@@ -37,6 +37,8 @@
 #define CORELANE_FLAG_FIRST 1
 /* Header flag: last frame of a depth message. */
 #define CORELANE_FLAG_LAST 2
+/* Header flag: a depth delta of one order. */
+#define CORELANE_FLAG_ORDER 4
 /* Most levels a writer puts in one frame. */
 #define CORELANE_MAX_LEVELS 4000
 /* Snapshots in a signal request. */
@@ -1030,7 +1032,10 @@ struct corelane_depth_delta {
     uint64_t first_update_id;
     /* Last venue update number in this message. */
     uint64_t last_update_id;
-    /* Last update number of the message before, where the venue says so; else undefined. */
+    /*
+     * Last update number of the message before, where the venue says so; else undefined. With the
+     * flag for one order: the venue's number of that order.
+     */
     uint64_t prev_update_id;
     /* Bid levels that follow. */
     uint16_t bid_count;

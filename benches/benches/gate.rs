@@ -9,7 +9,7 @@
 
 use clock::Clock;
 use corelane_benches::{Report, Sample, Size, allowed_cpus, jitter, pin, timer_cost};
-use engine::gate::{CHECKS, Inquiry, Verdict, World, evaluate};
+use engine::gate::{CHECKS, Verdict, World, judge};
 use engine::orders::OrderRequest;
 use std::hint::black_box;
 use std::io;
@@ -64,7 +64,7 @@ fn turns(count: usize) -> Vec<usize> {
 
 #[inline]
 fn ask((order, world): &Asked<'_>) -> Verdict {
-    evaluate(&Inquiry::new(order, world))
+    judge(order, world)
 }
 
 /// Every order that is to fail does, with its check's code; every other passes; every code is seen.

@@ -1,5 +1,5 @@
 //! The whole in-process path: a market frame goes into the ring to the loop, an order frame comes
-//! out of the ring to the edge. Book, strategy, all checks of the gate, the record's ring and every
+//! out of the ring to the edge. Book, strategy, all checks of the gate, the tape and every
 //! stamp are in it; the venue is not.
 //!
 //! The events are those of the bundled recording, in order. A strategy of the bench asks for an
@@ -25,11 +25,12 @@ use station::inputs::{StartMode, start_inputs};
 use station::link::{LinkRx, LinkTx, link};
 use station::loop_task::{LoopPorts, LoopTask, Reserve};
 use station::shared::Shared;
-use station::stamps::{EventStamp, INPUT_STAMPS, ORDER_STAMPS, RECORD_STAMPS};
+use station::stamps::{EventStamp, INPUT_STAMPS, ORDER_STAMPS};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tape::Recording;
+use tape::tape::{Tape, TapeReader};
 use wire::order::{ExecType, ExecutionReport, NewOrder, OrdStatus, Side};
 use wire::reconcile::{MassStatusEnd, MassStatusRequest, PositionReport};
 use wire::station::Mode;
@@ -60,7 +61,7 @@ impl Strategy for EveryEvent {
 struct Edge {
     to_loop: LinkTx<INPUT_STAMPS>,
     orders: LinkRx<ORDER_STAMPS>,
-    record: LinkRx<RECORD_STAMPS>,
+    tape: TapeReader,
     events: Consumer<EventStamp>,
     clock: Clock,
     execs: u64,
@@ -170,7 +171,7 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
     let (mut bridge_tx, from_bridge) = link(1_024);
     let (to_loop, from_edge) = link(8_192);
     let (order_tx, orders) = link(8_192);
-    let (record_tx, record) = link(32_768);
+    let (tape_writer, tape) = Tape::in_memory(64 << 20).split();
     let (stamps, events) = ring::ring(16_384);
     let at = market(recording).find_map(received_at).expect("the recording has a market frame");
     for frame in start_inputs(&engine, &[], at) {
@@ -181,15 +182,15 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
         from_bridge,
         from_edge,
         orders: order_tx,
-        record: record_tx,
+        tape: tape_writer,
         requests: Vec::new(),
         stamps,
     };
     let shared = Arc::new(Shared::default());
     let hands = (clock, Counters::default(), shared);
     let start = StartMode::new(Mode::Live);
-    let mut order_loop = LoopTask::new(engine, reserve, ports, start, hands);
-    let mut edge = Edge { to_loop, orders, record, events, clock, execs: 0 };
+    let mut order_loop = LoopTask::new(engine, reserve, ports, (start, false), hands);
+    let mut edge = Edge { to_loop, orders, tape, events, clock, execs: 0 };
     order_loop.turn();
     edge.answer_mass_status(rows, at);
     order_loop.turn();
@@ -332,7 +333,8 @@ impl Edge {
     }
 
     fn drain(&mut self) {
-        while self.record.take().is_some() {}
+        while self.tape.next().is_some() {}
+        self.tape.free_taken();
         while self.events.try_pop().is_some() {}
     }
 }

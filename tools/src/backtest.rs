@@ -1,10 +1,11 @@
 //! `corelane backtest`: strategies over a recording in event time, scores from the model in this
-//! process.
+//! process or from the record of a run.
 //!
 //! Two runs over the same recording give the same `state_hash`.
 
 use crate::cli::BacktestArgs;
 use crate::output::Output;
+use crate::scores::Scores;
 use crate::table;
 use signal::{BackendChoice, ModelError, RuntimeOptions};
 use station::backtest::{Backtest, Options, Scorer, backtest_on};
@@ -24,7 +25,8 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
         return crate::sweep::sweep(args);
     }
     let config = Config::load(&args.config, &overrides(args, Vec::new()))?;
-    let mut model = Model::load(&config)?;
+    let scores = args.scores.as_deref().map(Scores::read).transpose()?;
+    let mut model = Model::load(&config, scores.as_ref())?;
     let recording = prepare::read(&config)?;
     let done = model.run(&config, &recording, args.signal_latency_us)?;
     let mut out = Output::stdout();
@@ -42,23 +44,29 @@ pub(crate) fn overrides(args: &BacktestArgs, set: Vec<Setting>) -> Overrides {
     Overrides { recording, strategy, set, ..Overrides::default() }
 }
 
-/// The configured model in this process, or none.
-pub(crate) struct Model(Option<signal::Scorer>);
+/// Where scores come from.
+pub(crate) enum Model<'a> {
+    /// Nowhere: every request stays unanswered.
+    None,
+    /// The configured model in this process.
+    InProcess(Box<signal::Scorer>),
+    /// The record of a run.
+    Recorded(&'a Scores),
+}
 
-impl Model {
-    /// Loads the model a configuration names.
-    pub(crate) fn load(config: &Config) -> Result<Self, Failure> {
+impl<'a> Model<'a> {
+    /// Recorded scores where they are given, else the model a configuration names.
+    pub(crate) fn load(config: &Config, scores: Option<&'a Scores>) -> Result<Self, Failure> {
+        if let Some(scores) = scores.filter(|_| config.signal.enabled) {
+            return Ok(Self::Recorded(scores));
+        }
         let Some(dir) = config.signal.model.as_ref().filter(|_| config.signal.enabled) else {
-            return Ok(Self(None));
+            return Ok(Self::None);
         };
         let choice = BackendChoice::from_name(&config.signal.backend);
         let options = RuntimeOptions::from_environment(choice.unwrap_or(BackendChoice::Auto));
-        signal::Scorer::load(dir, &options).map(|s| Self(Some(s))).map_err(|e| model_failure(&e))
-    }
-
-    /// No model: every request stays unanswered.
-    pub(crate) fn none() -> Self {
-        Self(None)
+        let loaded = signal::Scorer::load(dir, &options).map_err(|e| model_failure(&e))?;
+        Ok(Self::InProcess(Box::new(loaded)))
     }
 
     /// One backtest with its scores.
@@ -68,11 +76,14 @@ impl Model {
         recording: &Recording,
         signal_latency_us: u64,
     ) -> Result<Backtest, Failure> {
-        let hash = self.0.as_ref().map_or(0, signal::Scorer::model_hash);
-        let mut score = |request: &SignalRequest| {
-            let window = request.input()?;
-            let score = self.0.as_mut()?.score(&[window]).into_iter().next()?;
-            Some(answer(request, &score, hash))
+        let mut score = |request: &SignalRequest| match self {
+            Self::None => None,
+            Self::Recorded(scores) => scores.answer(request),
+            Self::InProcess(scorer) => {
+                let window = request.input()?;
+                let score = scorer.score(&[window]).into_iter().next()?;
+                Some(answer(request, &score, scorer.model_hash()))
+            }
         };
         let latency_ns = signal_latency_us.saturating_mul(1_000);
         let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency_ns });

@@ -45,6 +45,17 @@ pub enum Command {
     /// input that led to it, what the strategy wished, book, score, mode, advice and limits in
     /// force, exposure, profit, every check with limit and value, and what became of the order.
     Explain(ExplainArgs),
+    /// Feed a run's journal to a fresh engine and compare every output byte for byte.
+    ///
+    /// Needs the run's folder and nothing else: no recording, no sidecar, no venue; their answers
+    /// are inputs. Exit code 30 with both frames side by side where one differs.
+    Verify(VerifyArgs),
+    /// Check a run's journal and its checkpoints: is it what was written, and who vouches for it?
+    ///
+    /// Reads every record, computes the hash chain anew and holds it against the run's checkpoint
+    /// log and every anchor. Ends with 31 where something is not as it was written, and says the
+    /// first bad record, what kind of change it was, and which records no anchor covers.
+    Audit(AuditArgs),
     /// Look at measured latencies.
     Latency {
         /// What to look at.
@@ -122,6 +133,9 @@ pub struct BacktestArgs {
     /// Repeated, once for each combination.
     #[arg(long, value_name = "KEY=A,B,C")]
     pub set: Vec<String>,
+    /// Take scores from the record of this run (`runs/<id>`) instead of the model.
+    #[arg(long, value_name = "RUNDIR")]
+    pub scores: Option<PathBuf>,
     /// Engine time from a signal request to its answer, microseconds.
     #[arg(long, value_name = "US", default_value_t = 1_000)]
     pub signal_latency_us: u64,
@@ -222,6 +236,9 @@ pub enum What {
 pub enum Format {
     /// Comma-separated values with a header line.
     Csv,
+    /// Parquet files, beside the record where no directory is named; only in a build with the
+    /// feature `parquet`.
+    Parquet,
 }
 
 /// `corelane export`.
@@ -255,6 +272,42 @@ pub struct ExplainArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `corelane verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Directory of a run (`runs/<id>`).
+    pub run_dir: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `corelane audit`.
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    /// Directory of a run (`runs/<id>`).
+    pub run_dir: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Public key of the notary; without it signatures are not checked and nothing is proven.
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+    /// Checkpoint log of an anchor (repeatable); the run's own is read too.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoints: Vec<PathBuf>,
+    /// The instance the journal must be of, 32 hex digits.
+    #[arg(long, value_name = "HEX", value_parser = instance)]
+    pub instance: Option<[u8; 16]>,
+    /// Threads that read segments side by side; without it one a CPU.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_024))]
+    pub threads: Option<u64>,
+}
+
+fn instance(text: &str) -> Result<[u8; 16], String> {
+    crate::audit::from_hex(text).ok_or_else(|| "32 hex digits".into())
 }
 
 /// `corelane latency ...`.

@@ -12,12 +12,12 @@ mod text;
 
 use crate::cli::ExplainArgs;
 use crate::output::Output;
+use crate::verify::engine_of;
 use crate::{record, recording};
 use engine::{Engine, gate};
 use rerun::{Found, Rerun, Session, header, kind, rerun};
 use scene::Units;
 use serde_json::{Map, Value, json};
-use station::config::Config;
 use station::operator::Failure;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -86,31 +86,8 @@ fn id_text(id: ClOrdId) -> String {
     format!("{}:{}", id.get() >> 32, id.get() & u64::from(u32::MAX))
 }
 
-/// The run's engine, from its folder and the record's instrument table.
-///
-/// # Errors
-/// As [`explain`].
-pub fn rebuild(dir: &Path, recording: &Recording) -> Result<Engine, Failure> {
-    let start = start_of(recording)?;
-    let config = Config::of_run(dir)?;
-    let plan = config.plan(recording.instruments(), &recording.path)?;
-    if plan.config_hash != start.config_hash {
-        let fields = format!(
-            "run_dir={} config_hash={:016x} record={:016x}",
-            dir.display(),
-            plan.config_hash,
-            start.config_hash
-        );
-        let next = "use the folder's own config.toml, limits.toml and overrides.json, unchanged, \
-                    and the build that made the run";
-        let what = "configuration is not the one of the record";
-        return Err(Failure::new(Exit::Configuration, what, fields, next));
-    }
-    Engine::new(plan.setup).map_err(|error| {
-        let fields = format!("run_dir={} why=\"{error}\"", dir.display());
-        let next = "use the build that made the run";
-        Failure::new(Exit::Configuration, "engine refuses its setup", fields, next)
-    })
+fn rebuild(dir: &Path, recording: &Recording) -> Result<Engine, Failure> {
+    engine_of(dir, recording.instruments(), &start_of(recording)?, &recording.path)
 }
 
 fn start_of(recording: &Recording) -> Result<SessionStart, Failure> {

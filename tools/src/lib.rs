@@ -4,6 +4,7 @@
 //! station already have, or touch a running engine except through its control socket. Ordinary
 //! threads; allocates.
 
+pub mod audit;
 pub mod backtest;
 pub mod book;
 pub mod cli;
@@ -23,5 +24,7 @@ pub mod record;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod scores;
 pub mod sweep;
 pub mod table;
+pub mod verify;

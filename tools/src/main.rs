@@ -48,6 +48,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Features(args) => tools::features::features(&args),
         Command::Export(args) => tools::export::export(&args),
         Command::Explain(args) => tools::explain::explain(&args),
+        Command::Verify(args) => tools::verify::verify(&args),
+        Command::Audit(args) => tools::audit::audit(&args),
         Command::Latency { command } => tools::latency::latency(&command),
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),

@@ -1,4 +1,4 @@
-//! The record of a run, walked once: touches, orders, fills and scores in order, for the exports
+//! The journal of a run, walked once: touches, orders, fills and scores in order, for the exports
 //! and the report.
 //!
 //! Owns no rule of its own: books, touches and positions are the engine's code.
@@ -6,6 +6,7 @@
 use engine::book::{BookConfig, L2Book, Part};
 use engine::instrument::{Touch, touch_of};
 use station::operator::Failure;
+use station::run_dir::JOURNAL;
 use std::path::{Path, PathBuf};
 use tape::Recording;
 use wire::exit::Exit;
@@ -16,9 +17,6 @@ use wire::risk::{Alarm, KillReport};
 use wire::signal::SignalResponse;
 use wire::station::ModeChange;
 use wire::{Frame, FrameHeader, InstrumentId, decode};
-
-/// File name of the record in a run's directory.
-pub const FILE: &str = "frames.clrec";
 
 /// Something of a run worth showing.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +48,8 @@ pub enum Item<'a> {
 /// # Errors
 /// ARGUMENTS where the directory holds none.
 pub fn path_of(run_dir: &Path) -> Result<PathBuf, Failure> {
-    let path = run_dir.join(FILE);
-    if path.is_file() {
+    let path = run_dir.join(JOURNAL);
+    if path.is_dir() {
         return Ok(path);
     }
     Err(Failure::new(

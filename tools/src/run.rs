@@ -10,7 +10,7 @@ use crate::latency::read_summary;
 use crate::output::Output;
 use crate::{progress, report, table};
 use serde_json::Value;
-use station::config::{Config, Overrides, control_socket};
+use station::config::{Config, Notary, Overrides, control_socket};
 use station::operator::Failure;
 use station::{run_dir, sys};
 use std::io::{BufRead, BufReader};
@@ -36,12 +36,56 @@ pub fn run(file: &Path, overrides: &Overrides, show: Show) -> Result<(), Failure
     let quiet = show.quiet || show.json;
     sys::catch_stop_signals().map_err(|e| system("cannot catch signals", &e))?;
     let mut sidecar = config.signal.enabled.then(|| start_sidecar(&config, &dir, quiet)).flatten();
+    let mut notary = config.notary.as_ref().map(|n| start_notary(n, &dir)).transpose()?;
     let status = play(file, overrides, &dir, quiet);
+    let signed = notary.as_mut().map_or(Ok(()), |child| end_notary(child, status.is_ok(), &dir));
     if let Some(child) = &mut sidecar {
         end(child);
     }
     let status = status?;
-    finish(&dir, status, show)
+    finish(&dir, status, show)?;
+    signed
+}
+
+/// Starts the notary; it waits for the journal by itself.
+fn start_notary(notary: &Notary, dir: &Path) -> Result<Child, Failure> {
+    let mut command = Command::new(beside("corelane-notary")?);
+    command.arg(format!("--run-dir={}", dir.display()));
+    command.arg(format!("--key={}", notary.key.display()));
+    command.arg(format!("--every-ms={}", notary.every_ms));
+    for anchor in &notary.anchors {
+        command.arg(format!("--anchor={}", anchor.display()));
+    }
+    command
+        .arg("--shutdown-with-parent")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|e| system("cannot start corelane-notary", &e))
+}
+
+/// Waits until the notary has signed the end of a journal that was closed; asks it to end where
+/// there will be none.
+///
+/// # Errors
+/// `CHECK_FAILED` or what else it ended with: its own line said why.
+fn end_notary(child: &mut Child, has_played: bool, dir: &Path) -> Result<(), Failure> {
+    let closed = has_played && dir.join("summary.json").is_file();
+    if !closed {
+        // Refused only where it has ended already.
+        let _ = sys::terminate(child.id());
+    }
+    let status = child.wait().map_err(|e| system("cannot wait for corelane-notary", &e))?;
+    match status.code().and_then(Exit::from_code) {
+        Some(Exit::Clean) => Ok(()),
+        Some(exit) => Err(Failure { exit, lines: Vec::new() }),
+        None => Err(Failure::new(
+            Exit::CheckFailed,
+            "corelane-notary ended without an exit code of its own",
+            format!("status=\"{status}\""),
+            "sign what is there: `corelane-notary --once`",
+        )),
+    }
 }
 
 /// Starts the engine and waits for it, showing progress.

@@ -1,8 +1,8 @@
 //! The gate: every check on every order, all evaluated into one mask.
 //!
-//! Owns: the checks (one short file each under `gate/`), the verdict, and the [`Approval`] that
-//! alone can become a `NewOrder` or `ReplaceOrder` frame. `GATE.md` is the table of the checks; a
-//! test keeps table and code in step.
+//! Owns: the checks (one short file each under `gate/`), the [`Inquiry`] they look at, the verdict,
+//! and the [`Approval`] that alone can become a `NewOrder` or `ReplaceOrder` frame. `GATE.md` is the
+//! table of the checks; a test keeps table and code in step.
 //!
 //! Must never: change state, read a clock, allocate, use a float, or stop at the first failure.
 //! Runs on the loop's thread, once an order. A check computes whether it holds and, only for the
@@ -34,6 +34,7 @@ mod executions;
 mod expiry;
 mod fill_rate;
 mod fx_rate;
+mod inquiry;
 mod instrument_known;
 mod kill;
 mod limits_epoch;
@@ -83,210 +84,12 @@ mod var_limit;
 
 pub(crate) use approval::{Approval, Envelope};
 
+pub(crate) use inquiry::value_price;
+pub use inquiry::{Amend, Inquiry, World};
+
 use crate::orders::OrderRequest;
-use crate::risk::{FirmRisk, StrategyRisk, SymbolRisk, VenueRisk, value_or_most, worst_lots};
 use core::hint::select_unpredictable;
-use wire::order::{OrdStatus, OrdType, Side};
-use wire::{ClOrdId, TsNs};
-
-/// The working order an amendment would change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amend {
-    /// Its id.
-    pub cl_ord_id: ClOrdId,
-    /// Its state.
-    pub status: OrdStatus,
-    /// Filled, lots.
-    pub cum_lots: i64,
-    /// Reserved for it, lots.
-    pub leaves_lots: i64,
-    /// Value reserved for it, billionths of the quote currency.
-    pub value_e9: i64,
-}
-
-/// What the order is asked against.
-#[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
-    /// The instrument.
-    pub symbol: &'a SymbolRisk,
-    /// The strategy.
-    pub strategy: &'a StrategyRisk,
-    /// The venue.
-    pub venue: &'a VenueRisk,
-    /// The station.
-    pub firm: &'a FirmRisk,
-    /// Quantity of the order's parent, and what its slices have used, lots.
-    pub parent: Option<(i64, i64)>,
-    /// The order this one would change.
-    pub amend: Option<Amend>,
-    /// Lots of working orders of the same side in the same link group.
-    pub linked_lots: i64,
-    /// Oldest score that may be traded on, nanoseconds.
-    pub signal_ttl_ns: u64,
-    /// Engine time.
-    pub now: TsNs,
-}
-
-/// Everything a check may look at: the order, the world, and what several checks need of both.
-#[derive(Clone, Copy, Debug)]
-pub struct Inquiry<'a> {
-    /// The order; of an amendment, as it would be.
-    pub order: &'a OrderRequest,
-    /// The instrument.
-    pub symbol: &'a SymbolRisk,
-    /// The strategy.
-    pub strategy: &'a StrategyRisk,
-    /// The venue.
-    pub venue: &'a VenueRisk,
-    /// The station.
-    pub firm: &'a FirmRisk,
-    /// The order this one would change.
-    pub amend: Option<Amend>,
-    /// Quantity of the order's parent, lots; below 0 where there is none.
-    pub parent_qty_lots: i64,
-    /// What the parent's slices have used, lots.
-    pub parent_used_lots: i64,
-    /// Oldest score that may be traded on, nanoseconds.
-    pub signal_ttl_ns: u64,
-    /// Engine time.
-    pub now: TsNs,
-    /// Lots the order's side may still take off the position; of an amendment, without the order it
-    /// changes.
-    pub reducible_lots: i64,
-    /// Lots it can still fill: all of a new order, what is not filled of an amendment.
-    pub leaves_lots: i64,
-    /// Lots the order adds to what is reserved: all of a new order, the difference of an amendment.
-    pub added_lots: i64,
-    /// Whether it could enlarge the position.
-    pub opens: bool,
-    /// The price it asks for, ticks: its limit; without one, the trigger or the opposite touch.
-    pub asked_ticks: i64,
-    /// The price it is valued at, ticks: the same; of a buy without a limit, a 32nd more.
-    pub price_ticks: i64,
-    /// Whole value, billionths of the quote currency; the largest number where it does not fit.
-    pub value_e9: i64,
-    /// Whole value, billionths of the base currency.
-    pub base_e9: i64,
-    /// Value of what it adds to what is reserved, quote currency.
-    pub added_value_e9: i64,
-    /// Value of what it adds to what is reserved, base currency.
-    pub added_base_e9: i64,
-    /// Lots it adds to the instrument's worst case.
-    pub increase_lots: i64,
-    /// Value of those, base currency.
-    pub increase_base_e9: i64,
-    /// Worst case of the strategy with it, at its price, base currency.
-    pub strategy_base_e9: i64,
-    /// Whether every one of these fits 64 bits.
-    pub is_exact: bool,
-}
-
-/// The price an order asks for: its limit; without one, its trigger or the opposite touch.
-#[inline]
-fn asked_price(order: &OrderRequest, symbol: &SymbolRisk) -> i64 {
-    match order.ord_type {
-        OrdType::Limit | OrdType::StopLimit => order.price_ticks.get(),
-        OrdType::Stop => order.stop_px_ticks.get(),
-        OrdType::Market => symbol.across_ticks(order.side),
-    }
-}
-
-/// The price it is valued at: a buy without a limit may pay more than it asks for. The margin is no
-/// limit of a row: a tighter limit must not make an order cheaper.
-#[inline]
-fn value_price(order: &OrderRequest, asked: i64) -> i64 {
-    let has_limit = matches!(order.ord_type, OrdType::Limit | OrdType::StopLimit);
-    if has_limit | (order.side == Side::Sell) {
-        asked
-    } else {
-        asked.saturating_add(asked >> 5_u32).saturating_add(1)
-    }
-}
-
-impl<'a> Inquiry<'a> {
-    /// Joins order and world.
-    #[inline]
-    #[must_use]
-    pub fn new(order: &'a OrderRequest, world: &World<'a>) -> Self {
-        let World { symbol, strategy, venue, firm, amend, now, signal_ttl_ns, .. } = *world;
-        let qty = order.qty_lots.get();
-        let (filled, own) = amend.map_or((0, 0), |a| (a.cum_lots, a.leaves_lots));
-        let leaves_lots = qty.saturating_sub(filled);
-        let added_lots = leaves_lots.saturating_sub(own).max(0);
-        let (buys, sells) = (symbol.buy_lots, symbol.sell_lots);
-        let is_buy = order.side == Side::Buy;
-        let shorted = symbol.position_lots.saturating_neg();
-        let held = select_unpredictable(is_buy, shorted, symbol.position_lots);
-        let working = select_unpredictable(is_buy, buys, sells);
-        let free = held.saturating_sub(working);
-        let free = free.saturating_add(world.linked_lots).saturating_add(own);
-        let reducible_lots = free.min(held).max(0);
-        let asked_ticks = asked_price(order, symbol);
-        let price_ticks = value_price(order, asked_ticks);
-        let tick = symbol.tick_value_e9;
-        let (value, fits) = value_or_most(price_ticks, qty, tick);
-        let added_value = amend.map_or(value, |a| {
-            let (rest, fits) = value_or_most(price_ticks, leaves_lots.max(0), tick);
-            if fits { rest.saturating_sub(a.value_e9).max(0) } else { i64::MAX }
-        });
-        let bought = select_unpredictable(is_buy, added_lots, 0);
-        let sold = select_unpredictable(is_buy, 0, added_lots);
-        let after = |position: i64, buys: i64, sells: i64| {
-            worst_lots(position, buys.saturating_add(bought), sells.saturating_add(sold))
-        };
-        let worst = after(symbol.position_lots, buys, sells);
-        let increase_lots =
-            worst.saturating_sub(worst_lots(symbol.position_lots, buys, sells)).max(0);
-        let (increase, increase_fits) = value_or_most(price_ticks, increase_lots, tick);
-        let of_strategy = after(strategy.position_lots, strategy.buy_lots, strategy.sell_lots);
-        let (of_strategy, strategy_fits) = value_or_most(price_ticks, of_strategy, tick);
-        let fx = symbol.fx;
-        let base = fx.convert(value);
-        let added_base = if amend.is_none() { base } else { fx.convert(added_value) };
-        let (parent_qty_lots, parent_used_lots) = world.parent.unwrap_or((-1, 0));
-        Self {
-            order,
-            symbol,
-            strategy,
-            venue,
-            firm,
-            amend,
-            parent_qty_lots,
-            parent_used_lots,
-            signal_ttl_ns,
-            now,
-            reducible_lots,
-            leaves_lots,
-            added_lots,
-            opens: leaves_lots > reducible_lots,
-            asked_ticks,
-            price_ticks,
-            value_e9: value,
-            base_e9: base,
-            added_value_e9: added_value,
-            added_base_e9: added_base,
-            increase_lots,
-            increase_base_e9: fx.convert(increase),
-            strategy_base_e9: fx.convert(of_strategy),
-            is_exact: fits & increase_fits & strategy_fits,
-        }
-    }
-
-    /// How long ago a moment was, nanoseconds; a moment that never was (0 or undefined) is as old
-    /// as can be.
-    #[inline]
-    fn age_ns(&self, at_ns: u64) -> i64 {
-        let age = i64::try_from(self.now.get().saturating_sub(at_ns)).unwrap_or(i64::MAX);
-        if (at_ns == 0) | (at_ns == TsNs::UNDEF.get()) { i64::MAX } else { age }
-    }
-
-    /// Lots added, negative for a sell.
-    #[inline]
-    fn signed_added_lots(&self) -> i64 {
-        let lots = self.added_lots;
-        select_unpredictable(self.order.side == Side::Buy, lots, lots.saturating_neg())
-    }
-}
+use wire::order::OrdType;
 
 /// What a check found: whether it holds, its limit and the value held against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,6 +112,12 @@ impl Measure {
 
     const fn at_most(limit: i64, actual: i64) -> Self {
         Self::new(actual <= limit, limit, actual)
+    }
+
+    /// A loss, which is a profit below 0, is at most the limit. Held against each other without the
+    /// change of sign that the lowest number does not survive: `!limit` is `-limit - 1`.
+    const fn loss_at_most(limit: i64, profit: i64) -> Self {
+        Self::new(profit > !limit, limit, profit.saturating_neg())
     }
 
     /// One more than `so_far` is at most the limit.
@@ -351,12 +160,6 @@ impl Measure {
         self.only_if(i.opens)
     }
 
-    /// Holds for orders that open nothing, and for strategies that do without scores.
-    #[inline]
-    fn if_signal(self, i: &Inquiry<'_>) -> Self {
-        self.only_if(i.opens & i.strategy.uses_signal)
-    }
-
     /// Holds where the check does not apply.
     #[inline]
     fn only_if(self, applies: bool) -> Self {
@@ -373,6 +176,28 @@ pub struct Breach {
     pub actual: i64,
 }
 
+/// Which orders a check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// All.
+    Always,
+    /// Those that open something.
+    Opens,
+    /// Those that open something, of a strategy that trades on scores.
+    Scored,
+}
+
+impl When {
+    #[inline]
+    const fn applies(self, i: &Inquiry<'_>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Opens => i.opens,
+            Self::Scored => i.opens & i.strategy.uses_signal,
+        }
+    }
+}
+
 /// One check.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
@@ -386,6 +211,8 @@ pub struct Check {
     pub unit: &'static str,
     /// Key of the limit in the limits file; `-` where the state alone decides.
     pub key: &'static str,
+    /// Which orders it is for.
+    pub when: When,
     /// The check.
     pub run: fn(&Inquiry<'_>) -> Measure,
 }
@@ -402,13 +229,17 @@ macro_rules! bits {
 macro_rules! checks {
     ($({ $($module:ident)* })*) => {
         /// Every check, by id.
-        pub const CHECKS: [Check; 64] = [ $( $( $module::CHECK, )* )* ];
+        pub const CHECKS: [Check; 64] = [ $( $( Check {
+            run: |i| $module::run(i).only_if($module::CHECK.when.applies(i)),
+            ..$module::CHECK
+        }, )* )* ];
 
         /// One bit for each check that fails; all are evaluated.
+        #[inline]
         #[must_use]
         pub fn mask(i: &Inquiry<'_>) -> u64 {
             let [a, b, c, d] = [ $( bits!(i; $($module)*), )* ];
-            a | (b << 16_u32) | (c << 32_u32) | (d << 48_u32)
+            (a | (b << 16_u32) | (c << 32_u32) | (d << 48_u32)) & due(i)
         }
     };
 }
@@ -436,6 +267,30 @@ checks! {
     }
 }
 
+/// The bits of the checks that are for some orders only.
+const fn bits_of(opens: bool, scored: bool) -> u64 {
+    let (mut checks, mut bits, mut bit) = (CHECKS.as_slice(), 0, 1_u64);
+    while let [check, rest @ ..] = checks {
+        let is_wanted = match check.when {
+            When::Always => false,
+            When::Opens => opens,
+            When::Scored => scored,
+        };
+        bits |= if is_wanted { bit } else { 0 };
+        (checks, bit) = (rest, bit << 1_u32);
+    }
+    bits
+}
+
+/// The bits of the checks that are for this order.
+#[inline]
+fn due(i: &Inquiry<'_>) -> u64 {
+    const OPENING: u64 = bits_of(true, true);
+    const SCORED: u64 = bits_of(false, true);
+    select_unpredictable(i.opens, u64::MAX, !OPENING)
+        & select_unpredictable(i.strategy.uses_signal, u64::MAX, !SCORED)
+}
+
 const _: () = {
     let mut checks = CHECKS.as_slice();
     let mut id = 0;
@@ -452,6 +307,38 @@ pub struct Verdict {
     pub mask: u64,
     /// The failed check with the lowest number, and its figures.
     pub primary: Option<(u8, Breach)>,
+}
+
+/// Judges an order. The same checks are there twice: once for the order almost every order is, a
+/// limit order without parent that amends nothing, where the compiler leaves out what only the
+/// others need, and once for all.
+#[inline]
+#[must_use]
+pub fn judge(order: &OrderRequest, world: &World<'_>) -> Verdict {
+    let is_plain =
+        (order.ord_type == OrdType::Limit) & (order.parent_id == 0) & world.amend.is_none();
+    let mask = if is_plain {
+        let order = OrderRequest { ord_type: OrdType::Limit, parent_id: 0, ..*order };
+        let world = World { amend: None, ..*world };
+        mask(&Inquiry::new(&order, &world))
+    } else {
+        rare(order, world)
+    };
+    // In production it would double the cost (bench `gate`); every test of engine and station asks.
+    debug_assert_eq!(mask, rare(order, world), "the plain copy is the definition");
+    if mask == 0 { Verdict { mask, primary: None } } else { denied(mask, order, world) }
+}
+
+/// The failed checks of any order.
+#[inline(never)]
+fn rare(order: &OrderRequest, world: &World<'_>) -> u64 {
+    mask(&Inquiry::new(order, world))
+}
+
+#[cold]
+#[inline(never)]
+fn denied(mask: u64, order: &OrderRequest, world: &World<'_>) -> Verdict {
+    denial(mask, &Inquiry::new(order, world))
 }
 
 /// Evaluates every check.

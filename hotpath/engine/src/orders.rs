@@ -104,6 +104,8 @@ pub struct Entry {
     pub order_id: u64,
     /// Engine time of sending.
     pub sent_ns: TsNs,
+    /// Lots reserved for it.
+    pub reserved_lots: i64,
 }
 
 impl Order {
@@ -281,7 +283,7 @@ impl OrderTable {
             cancel_sent: false,
             waiting_ns: if is_new { entry.sent_ns } else { TsNs::UNDEF },
             value_px_ticks: entry.value_px_ticks,
-            reserved_lots: 0,
+            reserved_lots: entry.reserved_lots,
             replacing: None,
             went_on_as: ClOrdId::UNDEF,
             seen_in: 0,
@@ -478,6 +480,7 @@ mod tests {
             cum_qty_lots: QtyLots(0),
             order_id: SEQ_UNDEF,
             sent_ns: now,
+            reserved_lots: 0,
         };
         table.insert(id, &entry);
     }

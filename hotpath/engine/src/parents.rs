@@ -207,11 +207,18 @@ impl ParentTable {
     /// The parent with this number.
     #[must_use]
     pub fn get(&self, id: u32) -> Option<&Parent> {
+        if id == 0 {
+            // Almost every order has none.
+            return None;
+        }
         self.places.iter().flatten().find(|p| p.id == id)
     }
 
     /// The parent with this number, to change.
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Parent> {
+        if id == 0 {
+            return None;
+        }
         self.places.iter_mut().flatten().find(|p| p.id == id)
     }
 

@@ -13,6 +13,8 @@
 )]
 #![allow(clippy::needless_bitwise_bool, reason = "no branch where both sides cost nothing")]
 
+use core::hint::select_unpredictable;
+
 mod bucket;
 mod duplicates;
 mod exposure;
@@ -43,7 +45,7 @@ pub(crate) const NO_SLOPE: i64 = i64::MAX;
 /// An exchange rate as a multiple of 2^-32, rounded up: base currency for one unit of quote
 /// currency. 0 is "not known".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FxRate(u64);
+pub struct FxRate(i64);
 
 impl FxRate {
     /// The quote currency is the base currency.
@@ -54,7 +56,7 @@ impl FxRate {
     pub fn from_e9(rate_e9: i64) -> Option<Self> {
         let rate = u128::try_from(rate_e9).ok().filter(|r| *r > 0)?;
         let scaled = rate.checked_mul(1 << 32)?.div_ceil(1_000_000_000);
-        u64::try_from(scaled).ok().map(Self)
+        i64::try_from(scaled).ok().map(Self)
     }
 
     /// Whether a rate is there.
@@ -68,15 +70,19 @@ impl FxRate {
     #[inline]
     #[must_use]
     pub fn convert(self, quote_e9: i64) -> i64 {
+        if self == Self::ONE {
+            // Most of what is traded is quoted in the base currency.
+            return quote_e9;
+        }
         // 64 by 64 bits fit 127: no product and no sum here leaves 128.
         let product = i128::from(quote_e9).wrapping_mul(i128::from(self.0));
         let rounded = product.wrapping_add(0xffff_ffff) >> 32_u32;
-        let base = i64::try_from(rounded).unwrap_or(if quote_e9 < 0 { i64::MIN } else { i64::MAX });
-        if quote_e9 == i64::MAX { i64::MAX } else { base }
+        let base = i64::try_from(rounded).unwrap_or((quote_e9 >> 63_u32) ^ i64::MAX);
+        select_unpredictable(quote_e9 == i64::MAX, i64::MAX, base)
     }
 
     pub(crate) const fn raw(self) -> u64 {
-        self.0
+        self.0.cast_unsigned()
     }
 }
 

@@ -7,15 +7,16 @@ use crate::bridge::BridgePorts;
 use crate::counters::Counters;
 use crate::edge_task::{EdgePorts, EdgeTask};
 use crate::inputs::{StartMode, start_inputs};
-use crate::link::{LinkRx, link};
+use crate::link::link;
 use crate::loop_task::{LoopPorts, LoopTask, RequestCell, Reserve};
+use crate::pressure::Pressure;
 use crate::shared::Shared;
-use crate::stamps::RECORD_STAMPS;
 use bytemuck::Zeroable;
 use clock::Clock;
 use engine::{Engine, Setup};
 use std::sync::Arc;
 use tape::Recording;
+use tape::tape::TapeWriter;
 use venues::player::{Player, Speed};
 use venues::sim::{Latency, SimVenue};
 use wire::TsNs;
@@ -28,8 +29,6 @@ const TO_LOOP_CELLS: usize = 8_192;
 const FROM_BRIDGE_CELLS: usize = 1_024;
 /// Cells of the ring from loop to edge, at least: 512 KiB.
 const ORDER_CELLS: usize = 4_096;
-/// Cells of the ring to the recorder, at least: 4 MiB.
-const RECORD_CELLS: usize = 32_768;
 /// Stamps on their way to the bridge, a ring.
 const STAMPS: usize = 16_384;
 
@@ -54,6 +53,8 @@ pub struct Parts<'a> {
     pub start: TsNs,
     /// Figures carried over from earlier sessions.
     pub carried: &'a [RiskInput],
+    /// Where every input and output goes, at least [`least_tape_bytes`] large.
+    pub tape: TapeWriter,
     /// Cycle counter.
     pub clock: Clock,
     /// Counters of the run.
@@ -71,24 +72,29 @@ pub struct Tasks<'a> {
     pub edge: EdgeTask<'a>,
     /// For the bridge.
     pub bridge: BridgePorts,
-    /// For the recorder.
-    pub record: LinkRx<RECORD_STAMPS>,
+}
+
+/// The smallest tape for an engine made from `setup` with so many strategies.
+#[must_use]
+pub fn least_tape_bytes(setup: &Setup, strategies: usize) -> usize {
+    let least = Pressure::least_capacity(Reserve::of(setup, strategies).tape);
+    least.max(tape::tape::MIN_BYTES)
 }
 
 /// Makes every ring and the tasks at their hot ends.
 ///
 /// # Panics
-/// If the inputs of a start do not fit a fresh ring: more strategies than an engine takes.
+/// If the inputs of a start do not fit a fresh ring (more strategies than an engine takes), or the
+/// tape is too small.
 #[must_use]
 pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
     let Parts { recording, speed, engine, setup, venue, entry_latency, start_mode, .. } = parts;
-    let Parts { clock, counters, shared, start, carried, .. } = parts;
+    let Parts { clock, counters, shared, start, carried, tape, .. } = parts;
     let lookahead_ns = (speed == Speed::Max).then(|| shortest(entry_latency));
     let reserve = Reserve::of(setup, engine.strategies().count());
     let (mut bridge_tx, bridge_rx) = link(FROM_BRIDGE_CELLS);
     let (edge_tx, edge_rx) = link(TO_LOOP_CELLS);
     let (order_tx, order_rx) = link(ORDER_CELLS.max(2 * reserve.orders));
-    let (record_tx, record_rx) = link(RECORD_CELLS.max(2 * reserve.record));
     let (event_stamps, events) = ring::ring(STAMPS);
     let (order_stamps, orders) = ring::ring(STAMPS);
     let slots = recording.instruments().iter().map(|_| ring::slot(RequestCell::zeroed()));
@@ -101,18 +107,19 @@ pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
         from_bridge: bridge_rx,
         from_edge: edge_rx,
         orders: order_tx,
-        record: record_tx,
+        tape,
         requests: writers,
         stamps: event_stamps,
     };
     let start_mode = StartMode::new(start_mode);
     let parts = (clock, counters.clone(), Arc::clone(&shared));
-    let order_loop = LoopTask::new(engine, reserve, loop_ends, start_mode, parts);
+    let order_loop =
+        LoopTask::new(engine, reserve, loop_ends, (start_mode, speed == Speed::Max), parts);
     let edge_ends = EdgePorts { to_loop: edge_tx, orders: order_rx, stamps: order_stamps };
     let player = Player::new(recording.frames(), speed);
     let edge = EdgeTask::new(player, venue, lookahead_ns, edge_ends, clock, counters, shared);
     let bridge = BridgePorts { to_loop: bridge_tx, requests: readers, events, orders };
-    Tasks { order_loop, edge, bridge, record: record_rx }
+    Tasks { order_loop, edge, bridge }
 }
 
 /// The shortest latency a distribution can draw, nanoseconds.

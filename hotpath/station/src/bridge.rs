@@ -10,7 +10,6 @@ mod operator;
 mod sidecar;
 
 use crate::counters::Counters;
-use crate::inputs;
 use crate::latency::{Latency, Stage};
 use crate::limits::desk::Desk;
 use crate::link::LinkTx;
@@ -29,7 +28,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::TsNs;
-use wire::control::Command;
 use wire::counters::Counter;
 use wire::handshake::Role;
 use wire::signal::SignalResponse;
@@ -199,16 +197,15 @@ impl Bridge {
         self.lines.push(Line::new(what, fields, next));
     }
 
-    /// A record that cannot be written stops new exposure, and then the session.
+    /// The loop reduces by itself when the journal cannot be written; the operator is told here.
     fn watch_record(&mut self) {
         if self.record_failure_told || !self.shared.is_record_failed() {
             return;
         }
-        let halt = inputs::control(Command::Halt, 0, "record cannot be written", TsNs::UNDEF);
-        if self.push(bytemuck::bytes_of(&halt)) {
-            self.record_failure_told = true;
-            self.shared.request_stop();
-        }
+        self.record_failure_told = true;
+        let next = "nothing opens any more, cancels and what reduces go on; free room or replace the \
+                    disk, then end the session: the next start writes what the tape holds";
+        self.note("journal cannot be written", String::new(), next);
     }
 
     fn take_stamps(&mut self) -> usize {

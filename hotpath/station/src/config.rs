@@ -28,6 +28,7 @@ use ipc::BackendKind;
 use reader::{Problems, Table};
 use sections::Folder;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::de::DeTable;
 use venues::player::Speed;
 use venues::sim::SimConfig;
@@ -59,6 +60,12 @@ pub struct Config {
     pub limits_file: LimitsFile,
     /// `[record] dir`: where run folders are made.
     pub record_dir: PathBuf,
+    /// `[tape]`.
+    pub tape: Tape,
+    /// `[journal]`.
+    pub journal: Journal,
+    /// `[notary]`, where checkpoints are to be signed.
+    pub notary: Option<Notary>,
     /// The file's text, as read.
     text: String,
     /// What the command line changed.
@@ -144,6 +151,35 @@ pub struct Signal {
     pub ttl_ms: u32,
     /// Engine time between two snapshots, milliseconds.
     pub sample_interval_ms: u32,
+}
+
+/// `[tape]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tape {
+    /// Folder on tmpfs, one that outlives the engine.
+    pub dir: PathBuf,
+    /// Bytes of the ring.
+    pub bytes: usize,
+}
+
+/// `[journal]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Longest time a frame waits for its sync while the disk keeps up.
+    pub sync_every: Duration,
+}
+
+/// `[notary]`: for whoever starts `corelane-notary`; the engine reads nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notary {
+    /// The notary's private key.
+    pub key: PathBuf,
+    /// Files outside the journal that get every checkpoint too.
+    pub anchors: Vec<PathBuf>,
+    /// Least time between two checkpoints, milliseconds.
+    pub every_ms: u32,
 }
 
 /// One `[[strategy]]`.
@@ -264,6 +300,9 @@ impl Config {
             limits_file: LimitsFile::none(&sections.limits.file),
             limits: sections.limits,
             record_dir: sections.record_dir,
+            tape: sections.tape,
+            journal: sections.journal,
+            notary: sections.notary,
             text: String::new(),
             overrides: Overrides::default(),
         }

@@ -24,17 +24,22 @@ pub(crate) fn of(
         causes.push((Exit::Killed, Line::new("a rule of the engine halted the station", "", next)));
     }
     if shared.has_overflowed() {
-        let next = "report it with frames.clrec: the loop's output bound is wrong";
+        let next = "report it with the run's folder: the loop's output bound is wrong";
         causes.push((Exit::Bug, Line::new("an output did not fit its ring", "", next)));
     }
     if let Some(fault) = edge.fault() {
         let exit = if fault.kills() { Exit::Killed } else { Exit::Resource };
         causes.push((exit, of_fault(fault)));
     }
+    if shared.is_tape_full() {
+        let next = "see why the journal could not keep up: the disk, `corelane ctl status`, or a \
+                    larger tape.size_mib; what is on the tape is written by the next start";
+        causes.push((Exit::TapeFull, Line::new("tape is full, station halted", "", next)));
+    }
     if let Some(error) = record {
         causes.extend(of_tape(error).lines.into_iter().map(|line| (Exit::Journal, line)));
     }
-    let gravest = [Exit::Bug, Exit::Killed, Exit::Journal];
+    let gravest = [Exit::Bug, Exit::Killed, Exit::TapeFull, Exit::Journal];
     let rank = |exit: &Exit| gravest.iter().position(|e| e == exit).unwrap_or(gravest.len());
     causes.sort_by_key(|(exit, _)| rank(exit));
     let exit = causes.first().map_or(Exit::Clean, |(exit, _)| *exit);
@@ -43,7 +48,7 @@ pub(crate) fn of(
 
 fn of_fault(fault: EdgeFault) -> Line {
     let why = |text: String| format!("why=\"{text}\"");
-    let kill_next = "read frames.clrec: something wrote an order past the gate";
+    let kill_next = "read the journal (`corelane print`): something wrote an order past the gate";
     let feed_next = "import the recording again with `corelane import`";
     match fault {
         EdgeFault::Unapproved { expected, found } => {

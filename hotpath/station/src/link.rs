@@ -8,6 +8,7 @@
 use bytemuck::{Pod, Zeroable};
 use ring::{Consumer, Producer};
 use std::mem::size_of;
+use wire::InstrumentId;
 use wire::frame::MAX_FRAME_BYTES;
 
 /// Words of a cell.
@@ -43,7 +44,7 @@ pub const fn cells_max(stamps: usize) -> usize {
 #[must_use]
 pub fn link<const S: usize>(cells: usize) -> (LinkTx<S>, LinkRx<S>) {
     assert!(cells >= cells_max(S), "a link holds at least one largest frame");
-    const { assert!(S >= 1 && S < WORDS, "the first cell holds the stamps and a frame's length") };
+    const { assert!(S >= 1 && S + 1 < WORDS, "the first cell holds the stamps and a frame's head") };
     let (producer, consumer) = ring::ring(cells);
     let scratch = || vec![Cell::EMPTY; cells_max(S)].into_boxed_slice();
     (LinkTx { producer, scratch: scratch() }, LinkRx { consumer, scratch: scratch() })
@@ -142,6 +143,16 @@ impl<const S: usize> LinkRx<S> {
         Some(Message { stamps, frame: body.get_mut(..frame_bytes)? })
     }
 
+    /// Kind and instrument of the next message's frame, if one waits; it stays there.
+    pub fn peek_head(&mut self) -> Option<(u16, InstrumentId)> {
+        // The second half of a header's first word, and the first half of its second.
+        let Cell(words) = self.consumer.peek()?;
+        let (first, second) = (words.get(S)?, words.get(S + 1)?);
+        let kind = u16::try_from((first >> 32) & u64::from(u16::MAX)).unwrap_or(0);
+        let instrument = u32::try_from(second & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        Some((kind, InstrumentId(instrument)))
+    }
+
     /// Whether a message waits.
     pub fn is_empty(&mut self) -> bool {
         self.consumer.peek().is_none()
@@ -168,7 +179,10 @@ mod tests {
     use wire::frame::{FrameHeader, FrameKind};
 
     fn frame(len: usize, fill: u8) -> Vec<u8> {
-        let header = FrameHeader::with_len(FrameKind::DepthDelta, len);
+        let header = FrameHeader {
+            instrument_id: InstrumentId(7),
+            ..FrameHeader::with_len(FrameKind::DepthDelta, len)
+        };
         let mut bytes = bytemuck::bytes_of(&header).to_vec();
         bytes.resize(len, fill);
         bytes
@@ -191,8 +205,12 @@ mod tests {
                 refused += 1;
             }
             if round % 3 != 0 {
+                let head = rx.peek_head();
                 let message = rx.take();
                 let expected: Option<(u64, Vec<u8>)> = waiting.pop_front();
+                assert_eq!(head.is_some(), expected.is_some());
+                let kind = FrameKind::DepthDelta.code();
+                assert!(head.is_none_or(|head| head == (kind, InstrumentId(7))));
                 assert_eq!(message.is_some(), expected.is_some());
                 if let (Some(message), Some((stamp, bytes))) = (message, expected) {
                     assert_eq!(message.stamps, [stamp, !stamp]);

@@ -1,25 +1,34 @@
-//! The order loop: takes inputs from its two rings, runs the engine, hands outputs to rings.
+//! The order loop: takes inputs from its two rings, runs the engine, writes inputs and outputs to the
+//! tape and hands outputs to rings.
 //!
-//! Owns the engine. Inside [`LoopTask::turn`] it must never: make a system call, allocate, take a
+//! Owns the engine and the tape's writing end. An output is on the tape before it is in a ring.
+//! Inside [`LoopTask::turn`] it must never: make a system call, allocate, take a
 //! lock, wait, log, or read a clock other than the cycle counter. An input starts only when every
 //! output ring has room for the worst it can lead to, so no push inside a turn can fail. One
 //! pinned thread runs it; between turns the caller idles.
 
 use crate::approval::goes_to_venue;
 use crate::counters::Counters;
-use crate::inputs::StartMode;
-use crate::link::{LinkRx, LinkTx, cells_for, cells_max};
+use crate::inputs::{StartMode, ask_mode, control};
+use crate::link::{LinkRx, LinkTx, cells_for};
+use crate::pressure::{Level, Pressure};
 use crate::shared::Shared;
-use crate::stamps::{EventStamp, INPUT_STAMPS, ORDER_STAMPS, OrderStamp, RECORD_STAMPS};
+use crate::stamps::{EventStamp, INPUT_STAMPS, ORDER_STAMPS, OrderStamp};
 use bytemuck::{Pod, Zeroable};
 use clock::Clock;
 use engine::{Engine, Setup, Sink, Stage};
 use ring::{Producer, SlotWriter};
 use std::mem::{offset_of, size_of};
 use std::sync::Arc;
+use tape::tape::{TapeWriter, record_bytes};
+use wire::control::Command;
 use wire::counters::Counter;
+use wire::frame::MAX_FRAME_BYTES;
+use wire::market::{Gap, GapReason};
+use wire::risk::{RiskField, RiskInput};
 use wire::signal::SignalRequest;
-use wire::{FrameHeader, FrameKind, TsNs};
+use wire::station::Mode;
+use wire::{FrameHeader, FrameKind, InstrumentId, TsNs};
 
 /// Inputs a turn takes at most, so that a turn is bounded.
 const BATCH: usize = 32;
@@ -47,24 +56,24 @@ pub struct LoopPorts {
     pub from_edge: LinkRx<INPUT_STAMPS>,
     /// Orders to the edge.
     pub orders: LinkTx<ORDER_STAMPS>,
-    /// Every input and output to the recorder.
-    pub record: LinkTx<RECORD_STAMPS>,
+    /// Every input and output.
+    pub tape: TapeWriter,
     /// One latest-value slot an instrument.
     pub requests: Vec<SlotWriter<RequestCell>>,
     /// Stamps to the bridge.
     pub stamps: Producer<EventStamp>,
 }
 
-/// Cells for the alarms, mode changes and kill reports of one input beside those of its orders.
+/// Alarms, mode changes and kill reports of one input beside those of its orders.
 const REPORTS: usize = 256;
 
-/// Cells the outputs of one input may take at worst.
+/// What the outputs of one input may take at worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserve {
-    /// In the ring to the edge.
+    /// In the ring to the edge, cells.
     pub orders: usize,
-    /// In the ring to the recorder.
-    pub record: usize,
+    /// On the tape, bytes.
+    pub tape: usize,
 }
 
 impl Reserve {
@@ -81,17 +90,15 @@ impl Reserve {
         // A wish is a pair of orders at most, and a fill of a bracket as well.
         let wishes = runs * engine::strategy::MAX_INTENTS * 2;
         let one = cells_for(ORDER_STAMPS, size_of::<wire::order::NewOrder>());
-        let request = cells_for(RECORD_STAMPS, size_of::<SignalRequest>());
+        let on_tape = record_bytes(size_of::<wire::order::NewOrder>());
+        let request = record_bytes(size_of::<SignalRequest>());
         // Of each working order: its cancel, a question about it, and for the record an alarm; a
         // session that is lost, a kill or a comparison says all three of every order at once.
         Self {
             orders: (2 * working + wishes) * one,
-            record: cells_max(RECORD_STAMPS)
+            tape: record_bytes(MAX_FRAME_BYTES)
                 + request
-                + runs
-                + (3 * working + 2 * wishes) * one
-                + REPORTS
-                + BATCH,
+                + (runs + 3 * working + 2 * wishes + REPORTS + BATCH) * on_tape,
         }
     }
 }
@@ -114,6 +121,9 @@ pub struct LoopTask {
     out: Outputs,
     stamps: Producer<EventStamp>,
     reserve: Reserve,
+    pressure: Pressure,
+    /// Instruments whose market events were left out while the tape was too full for them.
+    left_out: Box<[bool]>,
     counters: Counters,
     shared: Arc<Shared>,
     start: StartMode,
@@ -132,6 +142,8 @@ struct Tally {
     consumed: u64,
     stamps_lost: u64,
     bad_inputs: u64,
+    market_left_out: u64,
+    inputs_lost: u64,
 }
 
 /// Where one input's outputs go: the engine's sink.
@@ -139,7 +151,7 @@ struct Tally {
 struct Outputs {
     clock: Clock,
     orders: LinkTx<ORDER_STAMPS>,
-    record: LinkTx<RECORD_STAMPS>,
+    tape: TapeWriter,
     requests: Vec<SlotWriter<RequestCell>>,
     stamp: OrderStamp,
     lost: u64,
@@ -176,7 +188,7 @@ impl Sink for Outputs {
 
 impl Outputs {
     fn keep(&mut self, frame: &[u8]) {
-        self.lost += u64::from(!self.record.push([0; RECORD_STAMPS], frame));
+        self.lost += u64::from(!self.tape.push(self.stamp.dequeue_cycles, frame));
     }
 
     fn send(&mut self, stamps: [u64; ORDER_STAMPS], frame: &[u8]) {
@@ -200,22 +212,27 @@ impl Outputs {
 impl LoopTask {
     /// A loop over an engine that has taken nothing yet.
     ///
+    /// `waits`: a replay at full speed, which waits for the journaler where the tape is full.
+    ///
     /// # Panics
-    /// If an output ring could never hold what one input may lead to.
+    /// If an output ring or the tape could never hold what one input may lead to.
     #[must_use]
     pub fn new(
         engine: Engine,
         reserve: Reserve,
         ports: LoopPorts,
-        start: StartMode,
+        (start, waits): (StartMode, bool),
         (clock, counters, shared): (Clock, Counters, Arc<Shared>),
     ) -> Self {
         assert!(reserve.orders <= ports.orders.capacity(), "order ring holds one input's outputs");
-        assert!(reserve.record <= ports.record.capacity(), "record ring holds one input's frames");
+        let least = Pressure::least_capacity(reserve.tape);
+        assert!(least <= ports.tape.capacity(), "the tape's last tenth holds a halt");
+        let pressure = Pressure::new(waits, ports.tape.capacity(), reserve.tape);
+        let left_out = vec![false; engine.instruments().len()].into_boxed_slice();
         let out = Outputs {
             clock,
             orders: ports.orders,
-            record: ports.record,
+            tape: ports.tape,
             requests: ports.requests,
             stamp: OrderStamp::default(),
             lost: 0,
@@ -231,6 +248,8 @@ impl LoopTask {
             out,
             stamps,
             reserve,
+            pressure,
+            left_out,
             counters,
             shared,
             start,
@@ -246,6 +265,7 @@ impl LoopTask {
     /// `recv_to_dequeue` show each input's share.
     pub fn turn(&mut self) -> Turn {
         let start = self.out.clock.cycles();
+        self.watch_tape();
         let mut inputs = 0;
         while inputs < BATCH {
             if !self.has_room() {
@@ -276,19 +296,98 @@ impl LoopTask {
 
     fn has_room(&mut self) -> bool {
         self.out.orders.has_room(self.reserve.orders)
-            && self.out.record.has_room(self.reserve.record)
+            && !self.pressure.must_wait(&mut self.out.tape)
+    }
+
+    /// Tells the engine how full the tape is, where that has come to a level.
+    fn watch_tape(&mut self) {
+        if !self.out.orders.has_room(self.reserve.orders) {
+            return;
+        }
+        let short = self.shared.is_journal_short();
+        let Some(change) = self.pressure.look(&mut self.out.tape, short) else { return };
+        if !self.may_take() {
+            return;
+        }
+        let now = self.engine.now();
+        let mut fill = RiskInput::new(RiskField::AuditFill, change.fill_e3);
+        fill.header.ts_recv_ns = now;
+        self.make_input(bytemuck::bytes_of_mut(&mut fill));
+        if change.reduces && self.engine.mode() == Mode::Live && self.may_take() {
+            let reason = match self.pressure.level() {
+                Level::Failed => "journal cannot be written",
+                Level::Room | Level::Tight => "tape is filling up",
+            };
+            self.make_input(bytemuck::bytes_of_mut(&mut ask_mode(Mode::Reducing, reason, now)));
+        }
+    }
+
+    /// An input of the loop's own.
+    fn make_input(&mut self, frame: &mut [u8]) {
+        self.out.stamp.dequeue_cycles = self.out.clock.cycles();
+        let taken = self.engine.input(frame, &mut self.out);
+        self.tally.bad_inputs += u64::from(taken.is_err());
+    }
+
+    /// Whether one more input has its place on the tape. The first that has none is answered with a
+    /// halt, for which there is room: the cancels go out, and nothing is taken any more.
+    fn may_take(&mut self) -> bool {
+        if self.shared.is_tape_full() {
+            return false;
+        }
+        if self.pressure.takes_any(&mut self.out.tape) {
+            return true;
+        }
+        let now = self.engine.now();
+        let mut halt = control(Command::Halt, 0, "tape is full", now);
+        self.make_input(bytemuck::bytes_of_mut(&mut halt));
+        self.shared.exhaust_tape();
+        self.shared.request_stop();
+        false
+    }
+
+    /// Whether a market event of this instrument may be taken; the first one taken after some that
+    /// were not is led in by a gap.
+    fn may_take_market(&mut self, instrument: InstrumentId) -> bool {
+        let index = usize::try_from(instrument.get()).unwrap_or(usize::MAX);
+        let Some(left_out) = self.left_out.get_mut(index) else { return true };
+        if !self.pressure.takes_market(&mut self.out.tape) {
+            *left_out = true;
+            self.tally.market_left_out += 1;
+            return false;
+        }
+        if std::mem::take(left_out) {
+            let mut gap = Gap {
+                header: FrameHeader {
+                    instrument_id: instrument,
+                    ts_recv_ns: self.engine.now(),
+                    ..FrameHeader::new::<Gap>()
+                },
+                reason: GapReason::RingFull.code(),
+                ..Zeroable::zeroed()
+            };
+            self.make_input(bytemuck::bytes_of_mut(&mut gap));
+        }
+        true
     }
 
     fn is_done(&mut self) -> bool {
         // The flag is read before the ring: whatever was pushed before it went up is visible.
-        // Without room nothing was looked at, so nothing is known to be empty.
-        self.shared.is_edge_done() && self.from_edge.is_empty() && self.has_room()
+        self.shared.is_edge_done() && self.from_edge.is_empty()
     }
 
     /// Takes one input of the bridge; it happens at the engine's present, or later if it says so.
     fn take_bridge(&mut self) -> bool {
+        if self.from_bridge.is_empty() {
+            return false;
+        }
+        let may_take = self.may_take();
         let now = self.engine.now();
         let Some(message) = self.from_bridge.take() else { return false };
+        if !may_take {
+            self.tally.inputs_lost += 1;
+            return true;
+        }
         let at = wire::frame::header(message.frame).map_or(TsNs::UNDEF, |h| h.ts_recv_ns);
         let at = if at == TsNs::UNDEF { now } else { at.max(now) };
         stamp_recv(message.frame, at);
@@ -305,8 +404,16 @@ impl LoopTask {
 
     /// Takes one input of the edge; it carries its time.
     fn take_edge(&mut self) -> bool {
+        let Some((kind, instrument)) = self.from_edge.peek_head() else { return false };
+        let is_market = is_market_kind(kind);
+        let may_take = self.may_take() && (!is_market || self.may_take_market(instrument));
         let now = self.engine.now();
         let Some(message) = self.from_edge.take() else { return false };
+        if !may_take {
+            self.tally.inputs_lost += u64::from(!is_market);
+            self.tally.consumed += 1;
+            return true;
+        }
         let [recv_cycles, intended_cycles] = message.stamps;
         let dequeue_cycles = self.out.clock.cycles();
         let at = wire::frame::header(message.frame).map_or(now, |h| h.ts_recv_ns);
@@ -317,7 +424,6 @@ impl LoopTask {
             taken_ns: if at == TsNs::UNDEF { now } else { at.max(now) }.get(),
             ..OrderStamp::default()
         };
-        let is_market = is_market_event(message.frame);
         let taken = self.engine.input(message.frame, &mut self.out);
         self.tally.bad_inputs += u64::from(taken.is_err());
         // A session that ends before it was live does not go live any more.
@@ -326,9 +432,10 @@ impl LoopTask {
         } else {
             self.start.due(self.engine.mode(), self.engine.now())
         };
-        if let Some(mut command) = due {
-            let taken = self.engine.input(bytemuck::bytes_of_mut(&mut command), &mut self.out);
-            self.tally.bad_inputs += u64::from(taken.is_err());
+        if let Some(mut command) = due
+            && self.may_take()
+        {
+            self.make_input(bytemuck::bytes_of_mut(&mut command));
         }
         self.tally.consumed += 1;
         if is_market {
@@ -368,6 +475,8 @@ impl LoopTask {
         set(Counter::LoopGross, u64::try_from(firm.exposure.gross_e9).unwrap_or(0));
         set(Counter::LoopLimitsEpoch, firm.epoch);
         set(Counter::LoopLimitChanges, engine.limit_changes);
+        set(Counter::TapeFrame, self.out.tape.number());
+        set(Counter::TapeFill, self.out.tape.fill_e3());
         if self.out.overwritten > counters.get(Counter::BridgeSignalOverwritten) {
             counters.set(Counter::BridgeSignalOverwritten, self.out.overwritten);
         }
@@ -387,6 +496,23 @@ impl LoopTask {
         self.publish();
         self.publish_positions();
         self.shared.finish_loop();
+    }
+
+    /// Writes the session's last frame to the tape. `false` where there is no room left.
+    pub fn write_last(&mut self, frame: &[u8]) -> bool {
+        self.out.tape.push(self.out.clock.cycles(), frame)
+    }
+
+    /// Market events left out because the tape was too full for them.
+    #[must_use]
+    pub fn market_left_out(&self) -> u64 {
+        self.tally.market_left_out
+    }
+
+    /// Reports, answers and commands the engine never saw because the tape was full.
+    #[must_use]
+    pub fn inputs_lost(&self) -> u64 {
+        self.tally.inputs_lost
     }
 
     /// The engine, for the summary.
@@ -420,8 +546,8 @@ fn kind_of(frame: &[u8]) -> u16 {
 }
 
 /// The market kinds are numbered 1 to 6.
-fn is_market_event(frame: &[u8]) -> bool {
-    (FrameKind::DepthDelta.code()..=FrameKind::Status.code()).contains(&kind_of(frame))
+fn is_market_kind(kind: u16) -> bool {
+    (FrameKind::DepthDelta.code()..=FrameKind::Status.code()).contains(&kind)
 }
 
 fn stamp_recv(frame: &mut [u8], at: TsNs) {

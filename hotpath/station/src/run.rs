@@ -1,7 +1,7 @@
 //! A replay from start to end: threads, pinning, locked memory, an orderly end, the files.
 //!
-//! Owns the threads. The main thread runs the bridge; the recorder has its own; loop and edge have
-//! one each or share one. Every end but a crash writes the summary: end of the recording, a
+//! Owns the threads. The main thread runs the bridge; the journaler has its own; loop and edge have
+//! one each or share one. What a killed engine left on its tape is written before anything else. Every end but a crash writes the summary: end of the recording, a
 //! signal, an operator's word, a tripped rule, a bad disk. Must never: stop because a sidecar is
 //! missing.
 
@@ -15,17 +15,19 @@ use crate::counters::Counters;
 use crate::edge_task::EdgeTask;
 use crate::host::Host;
 use crate::idle::Idle;
+use crate::journaler::Moments;
 use crate::latency::Latency;
+use crate::leftovers::drain_all;
 use crate::limits::desk::Desk;
 use crate::loop_task::LoopTask;
 use crate::map::CountersPage;
 use crate::operator::{Failure, Line, Operator, Stderr};
 use crate::pin::{self, Pinned, Placement};
 use crate::prepare::{Prepared, prepare};
-use crate::recorder::Recorder;
+use crate::records::Records;
 use crate::shared::Shared;
 use crate::summary::{ClockFacts, Facts, summary};
-use crate::{ending, record, run_dir, sys};
+use crate::{ending, run_dir, sys};
 use clock::{Anchor, Clock, Source};
 use ipc::{Listener, PeerPolicy};
 use serde_json::Value;
@@ -33,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 use std::thread::{Scope, ScopedJoinHandle};
 use tape::TapeError;
+use tape::journal::writer::Mark;
 use venues::player::Speed;
 use wire::TsNs;
 use wire::counters::Counter;
@@ -62,6 +65,9 @@ pub fn replay(
     operator: &mut dyn Operator,
 ) -> Result<Outcome, Failure> {
     let unchecked = admit_limits(config)?;
+    let clock = Clock::calibrate();
+    let moments = Moments::new(clock);
+    drain_all(&config.tape.dir, moments, operator)?;
     let carried = match &config.session.state_dir {
         Some(folder) => Some((folder.as_path(), Carried::begin(folder, config.session.epoch)?)),
         None => None,
@@ -72,18 +78,18 @@ pub fn replay(
     }
     let config = &config;
     let prepared = prepare(config)?;
-    let clock = Clock::calibrate();
     check_clock(config, &clock)?;
     take_limits(config, &unchecked, operator)?;
     let start_ns = clock.wall_ns();
     let dir = run_dir::make(config, asked_dir, start_ns)?;
-    let writer = record::open(&dir, &prepared, config.session.epoch)?;
     config.keep(&dir)?;
     write(&dir.join("config.json"), &format!("{:#}\n", config.effective()))?;
     let page = CountersPage::create(&dir.join("counters"), start_ns)
         .map_err(|error| run_dir::refused(&dir.join("counters"), &error))?;
     let mut station = Station::build(config, &prepared, &dir, clock, page, operator)?;
     let anchor = clock.anchor();
+    let flags = (station.counters.clone(), Arc::clone(&station.shared));
+    let (tape, records) = Records::open(config, &dir, &prepared, moments, flags)?;
     let Prepared { recording, plan, engine, venue, start, events, .. } = prepared;
     station.counters.set(Counter::EdgeEventsTotal, events);
     let inputs = carried.as_ref().map_or(Vec::new(), |(_, carried)| carried.inputs(&engine));
@@ -97,11 +103,12 @@ pub fn replay(
         start_mode: config.session.start_mode,
         start,
         carried: &inputs,
+        tape,
         clock,
         counters: station.counters.clone(),
         shared: Arc::clone(&station.shared),
     });
-    let played = station.play(config, &dir, tasks, writer, operator)?;
+    let played = station.play(config, &dir, tasks, records, operator)?;
     let facts = Ended { config, dir: &dir, clock, anchor, start_ns, events };
     let outcome = finish(&facts, &recording, plan.config_hash, &station, &played)?;
     if let Some((folder, carried)) = carried {
@@ -172,7 +179,7 @@ struct Played<'a> {
     order_loop: LoopTask,
     edge: EdgeTask<'a>,
     latency: Latency,
-    record: Result<tape::Summary, TapeError>,
+    journal: Result<Mark, TapeError>,
     host: Host,
     signal_peer: Option<ipc::handshake::PeerInfo>,
     wall_ns: u64,
@@ -226,10 +233,10 @@ impl Station {
         config: &Config,
         dir: &Path,
         tasks: Tasks<'a>,
-        writer: tape::RecordingWriter,
+        records: Records,
         operator: &mut dyn Operator,
     ) -> Result<Played<'a>, Failure> {
-        let Tasks { order_loop, edge, bridge: ports, record: frames } = tasks;
+        let Tasks { order_loop, edge, bridge: ports } = tasks;
         let unusable = |error: ipc::IpcError| {
             let next = "try the other back end with station.io";
             Failure::new(Exit::Resource, "I/O back end fails", format!("why=\"{error}\""), next)
@@ -254,32 +261,30 @@ impl Station {
         .with_desk(desk);
         let mut host = Host::survey(config);
         let halt_file = dir.join(HALT_FILE);
-        let recorder = Recorder::new(frames, writer, self.counters.clone(), Arc::clone(&shared));
         let start = self.clock.cycles();
-        let (joined, recorder) = std::thread::scope(|scope| {
+        let (joined, records) = std::thread::scope(|scope| {
             let barrier = Arc::new(Barrier::new(host.hot_threads() + 1));
             let placement = host.placement;
             let running = Hot::spawn(scope, config, placement, order_loop, edge, &barrier);
-            let recorder = spawn(scope, "recorder", move || record_all(recorder));
+            let journaler = spawn(scope, "journaler", move || journal_all(records));
             // Pinned and waiting: what is mapped now, stacks included, is what a turn touches.
             barrier.wait();
             host.lock_memory(config, operator);
             barrier.wait();
             tend(&mut bridge, &shared, &halt_file, operator, || {
-                running.is_finished() && recorder.is_finished()
+                running.is_finished() && journaler.is_finished()
             });
-            (running.join(), recorder.join())
+            (running.join(), journaler.join())
         });
         let wall_ns = self.clock.cycles_to_ns(self.clock.cycles().saturating_sub(start));
         let crashed = |_| Failure::new(Exit::Bug, "a thread panicked", "", "report it");
-        let (order_loop, edge, pinned) = joined.map_err(crashed)?;
-        let recorder = recorder.map_err(crashed)?;
+        let (mut order_loop, edge, pinned) = joined.map_err(crashed)?;
+        let records = records.map_err(crashed)?;
         host.pinned(pinned, operator);
         let signal_peer = bridge.last_peer().copied();
         let latency = bridge.finish();
-        let last = record::end(order_loop.engine());
-        let record = recorder.finish(bytemuck::bytes_of(&last));
-        Ok(Played { order_loop, edge, latency, record, host, signal_peer, wall_ns })
+        let journal = records.end(&mut order_loop);
+        Ok(Played { order_loop, edge, latency, journal, host, signal_peer, wall_ns })
     }
 }
 
@@ -370,18 +375,18 @@ impl HaltWatch {
     }
 }
 
-fn record_all(mut recorder: Recorder) -> Recorder {
-    while !recorder.is_done() {
-        if recorder.turn() == 0 {
-            std::thread::park_timeout(RECORDER_NAP);
+fn journal_all(mut records: Records) -> Records {
+    while !records.journaler.is_done() {
+        if records.journaler.turn() == 0 {
+            std::thread::park_timeout(JOURNALER_NAP);
         }
     }
-    recorder
+    records
 }
 
-/// The recorder's wait when the ring is empty: long enough to leave a shared CPU to the others,
-/// short enough that the ring never fills at a market's pace.
-const RECORDER_NAP: std::time::Duration = std::time::Duration::from_millis(1);
+/// The journaler's wait when the tape is empty: long enough to leave a shared CPU to the others,
+/// short enough that the tape never fills at a market's pace.
+const JOURNALER_NAP: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// The hot threads: one each, or one for both.
 enum Hot<'scope, 'a> {
@@ -532,7 +537,7 @@ fn finish(
     let Ended { config, dir, clock, anchor, start_ns, events } = ended;
     let drift = clock.check_drift(anchor);
     let engine = played.order_loop.engine();
-    let failed = played.record.as_ref().err();
+    let failed = played.journal.as_ref().err();
     let (exit, lines) = ending::of(&station.shared, &played.edge, engine, failed);
     let cause = lines.first().map_or_else(|| "session ended".to_owned(), |l| l.what.clone());
     let (order_loop, counters) = (&played.order_loop, &station.counters);

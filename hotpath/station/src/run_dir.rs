@@ -8,9 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use wire::exit::Exit;
 
+/// Name of the journal's folder in a run's folder.
+pub const JOURNAL: &str = "journal";
+
 /// Files of a run that may not be there before it.
-const FILES: [&str; 5] =
-    ["frames.clrec", "summary.json", kept::CONFIG, kept::LIMITS, kept::OVERRIDES];
+const FILES: [&str; 5] = [JOURNAL, "summary.json", kept::CONFIG, kept::LIMITS, kept::OVERRIDES];
 
 /// Makes the folder of a run: the one asked for, or a fresh one under `[record] dir`.
 ///

@@ -1,6 +1,6 @@
 //! What the station's threads tell each other outside the rings: a few flags.
 //!
-//! Every flag has one writer and goes up once. Must never: carry data; frames and stamps go over
+//! Every flag has one writer and, but for `journal_short`, goes up once. Must never: carry data; frames and stamps go over
 //! rings. Hot threads read and write them with plain loads and stores.
 
 use crossbeam_utils::CachePadded;
@@ -15,6 +15,8 @@ pub struct Shared {
     edge_done: AtomicBool,
     loop_done: AtomicBool,
     record_failed: AtomicBool,
+    journal_short: AtomicBool,
+    tape_full: AtomicBool,
     feed_failed: AtomicBool,
     overflow: AtomicBool,
     consumed: CachePadded<AtomicU64>,
@@ -50,12 +52,27 @@ impl Shared {
         finish_edge, is_edge_done, edge_done;
         /// The loop took its last input. Written by the loop.
         finish_loop, is_loop_done, loop_done;
-        /// The record cannot be written. Written by the recorder.
+        /// The journal cannot be written. Written by the journaler.
         fail_record, is_record_failed, record_failed;
+        /// The tape is full: the loop takes nothing more. Written by the loop.
+        exhaust_tape, is_tape_full, tape_full;
         /// The feed cannot be played on. Written by the edge.
         fail_feed, is_feed_failed, feed_failed;
         /// An output did not fit its ring: the loop's bound was wrong. Written by the loop.
         report_overflow, has_overflowed, overflow;
+    }
+
+    /// Whether the journal lacks room for its next segment. Written by the journaler, both ways.
+    pub fn set_journal_short(&self, is_short: bool) {
+        // ORDERING: relaxed; the flag alone is the message.
+        self.journal_short.store(is_short, Ordering::Relaxed);
+    }
+
+    /// Whether the journal lacks room for its next segment.
+    #[must_use]
+    pub fn is_journal_short(&self) -> bool {
+        // ORDERING: relaxed; pairs with `set_journal_short`.
+        self.journal_short.load(Ordering::Relaxed)
     }
 
     /// Messages of the edge the loop is done with, outputs included. Written by the loop.

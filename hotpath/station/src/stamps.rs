@@ -47,9 +47,6 @@ pub struct OrderStamp {
 pub const ORDER_STAMPS: usize = 7;
 /// Stamp words that travel beside an input to the loop: `recv` and `intended`.
 pub const INPUT_STAMPS: usize = 2;
-/// Stamp words that travel beside a frame to the recorder: none means something yet; one word
-/// keeps the cell's layout.
-pub const RECORD_STAMPS: usize = 1;
 
 impl OrderStamp {
     /// The words the loop sends.

@@ -4,7 +4,8 @@ mod common;
 
 use bytemuck::Zeroable;
 use common::World;
-use corelane_station::backtest::{Options, Scorer, backtest};
+use corelane_station::backtest::{Options, Scorer, Ticks, backtest};
+use wire::risk::RiskField;
 use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::{Frame, FrameHeader};
 
@@ -41,6 +42,40 @@ fn another_latency_gives_another_state() {
     let first = backtest(&world.config, Options::default()).expect("backtest");
     let second = backtest(&slow, Options::default()).expect("backtest");
     assert_ne!(first.state_hash, second.state_hash);
+}
+
+#[test]
+fn a_queue_by_order_needs_a_recording_that_names_orders() {
+    let world = World::new(100, "", false);
+    let text = common::text("day.clrec", "", false);
+    let text = text.replace("[venue]\n", "[venue]\nqueue_model = \"l3-fifo\"\n");
+    assert!(text.contains("l3-fifo"));
+    let config = common::config(world.dir.path(), &text);
+    let failure = backtest(&config, Options::default()).expect_err("no orders in it");
+    assert!(failure.to_string().contains("l3-fifo"), "{failure}");
+}
+
+#[test]
+fn the_fixed_clock_ticks_where_the_market_is_silent() {
+    let world = World::new(50, "", false);
+    let period = std::num::NonZeroU64::new(3_000_000).expect("not 0");
+    let clock = Some(Ticks { period_ns: period, phase_ns: 1 });
+    let mut ticks = Vec::new();
+    let mut observer = |frame: &[u8]| {
+        if let Ok(Frame::RiskInput(input)) = wire::decode(frame)
+            && input.field == RiskField::ClockOffset.code()
+        {
+            ticks.push(input.header.ts_recv_ns.get());
+        }
+    };
+    let options = Options { observer: Some(&mut observer), clock, ..Options::default() };
+    backtest(&world.config, options).expect("backtest");
+    // The first is the station's own, at the start. Events come every 10 ms.
+    let first = common::START_NS / 3_000_000 * 3_000_000 + 1;
+    let first = if first <= common::START_NS { first + 3_000_000 } else { first };
+    assert_eq!(ticks[1], first);
+    assert!(ticks.len() > 150, "{}", ticks.len());
+    assert!(ticks[1..].windows(2).all(|pair| pair[1] == pair[0] + 3_000_000));
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a model may abstain; this one never does")]

@@ -364,7 +364,7 @@ fn limits_tighten_at_run_time_and_loosen_only_by_a_signed_file_on_the_record() {
         outcome.unwrap_or_else(|failure| panic!("{failure}"))
     });
     assert_eq!(outcome.exit, Exit::Clean);
-    let record = tape::read_all(run.join("frames.clrec")).expect("the record is whole");
+    let record = tape::read_all(run.join("journal")).expect("the record is whole");
     let (mut runtime, mut stages, mut values) = (Vec::new(), Vec::new(), 0);
     for frame in record.frames() {
         match wire::decode(frame) {

@@ -40,7 +40,7 @@ fn is_outer_input(frame: &[u8]) -> bool {
 /// The record's inputs, fed to a fresh engine, give the record again, byte for byte, and its state
 /// hash.
 fn verify(config: &Config, dir: &Path, summary: &Value) {
-    let record = tape::read_all(dir.join("frames.clrec")).expect("record");
+    let record = tape::read_all(dir.join("journal")).expect("record");
     let table = record.instruments();
     let plan = config.plan(table, Path::new("record")).expect("plan");
     let mut engine = engine::Engine::new(plan.setup).expect("engine");

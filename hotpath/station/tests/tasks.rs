@@ -5,23 +5,26 @@ mod common;
 use bytemuck::{Zeroable, bytes_of};
 use clock::Clock;
 use common::World;
-use corelane_station::assembly::{Parts, Tasks, assemble};
+use corelane_station::assembly::{Parts, Tasks, assemble, least_tape_bytes};
 use corelane_station::backtest::{Options, backtest};
 use corelane_station::counters::Counters;
 use corelane_station::edge_task::{EdgeFault, EdgePorts, EdgeTask};
 use corelane_station::link::link;
 use corelane_station::prepare::prepare;
-use corelane_station::recorder::Recorder;
 use corelane_station::shared::Shared;
 use corelane_station::stamps::ORDER_STAMPS;
 use std::sync::Arc;
-use tape::{Compression, Header, RecordingWriter};
+use tape::TapeError;
+use tape::journal::model::{Fault as DiskFault, ModelDisk};
+use tape::tape::Tape;
 use venues::player::{Player, Speed};
 use venues::sim::{Fault, FaultPlan, Outage, Requests, Scripted, When};
 use wire::control::Command;
 use wire::counters::Counter;
 use wire::order::NewOrder;
 use wire::reconcile::{MassStatusRequest, OrderStatusRequest};
+use wire::risk::{RiskField, RiskInput};
+use wire::station::Mode;
 use wire::{Frame, FrameHeader, QtyLots};
 
 /// Stamps of a request of the first moment: its word beside the cycles is engine time.
@@ -35,7 +38,9 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
     for (edge_turns, loop_turns) in [(1, 1), (7, 1), (1, 5)] {
         let prepared = prepare(&world.config).expect("prepared");
         let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
-        let Tasks { mut order_loop, mut edge, bridge: _bridge, record } = assemble(Parts {
+        let clock = Clock::calibrate();
+        let (writer, reader) = common::tape();
+        let Tasks { mut order_loop, mut edge, bridge: _bridge } = assemble(Parts {
             recording: &prepared.recording,
             speed: Speed::Max,
             engine: prepared.engine,
@@ -45,14 +50,12 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
             start_mode: world.config.session.start_mode,
             start: prepared.start,
             carried: &[],
-            clock: Clock::calibrate(),
+            tape: writer,
+            clock,
             counters: counters.clone(),
             shared: Arc::clone(&shared),
         });
-        let path = world.path("frames.clrec");
-        let writer =
-            RecordingWriter::create(&path, &Header::default(), Compression::None).expect("record");
-        let mut recorder = Recorder::new(record, writer, counters.clone(), shared);
+        let mut journaler = common::journaler(reader, clock, &counters, &shared);
         'run: loop {
             for _ in 0..edge_turns {
                 edge.turn();
@@ -62,11 +65,11 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
                     break 'run;
                 }
             }
-            recorder.turn();
+            journaler.turn();
         }
         order_loop.finish();
-        while !recorder.is_done() {
-            recorder.turn();
+        while !journaler.is_done() {
+            journaler.turn();
         }
         assert!(edge.is_done() && edge.fault().is_none());
         assert_eq!(order_loop.engine().state_hash(), alone.state_hash);
@@ -75,6 +78,8 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
         let engine = order_loop.engine().counters();
         assert_eq!(counters.get(Counter::RecorderFrames), engine.inputs + engine.outputs);
         assert_eq!(order_loop.bad_inputs(), 0);
+        let mark = journaler.finish().expect("a good disk");
+        assert_eq!(mark.frame, engine.inputs + engine.outputs);
     }
 }
 
@@ -218,4 +223,151 @@ fn questions_need_no_approval_and_their_answers_reach_the_loop() {
 
 fn kind_of(frame: &[u8]) -> u16 {
     wire::frame::header(frame).map_or(0, |header| header.kind)
+}
+
+/// A station at full speed whose disk fails at the `call`-th call, with a tape of `tape_bytes`.
+fn on_a_bad_disk(events: u64, tape_bytes: Option<usize>, call: u64) -> BadDisk {
+    let world = World::new(events, "order_capacity = 64", false);
+    let prepared = prepare(&world.config).expect("prepared");
+    let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
+    let clock = Clock::calibrate();
+    let least = least_tape_bytes(&prepared.plan.setup, prepared.engine.strategies().count());
+    let (writer, reader) = Tape::in_memory(tape_bytes.unwrap_or(least)).split();
+    let mut disk = ModelDisk::default();
+    disk.fault_at(call, DiskFault::Error(std::io::ErrorKind::Other));
+    let mut journaler = common::journaler_on(disk, reader, clock, &counters, &shared);
+    let Tasks { mut order_loop, mut edge, bridge: _bridge } = assemble(Parts {
+        recording: &prepared.recording,
+        speed: Speed::Max,
+        engine: prepared.engine,
+        setup: &prepared.plan.setup,
+        venue: prepared.venue,
+        entry_latency: &world.config.venue.entry_latency,
+        start_mode: world.config.session.start_mode,
+        start: prepared.start,
+        carried: &[],
+        tape: writer,
+        clock,
+        counters: counters.clone(),
+        shared: Arc::clone(&shared),
+    });
+    let mut orders_at_failure = None;
+    loop {
+        edge.turn();
+        let turn = order_loop.turn();
+        journaler.turn();
+        if shared.is_record_failed() && orders_at_failure.is_none() {
+            orders_at_failure = Some(order_loop.engine().counters().orders);
+        }
+        if turn.done {
+            break;
+        }
+    }
+    order_loop.finish();
+    assert!(edge.fault().is_none(), "{:?}", edge.fault());
+    let error = journaler.finish().expect_err("the disk failed");
+    BadDisk {
+        mode: order_loop.engine().mode(),
+        orders_at_failure: orders_at_failure.expect("the disk failed while the session ran"),
+        orders: *order_loop.engine().counters(),
+        working: order_loop.engine().orders().working(),
+        position: order_loop.engine().instruments()[0].position.lots().get(),
+        lost: order_loop.inputs_lost(),
+        left_out: order_loop.market_left_out(),
+        shared,
+        counters,
+        error,
+    }
+}
+
+struct BadDisk {
+    mode: Mode,
+    orders_at_failure: u64,
+    orders: engine::Counters,
+    working: usize,
+    position: i64,
+    lost: u64,
+    left_out: u64,
+    shared: Arc<Shared>,
+    counters: Counters,
+    error: TapeError,
+}
+
+#[test]
+fn after_a_failed_sync_nothing_opens_and_cancels_still_work() {
+    // Allocate, write and sync the head, rename, opening record: then the batches of the session.
+    for call in [20, 21, 40] {
+        let end = on_a_bad_disk(6_000, Some(64 << 20), call);
+        assert!(matches!(end.error, TapeError::JournalFailed { .. }), "{}", end.error);
+        assert_eq!(end.counters.get(Counter::JournalFailed), 1);
+        assert!(!end.shared.is_tape_full(), "there was room to the end");
+        // The session went on to its end and closed: nothing works, and nothing new was opened.
+        assert_eq!((end.mode, end.working, end.lost), (Mode::Maintenance, 0, 0));
+        let after = end.orders.orders - end.orders_at_failure;
+        let refused = end.orders.denied_total();
+        assert!(after <= 1, "{after} orders after the failure, {refused} denied");
+        assert!(end.orders.market_events > 5_000, "market data still came in");
+    }
+}
+
+#[test]
+fn a_tape_nobody_empties_takes_no_market_data_in_its_last_tenth() {
+    let end = on_a_bad_disk(80_000, None, 20);
+    assert!(end.left_out > 1_000 && end.orders.market_events < 80_000, "{}", end.left_out);
+    assert_eq!(end.orders.market_events + end.left_out, 80_000);
+    let fill = end.counters.get(Counter::TapeFill);
+    assert!((800..=900).contains(&fill), "{fill}");
+    // The last tenth took the reports and the end: the session closed in good order.
+    assert_eq!((end.mode, end.working, end.lost), (Mode::Maintenance, 0, 0));
+    assert!(!end.shared.is_tape_full() && !end.shared.has_overflowed());
+    assert!(end.position.abs() <= 500, "within its limits to the end");
+}
+
+#[test]
+fn a_tape_that_is_full_to_the_last_input_halts_and_ends_the_session() {
+    let world = World::new(300, "", false);
+    let prepared = prepare(&world.config).expect("prepared");
+    let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
+    let least = least_tape_bytes(&prepared.plan.setup, prepared.engine.strategies().count());
+    let (writer, mut reader) = Tape::in_memory(least).split();
+    reader.fail();
+    let clock = Clock::calibrate();
+    let Tasks { mut order_loop, mut edge, mut bridge } = assemble(Parts {
+        recording: &prepared.recording,
+        speed: Speed::Max,
+        engine: prepared.engine,
+        setup: &prepared.plan.setup,
+        venue: prepared.venue,
+        entry_latency: &world.config.venue.entry_latency,
+        start_mode: world.config.session.start_mode,
+        start: prepared.start,
+        carried: &[],
+        tape: writer,
+        clock,
+        counters: counters.clone(),
+        shared: Arc::clone(&shared),
+    });
+    // What is neither market data nor a report comes without end.
+    let input = RiskInput::new(RiskField::ClockOffset, 1);
+    while !shared.is_tape_full() {
+        while bridge.to_loop.push([0, 0], bytes_of(&input)) {}
+        order_loop.turn();
+    }
+    let mut turn = order_loop.turn();
+    while !turn.done {
+        edge.turn();
+        turn = order_loop.turn();
+    }
+    assert!(shared.is_stopping() && order_loop.inputs_lost() > 0);
+    assert_eq!(order_loop.engine().mode(), Mode::Halted);
+    assert!(!shared.has_overflowed(), "the halt and all before it had their place");
+    let mut command = None;
+    while let Some(record) = reader.next() {
+        if let Ok(Frame::Control(control)) = wire::decode(record.frame) {
+            command =
+                Some((control.command, wire::instrument::text_of(&control.reason).to_owned()));
+        }
+    }
+    let halt = (Command::Halt.code(), "tape is full".to_owned());
+    assert_eq!(command, Some(halt), "the halt is on the tape");
 }

@@ -1,11 +1,14 @@
-//! A whole recording in memory: what the player, the backtest and the tools work on.
+//! A whole recording in memory: what the player, the backtest and the tools work on. It comes from
+//! a `.clrec` file or from the folder of a journal.
 //!
 //! Must never: hold more than its limit. Runs on housekeeping threads; allocates.
 
 use crate::error::TapeError;
 use crate::header::{Header, Summary};
+use crate::journal::JournalReader;
 use crate::reader::RecordingReader;
-use std::io::Read;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use wire::frame;
 use wire::instrument::Instrument;
@@ -67,47 +70,89 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// Reads a whole recording of at most [`READ_ALL_LIMIT_BYTES`].
+/// Reads a whole recording, or a journal that ended in good order, of at most
+/// [`READ_ALL_LIMIT_BYTES`].
 ///
 /// # Errors
-/// Any [`TapeError`]; see [`recover`] for a file that is truncated.
+/// Any [`TapeError`]; see [`recover`] for one that is truncated.
 pub fn read_all(path: impl AsRef<Path>) -> Result<Recording, TapeError> {
     read_all_limited(path, READ_ALL_LIMIT_BYTES)
 }
 
-/// Reads a whole recording of at most `limit` bytes of frames.
+/// The same of at most `limit` bytes of frames.
 ///
 /// # Errors
 /// Any [`TapeError`].
 pub fn read_all_limited(path: impl AsRef<Path>, limit: u64) -> Result<Recording, TapeError> {
-    match take(RecordingReader::open(path.as_ref())?, path.as_ref(), limit) {
+    match take(Source::open(path.as_ref())?, path.as_ref(), limit) {
         (recording, None) => Ok(recording),
         (_, Some(error)) => Err(error),
     }
 }
 
-/// Reads what is good of a recording: every frame before the first fault, and the fault.
+/// Reads what is good of a recording or journal: every frame before the first fault, and the fault.
 ///
 /// # Errors
 /// A [`TapeError`] only where not even the header can be read.
 pub fn recover(path: impl AsRef<Path>) -> Result<(Recording, Option<TapeError>), TapeError> {
     let path = path.as_ref();
-    Ok(take(RecordingReader::open(path)?, path, READ_ALL_LIMIT_BYTES))
+    Ok(take(Source::open(path)?, path, READ_ALL_LIMIT_BYTES))
 }
 
-fn take<R: Read>(
-    mut reader: RecordingReader<R>,
-    path: &Path,
-    limit: u64,
-) -> (Recording, Option<TapeError>) {
+/// Where frames come from.
+enum Source {
+    File(Box<RecordingReader<BufReader<File>>>),
+    Journal(Box<JournalReader>),
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Self, TapeError> {
+        if path.is_dir() {
+            return Ok(Self::Journal(Box::new(JournalReader::open(path)?)));
+        }
+        Ok(Self::File(Box::new(RecordingReader::open(path)?)))
+    }
+
+    fn next_frame(&mut self) -> Result<Option<&[u8]>, TapeError> {
+        match self {
+            Self::File(reader) => reader.next_frame(),
+            Self::Journal(reader) => Ok(reader.next_frame()?.map(|entry| entry.frame)),
+        }
+    }
+
+    /// What is wrong with its end, once all frames are read.
+    fn fault_at_end(&self) -> Option<TapeError> {
+        match self {
+            Self::File(_) => None,
+            Self::Journal(reader) => reader.fault_at_end(),
+        }
+    }
+
+    fn header(&self) -> Header {
+        match self {
+            Self::File(reader) => reader.header().clone(),
+            // What else a station writes there is for people.
+            Self::Journal(reader) => serde_json::from_str(reader.about()).unwrap_or_default(),
+        }
+    }
+
+    fn summary(&self) -> Option<Summary> {
+        match self {
+            Self::File(reader) => reader.summary().cloned(),
+            Self::Journal(_) => None,
+        }
+    }
+}
+
+fn take(mut source: Source, path: &Path, limit: u64) -> (Recording, Option<TapeError>) {
     let mut words: Vec<u64> = Vec::new();
     let mut instruments = Vec::new();
     let mut in_table = true;
     let mut record = 0;
     let fault = loop {
-        let frame = match reader.next_frame() {
+        let frame = match source.next_frame() {
             Ok(Some(frame)) => frame,
-            Ok(None) => break None,
+            Ok(None) => break source.fault_at_end(),
             Err(error) => break Some(error),
         };
         if (words.len() * 8 + frame.len()) as u64 > limit {
@@ -125,8 +170,8 @@ fn take<R: Read>(
     };
     let partial =
         || Summary { frames: record, raw_bytes: (words.len() * 8) as u64, ..Summary::default() };
-    let summary = reader.summary().cloned().unwrap_or_else(partial);
-    let header = reader.header().clone();
+    let summary = source.summary().unwrap_or_else(partial);
+    let header = source.header();
     let recording = Recording { path: path.to_path_buf(), header, summary, words, instruments };
     (recording, fault)
 }

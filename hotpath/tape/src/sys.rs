@@ -43,14 +43,6 @@ impl Words {
         Ok(Self(Place::Mapped(map)))
     }
 
-    /// Keeps mapped pages in memory. `false` where the limit on locked memory forbids it.
-    pub(crate) fn lock(&self) -> bool {
-        match &self.0 {
-            Place::Mapped(map) => map.lock().is_ok(),
-            Place::Own(_) => true,
-        }
-    }
-
     /// The words.
     #[must_use]
     pub(crate) fn all(&self) -> &[AtomicU64] {

@@ -119,29 +119,35 @@ impl Tape {
             return Err(TapeError::PathTooLong { path: place.journal.clone(), limit: PATH_BYTES });
         }
         let capacity = bytes / 8 * 8;
-        let opened =
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
-        let file = opened.map_err(|source| {
-            if source.kind() == std::io::ErrorKind::AlreadyExists {
-                return TapeError::TapeExists { path: path.to_path_buf() };
-            }
-            io("create")(source)
-        })?;
-        let made = (|| {
-            if !sys::is_in_memory(&file).map_err(io("open"))? {
-                return Err(TapeError::NotInMemory { path: path.to_path_buf() });
-            }
-            file.try_lock().map_err(|_| TapeError::Busy { path: path.to_path_buf() })?;
-            sys::allocate(&file, ((HEAD_WORDS * 8) + capacity) as u64).map_err(io("allocate"))?;
-            Words::map(&file).map_err(io("map"))
-        })();
-        let words = made.inspect_err(|_| {
+        let place = place.clone();
+        if path.exists() {
+            return Err(TapeError::TapeExists { path: path.to_path_buf() });
+        }
+        // Whoever looks for tapes finds it by its name, which it has once it is whole and locked.
+        let fresh = path.with_extension(format!("new-{}", std::process::id()));
+        let tape = Self::make(&fresh, capacity, place).and_then(|tape| {
+            std::fs::rename(&fresh, path).map_err(io("rename"))?;
+            Ok(tape)
+        });
+        tape.inspect_err(|_| {
             // It holds nothing yet; what cannot be removed either is said by the first error.
-            let _ = std::fs::remove_file(path);
-        })?;
+            let _ = std::fs::remove_file(&fresh);
+        })
+    }
+
+    fn make(path: &Path, capacity: usize, place: Place) -> Result<Self, TapeError> {
+        let io = |op| move |source| TapeError::Io { op, path: path.to_path_buf(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(path).map_err(io("create"))?;
+        if !sys::is_in_memory(&file).map_err(io("open"))? {
+            return Err(TapeError::NotInMemory { path: path.to_path_buf() });
+        }
+        file.try_lock().map_err(|_| TapeError::Busy { path: path.to_path_buf() })?;
+        sys::allocate(&file, ((HEAD_WORDS * 8) + capacity) as u64).map_err(io("allocate"))?;
         let tape = Self {
-            words: Arc::new(words),
-            place: place.clone(),
+            words: Arc::new(Words::map(&file).map_err(io("map"))?),
+            place,
             schema_hash: wire::frame::schema_hash(),
             capacity,
             file: Some(Arc::new(file)),
@@ -190,12 +196,6 @@ impl Tape {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
-    }
-
-    /// Keeps its pages in memory. `false` where the limit on locked memory forbids it.
-    #[must_use]
-    pub fn lock_memory(&self) -> bool {
-        self.words.lock()
     }
 
     /// The two ends of a tape just made.
@@ -343,6 +343,12 @@ impl TapeWriter {
     pub fn used(&mut self) -> usize {
         self.look();
         usize::try_from(self.position - self.seen_tail).unwrap_or(usize::MAX)
+    }
+
+    /// How full the ring was when it was last looked at, thousandths: for display.
+    #[must_use]
+    pub fn fill_e3(&self) -> u64 {
+        (self.position - self.seen_tail) * 1_000 / self.capacity() as u64
     }
 
     /// Whether `bytes` of records fit, whatever their lengths.
@@ -561,7 +567,16 @@ impl TapeReader {
         Self::new(self.ring.clone())
     }
 
-    /// Number of the last frame taken.
+    /// Number of the last frame on the tape, as far as it can be read; nothing is taken.
+    pub fn last_number(&mut self) -> u64 {
+        let before = (self.start, self.position, self.number);
+        while self.next().is_some() {}
+        let last = self.number;
+        (self.start, self.position, self.number) = before;
+        last
+    }
+
+    /// Number of the last frame taken; before the first, of the last one given free.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number

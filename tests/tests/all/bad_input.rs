@@ -162,7 +162,7 @@ fn arguments_that_make_no_sense() {
     }
     let data = root().join("config");
     let output = corelane(&["export", data.to_str().unwrap(), "--what=fills"]);
-    refused(&output, Exit::Arguments, &["frames.clrec"]);
+    refused(&output, Exit::Arguments, &["journal"]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn features_are_what_the_engine_asks_with() {
     assert_eq!(u64::from_le_bytes(bytes[16..24].try_into().unwrap()), rows.len() as u64);
     let file = config(dir.path(), |text| set(&text, "speed", "\"max\""));
     clean(corelane(&["run", "--quiet", &format!("--config={}", file.display())]));
-    let record = tape::read_all(only_run(dir.path()).join("frames.clrec")).unwrap();
+    let record = tape::read_all(only_run(dir.path()).join("journal")).unwrap();
     let mut compared = 0;
     for frame in record.frames() {
         if let Ok(wire::Frame::SignalRequest(request)) = wire::decode(frame) {

@@ -22,6 +22,34 @@ fn two_backtests_end_in_the_same_state() {
     assert_ne!(first["state_hash"], other["state_hash"], "the signal's latency matters");
 }
 
+/// The answers of a run's record, given again: to the same requests, with the file in the state.
+#[test]
+fn recorded_scores_are_given_again() {
+    let record = || {
+        let dir = tempfile::tempdir().unwrap();
+        let file = config(dir.path(), |text| set(&text, "speed", "\"max\""));
+        clean(corelane(&["run", &format!("--config={}", file.display()), "--json"]));
+        let run = only_run(dir.path());
+        (dir, run)
+    };
+    let (_dir, run) = record();
+    let recording = tape::read_all(run.join("frames.clrec")).unwrap();
+    let is_answer = |frame: &[u8]| matches!(decode(frame), Ok(Frame::SignalResponse(_)));
+    let answers = recording.frames().filter(|frame| is_answer(frame)).count() as u64;
+    assert!(answers > 0, "the model answered");
+    let backtest = |run: &std::path::Path| {
+        let scores = format!("--scores={}", run.display());
+        json(&clean(corelane(&["backtest", "--config=config/demo.toml", "--json", &scores])))
+    };
+    let (first, second) = (backtest(&run), backtest(&run));
+    assert_eq!(first["state_hash"], second["state_hash"]);
+    assert_eq!(first["signal"]["received"], answers);
+    let by_model = json(&clean(corelane(&["backtest", "--config=config/demo.toml", "--json"])));
+    assert_ne!(first["state_hash"], by_model["state_hash"], "the file is in the state");
+    let output = corelane(&["backtest", "--config=config/demo.toml", "--scores=config"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
+}
+
 /// The text without the part from one line to another.
 fn without(text: &str, from: &str, to: &str) -> String {
     let (head, rest) = text.split_once(from).expect(from);
@@ -76,7 +104,7 @@ fn the_record_of_a_threaded_run_rebuilds_it() {
     let summary =
         json(&clean(corelane(&["run", &format!("--config={}", file.display()), "--json"])));
     let run = only_run(dir.path());
-    let recording = tape::read_all(run.join("frames.clrec")).unwrap();
+    let recording = tape::read_all(run.join("journal")).unwrap();
     let config = Config::load(&file, &Overrides::default()).unwrap();
     let plan = config.plan(recording.instruments(), &recording.path).unwrap();
     let mut engine = Engine::new(plan.setup).unwrap();

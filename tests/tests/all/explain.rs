@@ -17,7 +17,7 @@ use wire::order::{Denied, ExecType, NewOrder, OrdStatus};
 use wire::{ClOrdId, Frame, FrameKind, decode};
 
 fn record(dir: &Path) -> Recording {
-    tape::read_all(dir.join("frames.clrec")).unwrap()
+    tape::read_all(dir.join("journal")).unwrap()
 }
 
 fn explain(dir: &Path, what: &str) -> Value {
@@ -304,7 +304,7 @@ fn what_is_not_in_the_record_is_said_in_one_line() {
     let of = format!("cancels={}", cancel.orig_cl_ord_id);
     ask(&format!("--order={}", cancel.cl_ord_id), no, &["a cancel's", &of]);
     let output = corelane(&["explain", "--order=1:1", "config"]);
-    refused(&output, no, &["no record of a run here", "config/frames.clrec"]);
+    refused(&output, no, &["no record of a run here", "config/journal"]);
     assert_eq!(corelane(&["explain", at]).status.code(), Some(10), "one of --order and --seq");
     assert_eq!(corelane(&["explain", at, "--order=1", "--seq=1"]).status.code(), Some(10));
 }
@@ -336,14 +336,16 @@ fn a_folder_whose_configuration_is_not_the_records_is_refused() {
 #[test]
 fn a_cut_record_is_explained_as_far_as_it_goes() {
     let dir = run_copy();
-    let path = dir.path().join("frames.clrec");
-    let order = orders(&record(dir.path()))[0];
-    let last = denials(&record(dir.path())).last().copied().unwrap();
+    let whole = record(dir.path());
+    let order = orders(&whole)[0];
+    let last = denials(&whole).last().copied().unwrap();
+    let frames: Vec<Vec<u64>> = whole.frames().map(folder::words).collect();
+    let path = folder::write(dir.path(), &whole.header, &frames).join("000001.clj");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let at = dir.path().to_str().unwrap();
     let output = corelane(&["explain", &format!("--seq={}", order.header.seq), at, "--json"]);
-    refused(&output, Exit::Resource, &["frames.clrec", "frames"]);
+    refused(&output, Exit::Resource, &["journal", "frames"]);
     let answer = json(&String::from_utf8_lossy(&output.stdout));
     assert_eq!(answer["record"]["whole"], false);
     assert_eq!(answer["record"]["state_hash_repeats"], Value::Null);
@@ -351,7 +353,7 @@ fn a_cut_record_is_explained_as_far_as_it_goes() {
     let output = corelane(&["explain", &format!("--seq={}", last.header.seq), at]);
     refused(&output, Exit::Resource, &["readable_frames=", "not in the readable part"]);
     fs::write(&path, &bytes[..bytes.len().min(40)]).unwrap();
-    refused(&corelane(&["explain", "--order=1:1", at]), Exit::Resource, &["frames.clrec"]);
+    refused(&corelane(&["explain", "--order=1:1", at]), Exit::Resource, &["journal"]);
 }
 
 #[test]

@@ -72,10 +72,10 @@ impl Running {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{}: {said}", output.status);
         let run = only_run(self.dir.path());
-        for file in ["summary.json", "report.html", "frames.clrec", "latency.hlog"] {
+        for file in ["summary.json", "report.html", "journal/000001.clj", "latency.hlog"] {
             assert!(run.join(file).is_file(), "{file} is missing");
         }
-        let recording = tape::read_all(run.join("frames.clrec")).unwrap();
+        let recording = tape::read_all(run.join("journal")).unwrap();
         assert!(recording.summary.frames > 50_000);
         (json(&String::from_utf8_lossy(&output.stdout)), said)
     }
@@ -165,7 +165,7 @@ fn the_record_tells_the_kill(run: &Path) {
     assert!(rows.iter().any(|row| row.contains(",firm,,,,command,latched,")), "{kills}");
     assert!(rows.iter().any(|row| row.contains(",firm,,,,command,confirmed,")), "{kills}");
     assert!(rows.iter().any(|row| row.contains(",firm,,,,command,released,")), "{kills}");
-    let record = run.join("frames.clrec").display().to_string();
+    let record = run.join("journal").display().to_string();
     let print = |kind: &str| {
         let text = clean(corelane(&["print", &record, "--json", &format!("--kind={kind}")]));
         text.lines().map(json).collect::<Vec<_>>()

@@ -13,14 +13,15 @@ use station::config::{Config, Overrides};
 use station::counters::Counters;
 use station::edge_task::EdgeTask;
 use station::limits::LimitsFile;
-use station::link::{LinkRx, LinkTx};
+use station::link::LinkTx;
 use station::loop_task::{LoopTask, RequestCell, Turn};
 use station::prepare::{Ready, ready};
 use station::shared::Shared;
-use station::stamps::{EventStamp, INPUT_STAMPS, OrderStamp, RECORD_STAMPS};
+use station::stamps::{EventStamp, INPUT_STAMPS, OrderStamp};
 use std::path::Path;
 use std::sync::Arc;
 use tape::Recording;
+use tape::tape::{Tape, TapeReader};
 use venues::player::Speed;
 use venues::sim::{Fault, FaultPlan, Outage, Requests, Scripted, When, Which};
 use wire::counters::Counter;
@@ -64,7 +65,7 @@ struct Seen {
 pub(crate) struct World<'a> {
     order_loop: Option<LoopTask>,
     edge: EdgeTask<'a>,
-    record: LinkRx<RECORD_STAMPS>,
+    tape: TapeReader,
     to_loop: LinkTx<INPUT_STAMPS>,
     requests: Vec<SlotReader<RequestCell>>,
     events: Consumer<EventStamp>,
@@ -143,7 +144,9 @@ impl<'a> World<'a> {
         let script = Script::new(start, busy, &plan.limits);
         let setup: &'static _ = Box::leak(Box::new(plan.setup));
         let counters = Counters::default();
-        let Tasks { order_loop, edge, bridge, record } = assemble(Parts {
+        // Small enough that warming up goes round it.
+        let (writer, tape) = Tape::in_memory(20 << 20).split();
+        let Tasks { order_loop, edge, bridge } = assemble(Parts {
             recording,
             speed: Speed::Max,
             engine,
@@ -153,6 +156,7 @@ impl<'a> World<'a> {
             start_mode: Mode::Live,
             start,
             carried: &[],
+            tape: writer,
             clock: Clock::calibrate(),
             counters: counters.clone(),
             shared: Arc::new(Shared::default()),
@@ -162,7 +166,7 @@ impl<'a> World<'a> {
         Self {
             order_loop: Some(order_loop),
             edge,
-            record,
+            tape,
             to_loop,
             requests,
             events: stamps,
@@ -185,8 +189,7 @@ impl<'a> World<'a> {
         self.order_loop.take().expect("taken once")
     }
 
-    /// A turn of the edge and of the script, scores, and the recorder's and the bridge's rings
-    /// emptied.
+    /// A turn of the edge and of the script, scores, and the tape and the bridge's rings emptied.
     pub(crate) fn play_edge(&mut self) {
         self.edge.turn();
         let now = TsNs(self.counters.get(Counter::LoopEngineTime));
@@ -211,10 +214,10 @@ impl<'a> World<'a> {
     fn look_at_the_record(&mut self) {
         let is_warm = self.counters.get(Counter::LoopMarketEvents) > self.warm();
         let seen = &mut self.seen[usize::from(is_warm)];
-        while let Some(message) = self.record.take() {
-            let kind = wire::frame::header(message.frame).map_or(0, |header| header.kind);
+        while let Some(record) = self.tape.next() {
+            let kind = wire::frame::header(record.frame).map_or(0, |header| header.kind);
             seen.kinds[usize::from(kind)] += 1;
-            match wire::decode(message.frame) {
+            match wire::decode(record.frame) {
                 Ok(Frame::KillReport(report)) => seen.stages[usize::from(report.stage)] += 1,
                 Ok(Frame::Alarm(alarm)) => {
                     self.refused += u64::from(alarm.code == AlarmCode::LimitRefused.code());
@@ -222,6 +225,7 @@ impl<'a> World<'a> {
                 _ => {}
             }
         }
+        self.tape.free_taken();
     }
 
     /// Plays to the end; `turn` runs the loop's turns, numbered.

@@ -233,6 +233,7 @@ impl Engine {
             cum_qty_lots: order.cum_qty_lots,
             order_id: to.order_id,
             sent_ns: self.now,
+            reserved_lots: 0,
         };
         // The old id first lets go of the slot it holds; both happen before anything is told.
         let moved = step(order.status, OrderEvent::Replaced, filled > 0);
@@ -262,7 +263,7 @@ impl Engine {
             *o
         });
         let Some(now) = now else { return };
-        self.account(None, &now);
+        self.count_in(to.id);
         let from = order.cl_ord_id;
         self.links.renamed(from, now.cl_ord_id);
         self.tell(&now, OrderUpdate::Replaced { from, order: &now });

@@ -6,12 +6,12 @@
 
 use super::{Engine, index_of};
 use crate::order::is_done;
-use crate::orders::Order;
+use crate::orders::{Order, OrderRequest};
 use crate::risk::{Contribution, value_e9};
 use wire::ClOrdId;
 use wire::order::{OrdStatus, Side};
 
-/// What one order adds to the sums.
+/// What one order adds to the sums, and the price at which it could meet an own order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Footprint {
     lots: i64,
@@ -19,6 +19,7 @@ struct Footprint {
     orders: i64,
     unknown: i64,
     unknown_e9: i64,
+    standing_px: Option<i64>,
 }
 
 impl Footprint {
@@ -33,9 +34,11 @@ impl Footprint {
             orders: i64::from(is_open),
             unknown: i64::from(is_unknown),
             unknown_e9: if is_unknown { value } else { 0 },
+            standing_px: order.standing_px(),
         }
     }
 
+    /// The difference to what it added before.
     fn less(self, before: Self) -> Self {
         Self {
             lots: self.lots.saturating_sub(before.lots),
@@ -43,6 +46,7 @@ impl Footprint {
             orders: self.orders - before.orders,
             unknown: self.unknown - before.unknown,
             unknown_e9: self.unknown_e9.saturating_sub(before.unknown_e9),
+            ..self
         }
     }
 }
@@ -60,24 +64,37 @@ fn add(sum: &mut i64, difference: i64) -> bool {
 impl Engine {
     /// Changes one order and every sum it is part of; the order as it is then.
     pub(super) fn change(&mut self, id: ClOrdId, f: impl FnOnce(&mut Order)) -> Option<Order> {
-        let before = *self.orders.get(id)?;
+        let order = self.orders.get(id)?;
+        let tick = self.tick_of(index_of(order.request.instrument));
+        let before = Footprint::of(order, tick);
         let after = self.orders.update(id, |order| {
             f(order);
             *order
         })?;
-        self.account(Some(&before), &after);
+        self.account(&after.request, before, Footprint::of(&after, tick));
         Some(after)
     }
 
-    /// Brings the sums from what an order was to what it is.
-    pub(super) fn account(&mut self, before: Option<&Order>, after: &Order) {
-        let index = index_of(after.request.instrument);
+    /// Adds an order that is new to the table to every sum it is part of.
+    pub(super) fn count_in(&mut self, id: ClOrdId) {
+        let Some(order) = self.orders.get(id) else { return };
+        let request = order.request;
+        let print = Footprint::of(order, self.tick_of(index_of(request.instrument)));
+        self.account(&request, Footprint::default(), print);
+    }
+
+    /// Value of one tick on one lot of an instrument; 0 of one that is not there.
+    fn tick_of(&self, index: usize) -> i64 {
+        self.instruments.get(index).map_or(0, |state| state.tick_value_e9)
+    }
+
+    /// Brings the sums from what an order added to what it adds.
+    fn account(&mut self, of: &OrderRequest, before: Footprint, after: Footprint) {
+        let index = index_of(of.instrument);
         let Some(state) = self.instruments.get_mut(index) else { return };
-        let tick = state.tick_value_e9;
-        let was = before.map_or(Footprint::default(), |o| Footprint::of(o, tick));
-        let moved = Footprint::of(after, tick).less(was);
+        let moved = after.less(before);
         let risk = &mut state.risk;
-        let lots = match after.request.side {
+        let lots = match of.side {
             Side::Buy => &mut risk.buy_lots,
             Side::Sell => &mut risk.sell_lots,
         };
@@ -86,8 +103,8 @@ impl Engine {
         exact &= add(&mut risk.open_e9, moved.value_e9);
         exact &= add(&mut risk.unknown_e9, moved.unknown_e9);
         let venue = state.venue;
-        if let Some(slot) = self.strategies.get_mut(usize::from(after.request.strategy.get())) {
-            let lots = match after.request.side {
+        if let Some(slot) = self.strategies.get_mut(usize::from(of.strategy.get())) {
+            let lots = match of.side {
                 Side::Buy => &mut slot.risk.buy_lots,
                 Side::Sell => &mut slot.risk.sell_lots,
             };
@@ -99,13 +116,13 @@ impl Engine {
         }
         exact &= add(&mut self.firm.open_orders, moved.orders);
         exact &= add(&mut self.firm.unknown_orders, moved.unknown);
-        if let Some(parent) = self.parents.get_mut(after.request.parent_id) {
+        if let Some(parent) = self.parents.get_mut(of.parent_id) {
             exact &= add(&mut parent.working_lots, moved.lots);
         }
         if !exact {
             self.sum_anew(index);
         }
-        self.follow_own_touch(before, after);
+        self.follow_own_touch(of, before.standing_px, after.standing_px);
         self.refresh(index);
     }
 
@@ -149,14 +166,12 @@ impl Engine {
     }
 
     /// Keeps the best own working prices, against which self-trades are recognised.
-    fn follow_own_touch(&mut self, before: Option<&Order>, after: &Order) {
-        let (was, is) = (before.and_then(Order::standing_px), after.standing_px());
+    fn follow_own_touch(&mut self, of: &OrderRequest, was: Option<i64>, is: Option<i64>) {
         if was == is {
             return;
         }
-        let index = index_of(after.request.instrument);
-        let Some(state) = self.instruments.get_mut(index) else { return };
-        let side = after.request.side;
+        let Some(state) = self.instruments.get_mut(index_of(of.instrument)) else { return };
+        let side = of.side;
         let none = wire::PriceTicks::UNDEF.get();
         let is_better = |px: i64, than: i64| match side {
             Side::Buy => px > than || than == none,
@@ -173,8 +188,12 @@ impl Engine {
         if was != Some(*best) {
             return;
         }
-        // The best one is gone: look for the next. Bounded by the table.
-        let (instrument, mut found) = (after.request.instrument, none);
+        // The best one is gone: look for the next, if anything works. Bounded by the table.
+        let (instrument, mut found) = (of.instrument, none);
+        if state.risk.open_orders == 0 {
+            *best = none;
+            return;
+        }
         for other in self.orders.iter_working() {
             let same = other.request.instrument == instrument && other.request.side == side;
             if let Some(px) = other.standing_px().filter(|px| same && is_better(*px, found)) {

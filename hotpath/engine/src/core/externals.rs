@@ -136,14 +136,8 @@ impl Engine {
         if !is_old || self.orders.insert_reserved(id, &entry).is_none() {
             return false;
         }
-        let order = self.orders.update(id, |o| {
-            o.reserved_lots = external.leaves_lots();
-            o.seen_in = external.seen_in;
-            *o
-        });
-        if let Some(order) = order {
-            self.account(None, &order);
-        }
+        self.orders.update(id, |o| o.seen_in = external.seen_in);
+        self.count_in(id);
         self.externals.remove(at);
         self.firm.unknown_orders -= 1;
         true
@@ -184,6 +178,7 @@ impl Engine {
             cum_qty_lots: filled,
             order_id: external.order_id,
             sent_ns: self.now,
+            reserved_lots: external.leaves_lots(),
         })
     }
 

@@ -154,12 +154,12 @@ impl Engine {
         let Some(world) = self.world(order, amend) else {
             return (self.table_full(), None, 0);
         };
-        let inquiry = Inquiry::new(order, &world);
         out.judging(self, order);
-        let verdict = gate::evaluate(&inquiry);
-        out.judged(&inquiry, &verdict);
-        let approval = Approval::of(&verdict, &inquiry, self.approvals + 1);
-        (verdict, approval, inquiry.price_ticks)
+        let verdict = gate::judge(order, &world);
+        // Left out where the sink does not look at it.
+        out.judged(&Inquiry::new(order, &world), &verdict);
+        let approval = Approval::of(&verdict, order, self.approvals + 1);
+        (verdict, approval, gate::value_price(order, world.symbol))
     }
 
     fn send<S: Sink>(
@@ -182,20 +182,16 @@ impl Engine {
             cum_qty_lots: QtyLots(0),
             order_id: SEQ_UNDEF,
             sent_ns: self.now,
+            reserved_lots: order.qty_lots.get(),
         };
         self.orders.insert(id, &entry);
-        let sent = self.orders.update(id, |o| {
-            o.reserved_lots = order.qty_lots.get();
-            *o
-        });
         // Counted before it can be seen outside.
-        if let Some(sent) = &sent {
-            self.account(None, sent);
-        }
+        self.count_in(id);
         out.mark(Stage::Framed);
         self.emit(&frame, out);
-        if let Some(sent) = sent {
-            self.tell(&sent, OrderUpdate::Sent(&sent));
+        let slot = self.strategies.get_mut(usize::from(order.strategy.get()));
+        if let (Some(slot), Some(sent)) = (slot, self.orders.get(id)) {
+            slot.logic.on_order(&OrderUpdate::Sent(sent));
         }
         self.await_answer();
     }

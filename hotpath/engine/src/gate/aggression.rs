@@ -1,6 +1,6 @@
 //! `AGGRESSION`: a limit price reaches at most so many ticks beyond the opposite touch; a stop-
 //! limit's, beyond its trigger.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::NO_PRICE;
 use core::hint::select_unpredictable;
 use wire::order::{OrdType, Side};
@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     rule: "price beyond the opposite touch (or the trigger) by at most max_aggression_ticks",
     unit: "ticks",
     key: "max_aggression_ticks",
+    when: When::Always,
     run,
 };
 

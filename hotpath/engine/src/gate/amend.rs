@@ -1,6 +1,6 @@
 //! `AMEND`: an amendment goes to an order that works, on the venue's word, and leaves it more than
 //! is filled already.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use wire::order::OrdStatus;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "an amended order is working, and its new quantity is above what is filled",
     unit: "lots, or order state",
     key: "-",
+    when: When::Always,
     run,
 };
 

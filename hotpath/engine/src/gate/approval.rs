@@ -1,6 +1,6 @@
 //! The approval: made only by the gate for an order that passed, taken by value by the functions that
 //! write a `NewOrder` or a `ReplaceOrder` frame.
-use super::{Inquiry, Verdict};
+use super::Verdict;
 use crate::orders::OrderRequest;
 use wire::frame::FrameHeader;
 use wire::order::{NewOrder, ReplaceOrder};
@@ -28,8 +28,8 @@ pub(crate) struct Envelope {
 
 impl Approval {
     /// An approval for an order that passed, numbered `seq`; `None` where a check failed.
-    pub(crate) fn of(verdict: &Verdict, inquiry: &Inquiry<'_>, seq: u64) -> Option<Self> {
-        (verdict.mask == 0).then_some(Self { order: *inquiry.order, seq })
+    pub(crate) fn of(verdict: &Verdict, order: &OrderRequest, seq: u64) -> Option<Self> {
+        (verdict.mask == 0).then_some(Self { order: *order, seq })
     }
 
     fn header<T: wire::frame::WireFrame>(&self, to: &Envelope) -> FrameHeader {

@@ -1,6 +1,6 @@
 //! `ARITH_OVERFLOW`: the order's value, and the worst case with it, fit 64 bits. A sum that does
 //! not fit is refused, never cut.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 14,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "value and worst case fit 64 bits",
     unit: "flag",
     key: "-",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `AUDIT_BACKPRESSURE`: what cannot be recorded must not be done: from three quarters full
 //! nothing opens, when full nothing passes. Cancels always do.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 9,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "audit buffers below 750 thousandths full for an order that opens, below 1000 for any",
     unit: "thousandths",
     key: "-",
+    when: When::Always,
     run,
 };
 

@@ -1,5 +1,5 @@
 //! `BOOK_CROSSED`: the best bid is below the best ask.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::BookState;
 
 pub(super) const CHECK: Check = Check {
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "best bid < best ask",
     unit: "ticks",
     key: "-",
+    when: When::Always,
     run,
 };
 

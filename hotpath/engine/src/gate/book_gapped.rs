@@ -1,6 +1,6 @@
 //! `BOOK_GAPPED`: the book is whole: a snapshot came, nothing is missing since, both sides are
 //! there.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::BookState;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "the book is whole, with both sides",
     unit: "flag",
     key: "-",
+    when: When::Always,
     run,
 };
 

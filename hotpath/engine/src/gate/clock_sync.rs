@@ -1,5 +1,5 @@
 //! `CLOCK_UNSYNC`: the clock's error against UTC is known and small, else nothing opens.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 10,
@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     rule: "0 <= clock error <= max_clock_offset_ns, or the order opens nothing",
     unit: "ns",
     key: "max_clock_offset_ns",
+    when: When::Opens,
     run,
 };
 
@@ -14,5 +15,5 @@ pub(super) const CHECK: Check = Check {
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
     let offset = i.firm.clock_offset_ns;
     let offset = if offset < 0 { i64::MAX } else { offset };
-    Measure::at_most(i.firm.limits.max_clock_offset_ns, offset).if_opens(i)
+    Measure::at_most(i.firm.limits.max_clock_offset_ns, offset)
 }

@@ -1,6 +1,6 @@
 //! `DAILY_LOSS`: the day's loss of strategy and station, marked at the side that hurts, fees
 //! included.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 50,
@@ -8,13 +8,12 @@ pub(super) const CHECK: Check = Check {
     rule: "loss of the day <= max_daily_loss_e9 of strategy and station, or the order opens nothing",
     unit: "1e-9 base currency",
     key: "max_daily_loss_e9",
+    when: When::Opens,
     run,
 };
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    let loss = |pnl: i64| pnl.saturating_neg();
-    Measure::at_most(i.strategy.limits.max_daily_loss_e9, loss(i.strategy.pnl_e9))
-        .and(Measure::at_most(i.firm.limits.max_daily_loss_e9, loss(i.firm.pnl_e9)))
-        .if_opens(i)
+    Measure::loss_at_most(i.strategy.limits.max_daily_loss_e9, i.strategy.pnl_e9)
+        .and(Measure::loss_at_most(i.firm.limits.max_daily_loss_e9, i.firm.pnl_e9))
 }

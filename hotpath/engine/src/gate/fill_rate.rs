@@ -1,5 +1,5 @@
 //! `FILL_RATE`: filled too fast, something is wrong with the price: pull back.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 60,
@@ -7,10 +7,11 @@ pub(super) const CHECK: Check = Check {
     rule: "lots filled within fill_window_ns <= max_fill_lots, or the order opens nothing",
     unit: "lots",
     key: "max_fill_lots, fill_window_ns",
+    when: When::Opens,
     run,
 };
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    Measure::at_most(i.symbol.limits.max_fill_lots, i.symbol.fills.total()).if_opens(i)
+    Measure::at_most(i.symbol.limits.max_fill_lots, i.symbol.fills.total())
 }

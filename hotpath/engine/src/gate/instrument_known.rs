@@ -1,6 +1,6 @@
 //! `UNKNOWN_INSTRUMENT`: the instrument is in the table, can be accounted for exactly, and is no
 //! inverse contract.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 11,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "the instrument is in the table and is no inverse contract",
     unit: "flag",
     key: "-",
+    when: When::Always,
     run,
 };
 

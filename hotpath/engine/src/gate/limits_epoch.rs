@@ -1,5 +1,5 @@
 //! `LIMITS_EPOCH`: every row is of the epoch that runs: half a limits file is no limits file.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 7,
@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     rule: "every row is of the running epoch",
     unit: "epoch",
     key: "epoch",
+    when: When::Always,
     run,
 };
 

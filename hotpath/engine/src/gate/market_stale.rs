@@ -1,5 +1,5 @@
 //! `STALE_MARKET_DATA`: the market was heard of lately.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 32,
@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     rule: "now - last market event <= max_market_age_ns",
     unit: "ns of engine time",
     key: "max_market_age_ns",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `MAX_OPEN_NOTIONAL`: the value of everything that is not done, this order included from the
 //! moment it is sent.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 42,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "value of orders not done + this one's <= max_open_notional_e9 of the instrument, and of the station in base currency",
     unit: "1e-9 quote or base currency",
     key: "max_open_notional_e9",
+    when: When::Always,
     run,
 };
 

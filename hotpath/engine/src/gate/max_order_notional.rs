@@ -1,6 +1,6 @@
 //! `MAX_ORDER_NOTIONAL`: the whole value is within the instrument's bound in its own currency, and
 //! within the station's in the base currency.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 24,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "price x qty <= max_order_notional_e9 of the instrument, and of the station in base currency",
     unit: "1e-9 quote or base currency",
     key: "max_order_notional_e9",
+    when: When::Always,
     run,
 };
 

@@ -1,5 +1,5 @@
 //! `MAX_ORDER_QTY`: the whole quantity is within the instrument's hard bound.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use core::hint::select_unpredictable;
 
 pub(super) const CHECK: Check = Check {
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "qty <= max_order_qty_lots, and as advised where the order opens something",
     unit: "lots",
     key: "max_order_qty_lots",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `MESSAGE_RATE`: orders use only their share of the venue's message budget; the rest is kept for
 //! cancels.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 55,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "the order fits into order_share_bp of message_burst at message_rate_per_s",
     unit: "messages in the bucket",
     key: "message_rate_per_s, message_burst, order_share_bp",
+    when: When::Always,
     run,
 };
 

@@ -1,5 +1,5 @@
 //! `MIN_NOTIONAL`: the value is at least the venue's smallest.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 15,
@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     rule: "price x qty >= min_notional of the instrument",
     unit: "1e-9 quote currency",
     key: "-",
+    when: When::Always,
     run,
 };
 

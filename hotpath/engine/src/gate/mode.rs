@@ -1,7 +1,7 @@
 //! `MODE_NOT_LIVE`: LIVE lets orders through; REDUCING, and an instrument that advice made reduce-
 //! only, lets through what cannot enlarge the position, working orders of the same side included;
 //! every other mode lets nothing through.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use wire::station::Mode;
 
 pub(super) const CHECK: Check = Check {
@@ -10,18 +10,21 @@ pub(super) const CHECK: Check = Check {
     rule: "mode is LIVE, or REDUCING (or advised reduce-only) and the order opens nothing",
     unit: "lots that may still be reduced and lots asked for, or mode codes",
     key: "-",
+    when: When::Always,
     run,
 };
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    let reducing = Measure::new(!i.opens, i.reducible_lots, i.leaves_lots);
-    match i.firm.mode {
-        Mode::Live if i.symbol.reduce_only => reducing,
-        Mode::Live => Measure::PASS,
-        Mode::Reducing => reducing,
-        Mode::Boot | Mode::Reconcile | Mode::Maintenance | Mode::Draining | Mode::Halted => {
-            Measure::new(false, i64::from(Mode::Live.code()), i64::from(i.firm.mode.code()))
-        }
+    let mode = i.firm.mode;
+    let opens_too = (mode == Mode::Live) & !i.symbol.reduce_only;
+    let trades = (mode == Mode::Live) | (mode == Mode::Reducing);
+    let good = opens_too | (trades & !i.opens);
+    if opens_too {
+        Measure::PASS
+    } else if trades {
+        Measure::new(good, i.reducible_lots, i.leaves_lots)
+    } else {
+        Measure::new(good, i64::from(Mode::Live.code()), i64::from(mode.code()))
     }
 }

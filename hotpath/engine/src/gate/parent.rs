@@ -1,6 +1,6 @@
 //! `PARENT_CONSERVATION`: the slices of a parent never add up to more than the parent, counted by
 //! the gate itself from approvals and the venue's reports, not by whoever slices.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 30,
@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     rule: "filled + working + qty <= the parent's quantity; a slice names a parent that is there",
     unit: "lots",
     key: "-",
+    when: When::Always,
     run,
 };
 

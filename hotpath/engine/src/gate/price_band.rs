@@ -1,6 +1,6 @@
 //! `PRICE_BAND`: the price lies in the band the venue publishes (US limit up, limit down). Where a
 //! band is due, a missing one denies; the band is never computed here.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::NO_PRICE;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "band low <= price <= band high; the band is there where it is due",
     unit: "ticks",
     key: "symbol.band",
+    when: When::Always,
     run,
 };
 

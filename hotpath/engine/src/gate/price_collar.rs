@@ -1,6 +1,6 @@
 //! `PRICE_COLLAR`: the price lies within a band round the reference: the mid, else the last trade,
 //! else the prior close; a stop-limit's limit round its own trigger. No reference, no order.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use wire::order::OrdType;
 
 pub(super) const CHECK: Check = Check {
@@ -9,15 +9,14 @@ pub(super) const CHECK: Check = Check {
     rule: "|2 price - reference| <= max(price_collar_bp x reference / 10000, 2 price_collar_ticks), reference = bid + ask; as advised where the order opens something",
     unit: "basis points of the reference",
     key: "price_collar_bp, price_collar_ticks",
+    when: When::Always,
     run,
 };
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
     let is_stop_limit = i.order.ord_type == OrdType::StopLimit;
-    let (trigger_x2, is_cut) = i.order.stop_px_ticks.get().overflowing_mul(2);
-    let trigger_x2 = if is_cut { 0 } else { trigger_x2 };
-    let reference_x2 = if is_stop_limit { trigger_x2 } else { i.symbol.reference_or_none_x2() };
+    let reference_x2 = i.reference_x2;
     let limits = &i.symbol.limits;
     let advised_bp = if i.opens { i.symbol.advised.price_collar_bp } else { i64::MAX };
     let limit_bp = limits.price_collar_bp.min(advised_bp);

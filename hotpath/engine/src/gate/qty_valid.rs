@@ -1,5 +1,5 @@
 //! `INVALID_QTY`: the quantity is within the venue's bounds and a multiple of the order step.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 12,
@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     rule: "0 < min_qty <= qty <= max_qty of the instrument, and qty a multiple of qty_step_lots",
     unit: "lots",
     key: "qty_step_lots",
+    when: When::Always,
     run,
 };
 
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
     let (qty, s) = (i.order.qty_lots.get(), i.symbol);
     let step = s.limits.qty_step_lots;
-    let on_step = (step > 0) & (qty.checked_rem(step.max(1)) == Some(0));
+    let on_step = (step > 0) & i.qty_on_step;
     let least = s.min_qty_lots.max(1);
     let good = (qty >= least) & (qty <= s.max_qty_lots) & on_step;
     let limit = if qty < least {

@@ -1,6 +1,6 @@
 //! `NOT_RECONCILED`: no order that opens anything until the last comparison with the venue ended
 //! clean.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 2,
@@ -8,10 +8,11 @@ pub(super) const CHECK: Check = Check {
     rule: "the venue's last comparison was clean, or the order opens nothing",
     unit: "flag",
     key: "-",
+    when: When::Opens,
     run,
 };
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    Measure::at_least(1, i64::from(i.venue.reconciled)).if_opens(i)
+    Measure::at_least(1, i64::from(i.venue.reconciled))
 }

@@ -1,6 +1,6 @@
 //! `REDUCE_ONLY`: a reduce-only order takes off the position and nothing more, other working
 //! reducers counted; an order of the same link group is its alternative and does not count.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use wire::order::ExecInst;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "a reduce-only order asks for no more than may still be reduced",
     unit: "lots",
     key: "-",
+    when: When::Always,
     run,
 };
 

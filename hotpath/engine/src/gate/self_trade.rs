@@ -1,6 +1,6 @@
 //! `SELF_TRADE`: the order would not meet an own order across: rejected here, before the venue's
 //! own prevention.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::NO_PRICE;
 use core::hint::select_unpredictable;
 use wire::order::{OrdType, Side};
@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     rule: "a buy is below every own working sell, a sell above every own working buy; a stop waits",
     unit: "ticks",
     key: "-",
+    when: When::Always,
     run,
 };
 

@@ -1,5 +1,5 @@
 //! `SESSION_DOWN`: no order while the order session to the venue is down.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 3,
@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     rule: "the order session is up",
     unit: "flag",
     key: "-",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `SIGNAL_SEQ`: the score answers one of the newest requests: a model that falls behind is not
 //! followed.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 
 pub(super) const CHECK: Check = Check {
     id: 37,
@@ -8,10 +8,11 @@ pub(super) const CHECK: Check = Check {
     rule: "requests made since the one answered <= max_signal_lag, or the order opens nothing",
     unit: "requests",
     key: "max_signal_lag",
+    when: When::Scored,
     run,
 };
 
 #[inline]
 pub(super) fn run(i: &Inquiry<'_>) -> Measure {
-    Measure::at_most(i.symbol.limits.max_signal_lag, i64::from(i.symbol.signal.lag)).if_signal(i)
+    Measure::at_most(i.symbol.limits.max_signal_lag, i64::from(i.symbol.signal.lag))
 }

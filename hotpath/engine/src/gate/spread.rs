@@ -1,6 +1,6 @@
 //! `SPREAD_TOO_WIDE`: a market that nobody makes is no market to open in: the spread is below a
 //! fixed bound and a multiple of its own running median.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::BookState;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "spread <= max_spread_ticks and <= max_spread_medians x median, or the order opens nothing",
     unit: "ticks",
     key: "max_spread_ticks, max_spread_medians",
+    when: When::Opens,
     run,
 };
 
@@ -20,5 +21,5 @@ pub(super) fn run(i: &Inquiry<'_>) -> Measure {
     let medians = if is_all { i64::MAX } else { medians };
     // Whole ticks: a spread of so many 256ths is at most the bound where its ticks are.
     let limit = s.limits.max_spread_ticks.min(medians >> 8_u32);
-    Measure::at_most(limit, spread).if_opens(i).only_if(s.book == BookState::Good)
+    Measure::at_most(limit, spread).only_if(s.book == BookState::Good)
 }

@@ -1,6 +1,6 @@
 //! `SYMBOL_STATUS`: the venue says that the instrument trades. An auction, a halt, a close and an
 //! unknown status do not.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use wire::market::TradingStatus;
 
 pub(super) const CHECK: Check = Check {
@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     rule: "status is trading",
     unit: "status code",
     key: "-",
+    when: When::Always,
     run,
 };
 

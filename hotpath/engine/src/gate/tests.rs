@@ -14,12 +14,12 @@ use super::*;
 use crate::limits::{
     FirmLimits, FxSource, StrategyLimits, SymbolLimits, SymbolRules, VenueLimits, pair_bit,
 };
-use crate::risk::{BookState, FxRate};
+use crate::risk::{BookState, FirmRisk, FxRate, StrategyRisk, SymbolRisk, VenueRisk};
 use wire::frame::FrameHeader;
 use wire::instrument::{Instrument, InstrumentType, padded};
-use wire::order::{ExecInst, TimeInForce};
+use wire::order::{ExecInst, OrdStatus, Side, TimeInForce};
 use wire::station::Mode;
-use wire::{InstrumentId, PriceTicks, QtyLots, StrategyId, VenueId};
+use wire::{ClOrdId, InstrumentId, PriceTicks, QtyLots, StrategyId, TsNs, VenueId};
 
 mod authority;
 mod behaviour;
@@ -92,8 +92,8 @@ impl Rig {
         (self.symbol.position_lots, self.strategy.position_lots) = (lots, lots);
     }
 
-    fn ask<R>(&self, with: impl FnOnce(&Inquiry<'_>) -> R) -> R {
-        let world = World {
+    fn world(&self) -> World<'_> {
+        World {
             symbol: &self.symbol,
             strategy: &self.strategy,
             venue: &self.venue,
@@ -103,15 +103,20 @@ impl Rig {
             linked_lots: self.linked_lots,
             signal_ttl_ns: self.signal_ttl_ns,
             now: TsNs(self.now),
-        };
-        with(&Inquiry::new(&self.order, &world))
+        }
     }
 
-    /// The verdict; its mask, its primary check and the check's own figures agree.
+    fn ask<R>(&self, with: impl FnOnce(&Inquiry<'_>) -> R) -> R {
+        with(&Inquiry::new(&self.order, &self.world()))
+    }
+
+    /// The verdict; its mask, its primary check and the check's own figures agree, and so does the
+    /// verdict on a plain order by the checks compiled for those.
     fn verdict(&self) -> Verdict {
         self.ask(|inquiry| {
             let verdict = evaluate(inquiry);
             assert_eq!(verdict.mask, mask(inquiry));
+            assert_eq!(verdict, judge(&self.order, &self.world()));
             for check in &CHECKS {
                 let failed = verdict.mask >> check.id & 1 == 1;
                 assert_eq!((check.run)(inquiry).is_good, !failed, "{}", check.code);
@@ -124,7 +129,7 @@ impl Rig {
                     assert_eq!((breach.limit, breach.actual), (found.limit, found.actual));
                 }
             }
-            assert_eq!(Approval::of(&verdict, inquiry, 7).is_some(), verdict.mask == 0);
+            assert_eq!(Approval::of(&verdict, inquiry.order, 7).is_some(), verdict.mask == 0);
             verdict
         })
     }
@@ -338,4 +343,15 @@ fn the_rig_passes_both_ways() {
     Rig::reducing().passes();
     Rig::new().ask(|i| assert!(i.opens && i.is_exact && i.value_e9 == 10 * E9));
     Rig::reducing().ask(|i| assert!(!i.opens && i.reducible_lots == 300));
+}
+
+#[test]
+fn a_loss_is_held_against_its_limit_exactly() {
+    let extremes = [i64::MIN, i64::MIN + 1, -E9, -1, 0, 1, E9, i64::MAX - 1, i64::MAX];
+    for limit in extremes {
+        for profit in extremes {
+            let exact = -i128::from(profit) <= i128::from(limit);
+            assert_eq!(Measure::loss_at_most(limit, profit).is_good, exact, "{limit} {profit}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `TRIGGER_WRONG_SIDE`: a stop waits: a buy triggers above the market, a sell below it. One that
 //! is through already would be a market order by another name.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::risk::NO_PRICE;
 use core::hint::select_unpredictable;
 use wire::order::{OrdType, Side};
@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     rule: "a buy's trigger is above the best ask and the last trade, a sell's below the best bid and the last trade",
     unit: "ticks",
     key: "-",
+    when: When::Always,
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `UNSUPPORTED_TYPE`: the pair of type and time in force is in the instrument's row (market
 //! orders are off unless it says so); post-only goes with a resting limit order.
-use super::{Check, Inquiry, Measure};
+use super::{Check, Inquiry, Measure, When};
 use crate::limits::pair_bit;
 use wire::order::{ExecInst, OrdType, TimeInForce};
 
@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     rule: "the row allows the type with the time in force, and post-only is a resting limit order",
     unit: "bits of the pairs allowed, bit of the pair",
     key: "symbol.order_types",
+    when: When::Always,
     run,
 };
 

@@ -89,6 +89,13 @@ impl Bucket {
         TsNs(self.ready_at_ns)
     }
 
+    /// Messages at once.
+    #[must_use]
+    pub fn burst(&self) -> i64 {
+        let burst = self.depth_ns.checked_div(self.cost_ns).unwrap_or(0);
+        i64::try_from(burst).unwrap_or(i64::MAX)
+    }
+
     /// What the whole burst costs, nanoseconds.
     #[must_use]
     pub const fn depth_ns(&self) -> u64 {

@@ -7,9 +7,20 @@ use wire::TsNs;
 /// Orders remembered; the most duplicates a limit may allow.
 const KEPT: usize = 8;
 
+/// 1 in each byte.
+const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
+
+/// The highest byte of a key.
+const fn tag(key: u64) -> u64 {
+    key >> 56_u32
+}
+
 /// The newest orders of one instrument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DuplicateLog {
+    /// The highest byte of each key, all in one word: what is not here is not among the keys, and
+    /// they are not looked at.
+    tags: u64,
     keys: [u64; KEPT],
     at_ns: [u64; KEPT],
     next: u8,
@@ -42,8 +53,16 @@ impl DuplicateLog {
     #[must_use]
     pub fn count(&self, key: u64, now: TsNs, window_ns: i64) -> i64 {
         // Almost always none is equal: no branch but one, and the rest elsewhere.
-        let is_known = self.keys.iter().fold(false, |any, kept| any | (*kept == key));
-        if is_known { self.recount(key, now, window_ns) } else { 0 }
+        if self.may_know(key) { self.recount(key, now, window_ns) } else { 0 }
+    }
+
+    /// Whether a tag is that of the key. Where one is, its byte of the difference is 0, and of the
+    /// bytes that are 0 the lowest borrows from none: its high bit shows. One key in about 32 that
+    /// is not there shows as well.
+    #[inline]
+    const fn may_know(&self, key: u64) -> bool {
+        let other = self.tags ^ tag(key).wrapping_mul(EACH_BYTE);
+        other.wrapping_sub(EACH_BYTE) & !other & (EACH_BYTE << 7_u32) != 0
     }
 
     #[cold]
@@ -64,6 +83,8 @@ impl DuplicateLog {
         if let (Some(kept), Some(at)) = (self.keys.get_mut(place), self.at_ns.get_mut(place)) {
             (*kept, *at) = (key, now.get());
         }
+        let shift = u32::from(self.next).wrapping_mul(8);
+        self.tags = (self.tags & !0xff_u64.wrapping_shl(shift)) | tag(key).wrapping_shl(shift);
         self.next = self.next.wrapping_add(1) & 7;
     }
 
@@ -76,6 +97,22 @@ impl DuplicateLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever the keys, and with tags that are alike: none that is there is overlooked.
+    #[test]
+    fn a_key_that_is_there_always_shows() {
+        let (mut log, mut seed) = (DuplicateLog::default(), 1_u64);
+        for n in 0..20_000_u64 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Few tags, 0 and 255 among them, next to each other.
+            let key = (seed >> 8 | (n % 3).wrapping_sub(1) << 56).max(1);
+            log.add(key, TsNs(n));
+            for kept in log.keys {
+                assert!(log.may_know(kept), "{kept:x} of {:x}", log.tags);
+            }
+        }
+        assert!(!DuplicateLog::default().may_know(1 << 56), "an empty log knows nothing");
+    }
 
     #[test]
     fn counts_equal_orders_inside_the_window_only() {

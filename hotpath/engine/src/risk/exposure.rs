@@ -53,17 +53,24 @@ pub struct Exposure {
 impl Exposure {
     /// Takes what an instrument added (`old`) out, and what it adds now (`new`) in.
     pub fn replace(&mut self, old: &Contribution, new: &Contribution) {
-        for ((sum, old), new) in self.exact.iter_mut().zip(old.figures()).zip(new.figures()) {
-            // Most changes move a few of them; 128 bits are dear for the others.
+        let sums = [
+            &mut self.gross_e9,
+            &mut self.up_e9,
+            &mut self.down_e9,
+            &mut self.open_e9,
+            &mut self.unknown_e9,
+            &mut self.var_e9,
+        ];
+        let parts = old.figures().into_iter().zip(new.figures());
+        for ((cut, exact), (old, new)) in sums.into_iter().zip(&mut self.exact).zip(parts) {
+            // Most changes move a few of them; 128 bits are dear for the others. They hold the sum
+            // of as many parts as 64 bits can count.
             if old != new {
-                *sum = sum.saturating_sub(i128::from(old)).saturating_add(i128::from(new));
+                *exact = exact.wrapping_add(i128::from(new).wrapping_sub(i128::from(old)));
+                let beyond = if *exact < 0 { i64::MIN } else { i64::MAX };
+                *cut = i64::try_from(*exact).unwrap_or(beyond);
             }
         }
-        let cut =
-            |sum: i128| i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX });
-        let [gross, up, down, open, unknown, var] = self.exact.map(cut);
-        (self.gross_e9, self.up_e9, self.down_e9) = (gross, up, down);
-        (self.open_e9, self.unknown_e9, self.var_e9) = (open, unknown, var);
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {

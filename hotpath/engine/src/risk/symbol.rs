@@ -51,8 +51,6 @@ pub struct Advised {
     pub max_short_lots: i64,
     /// Farthest a price may lie from the reference, basis points.
     pub price_collar_bp: i64,
-    /// Orders at once.
-    pub order_burst: i64,
     /// Orders, at the advised rate.
     pub orders: Bucket,
 }
@@ -64,7 +62,6 @@ impl Advised {
             max_long_lots: 0,
             max_short_lots: 0,
             price_collar_bp: 0,
-            order_burst: 0,
             orders: Bucket::new(1, 1),
         };
         loosest.set(&SymbolLimits::LOOSEST);
@@ -76,7 +73,6 @@ impl Advised {
         self.max_long_lots = limits.max_long_lots;
         self.max_short_lots = limits.max_short_lots;
         self.price_collar_bp = limits.price_collar_bp;
-        self.order_burst = limits.order_burst;
         self.orders.set(limits.order_rate_per_s, limits.order_burst);
     }
 
@@ -85,7 +81,7 @@ impl Advised {
         h.i64(self.max_long_lots);
         h.i64(self.max_short_lots);
         h.i64(self.price_collar_bp);
-        h.i64(self.order_burst);
+        h.i64(self.orders.burst());
         self.orders.hash_into(h);
     }
 }

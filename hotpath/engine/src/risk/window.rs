@@ -40,7 +40,11 @@ impl WindowSum {
         if slot <= self.newest {
             return;
         }
-        let gone = slot.saturating_sub(self.newest).min(SLOTS);
+        let gone = slot.saturating_sub(self.newest);
+        if gone >= SLOTS {
+            *self = Self { newest: slot, slot_ns: width, ..Self::default() };
+            return;
+        }
         for n in 1..=gone {
             if let Some(old) = self.slots.get_mut(place(self.newest.saturating_add(n))) {
                 self.total = self.total.saturating_sub(*old);

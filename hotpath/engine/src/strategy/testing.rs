@@ -145,6 +145,7 @@ impl<S: Strategy> Rig<S> {
             cum_qty_lots: QtyLots(0),
             order_id: SEQ_UNDEF,
             sent_ns: TsNs(self.now),
+            reserved_lots: want.qty_lots.get(),
         };
         let order = *self.orders.insert(id, &entry);
         self.strategy.on_order(&OrderUpdate::Sent(&order));

@@ -187,7 +187,7 @@ pub(crate) fn status(
         "engine_time_ns": counters.get(Counter::LoopEngineTime),
         "ending": shared.is_ending(),
         "killed": shared.is_killed(),
-        "record_failed": shared.is_record_failed(),
+        "durability": durability(counters, shared),
         "signal": {
             "up": peer.is_some(),
             "backend": peer.map(PeerInfo::backend_text),
@@ -197,6 +197,24 @@ pub(crate) fn status(
         "limits": desk.status(),
         "names": desk.names(),
         "counters": values,
+    })
+}
+
+/// The last frame at each level: what survives the death of the process from the tape on, what a
+/// crash of the machine's processes from the page cache on, what a loss of power once synced.
+fn durability(counters: &Counters, shared: &Shared) -> Value {
+    let get = |counter| counters.get(counter);
+    json!({
+        "tape_frame": get(Counter::TapeFrame),
+        "written_frame": get(Counter::JournalWritten),
+        "synced_frame": get(Counter::JournalSynced),
+        "tape_fill_e3": get(Counter::TapeFill),
+        "tape_full": shared.is_tape_full(),
+        "segment": get(Counter::JournalSegment),
+        "syncs": get(Counter::JournalSyncs),
+        "sync_ns_max": get(Counter::JournalSyncMax),
+        "next_segment_has_room": !shared.is_journal_short(),
+        "failed": shared.is_record_failed(),
     })
 }
 

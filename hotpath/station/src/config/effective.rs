@@ -64,6 +64,11 @@ impl Config {
                 "ttl_ms": signal.ttl_ms,
                 "sample_interval_ms": signal.sample_interval_ms,
             },
+            "tape": { "size_mib": self.tape.bytes >> 20 },
+            "journal": {
+                "segment_mib": self.journal.segment_bytes >> 20,
+                "sync_ms": u64::try_from(self.journal.sync_every.as_millis()).unwrap_or(0),
+            },
             "strategy": self.strategies.iter().map(|strategy| json!({
                 "name": strategy.name,
                 "instrument": strategy.symbol,
@@ -105,6 +110,8 @@ fn queue_model(model: QueueModel) -> String {
         QueueModel::RiskAverse => "risk-averse".to_owned(),
         QueueModel::Proportional => "proportional".to_owned(),
         QueueModel::Power { exponent } => format!("power-{exponent}"),
+        QueueModel::Log => "log".to_owned(),
+        QueueModel::L3Fifo => "l3-fifo".to_owned(),
     }
 }
 

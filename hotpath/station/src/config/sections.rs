@@ -1,14 +1,16 @@
-//! The sections `[session] [data] [venue] [station] [signal] [limits] [record]`.
+//! The sections `[session] [data] [venue] [station] [signal] [limits] [record] [tape] [journal]
+//! [notary]`.
 //!
 //! One function a section; each says the keys, their bounds and their defaults. Runs once at start.
 
 use super::reader::{Problems, Table, shown};
-use super::{Data, Profile, Session, Signal, Station, Threads};
+use super::{Data, Journal, Notary, Profile, Session, Signal, Station, Tape, Threads};
 use crate::idle::Idle;
 use crate::limits::{EpochState, Source};
 use crate::pin::CpuChoice;
 use ipc::BackendKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::de::DeValue;
 use venues::player::Speed;
 use venues::sim::{Budget, Fees, Latency, QueueModel, SimConfig, Throttle};
@@ -23,6 +25,9 @@ pub(super) struct Sections {
     pub(super) signal: Signal,
     pub(super) limits: Source,
     pub(super) record_dir: PathBuf,
+    pub(super) tape: Tape,
+    pub(super) journal: Journal,
+    pub(super) notary: Option<Notary>,
 }
 
 /// The folder a configuration lies in.
@@ -49,6 +54,9 @@ pub(super) fn read(
         signal: signal(base, root.table("signal", problems), problems),
         limits: limits(base, state, root.table("limits", problems), problems),
         record_dir: record(root.table("record", problems), problems),
+        tape: tape(root.table("tape", problems), problems),
+        journal: journal(root.table("journal", problems), problems),
+        notary: notary(base, root.table("notary", problems), problems),
     }
 }
 
@@ -103,6 +111,8 @@ fn venue(folder: &Folder<'_>, mut table: Table<'_, '_>, problems: &mut Problems<
         ("proportional", QueueModel::Proportional),
         ("power-2", QueueModel::Power { exponent: 2 }),
         ("power-3", QueueModel::Power { exponent: 3 }),
+        ("log", QueueModel::Log),
+        ("l3-fifo", QueueModel::L3Fifo),
     ];
     let queue_model = table.choice_or("queue_model", &models, default.queue_model, problems);
     let mut rate = |key| {
@@ -267,4 +277,53 @@ fn record(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> PathBuf {
     let dir = table.text("dir", problems).map_or("runs".to_owned(), |at| at.value);
     table.finish(problems);
     PathBuf::from(dir)
+}
+
+/// A folder of the user's own on the one tmpfs every Linux has: it outlives a process and a logout.
+fn default_tape_dir() -> PathBuf {
+    PathBuf::from(format!("/dev/shm/corelane-{}", crate::sys::user_id()))
+}
+
+fn tape(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Tape {
+    let dir = table.text("dir", problems).map_or_else(default_tape_dir, |at| at.value.into());
+    let mib = table.integer_or("size_mib", 2..=4_096, 32, problems);
+    table.finish(problems);
+    Tape { dir, bytes: usize::try_from(mib).unwrap_or(32) << 20 }
+}
+
+fn journal(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Journal {
+    let mib = table.integer_or("segment_mib", 1..=4_096, 16, problems);
+    let sync_ms = table.integer_or("sync_ms", 0..=1_000, 5, problems);
+    table.finish(problems);
+    Journal {
+        segment_bytes: u64::try_from(mib).unwrap_or(16) << 20,
+        sync_every: Duration::from_millis(u64::try_from(sync_ms).unwrap_or(5)),
+    }
+}
+
+fn notary(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Option<Notary> {
+    if table.is_absent() {
+        return None;
+    }
+    let key = table.text_required("key", problems);
+    let every = table.integer_or("every_ms", 1..=3_600_000, 1_000, problems);
+    let mut anchors = Vec::new();
+    if let Some(found) = table.value("anchors", problems) {
+        let text = |value: &toml::Spanned<DeValue<'_>>| {
+            value.get_ref().as_str().filter(|text| !text.is_empty()).map(PathBuf::from)
+        };
+        let list = found.value.as_array().and_then(|list| list.iter().map(text).collect());
+        if let Some(list) = list {
+            anchors = list;
+        } else {
+            let allowed = "a list of file names, such as [\"/mnt/other/anchor.clk\"]";
+            problems.add(found.line, "notary.anchors", shown(found.value), allowed);
+        }
+    }
+    table.finish(problems);
+    Some(Notary {
+        key: base.join(key.value),
+        anchors,
+        every_ms: u32::try_from(every).unwrap_or(1_000),
+    })
 }

@@ -4,9 +4,18 @@
 #![allow(dead_code, reason = "each test file uses its own part of this module")]
 
 use bytemuck::{Zeroable, bytes_of};
+use clock::Clock;
 use corelane_station::config::{Config, Overrides};
+use corelane_station::counters::Counters;
+use corelane_station::journaler::{Journaler, Moments};
+use corelane_station::shared::Shared;
 use engine::limits::{FieldSpec, FirmLimits, Row, StrategyLimits, SymbolLimits, VenueLimits};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tape::journal::model::ModelDisk;
+use tape::journal::{JournalWriter, Options};
+use tape::tape::{Tape, TapeReader, TapeWriter};
 use tape::{Compression, Header, RecordingWriter};
 use wire::instrument::{Instrument, padded};
 use wire::market::{AggressorSide, BookSnapshot, DepthDelta, FLAG_FIRST, FLAG_LAST, Level, Trade};
@@ -207,4 +216,35 @@ pub(crate) fn config(dir: &Path, text: &str) -> Config {
     std::fs::write(dir.join("limits.toml"), limits).expect("limits");
     Config::parse(&dir.join("test.toml"), text, &Overrides::default())
         .unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// A tape in memory, large enough for every configuration of these tests.
+pub(crate) fn tape() -> (TapeWriter, TapeReader) {
+    Tape::in_memory(64 << 20).split()
+}
+
+/// A journaler over a disk in memory.
+pub(crate) fn journaler(
+    tape: TapeReader,
+    clock: Clock,
+    counters: &Counters,
+    shared: &Arc<Shared>,
+) -> Journaler<ModelDisk> {
+    journaler_on(ModelDisk::default(), tape, clock, counters, shared)
+}
+
+/// A journaler over a disk of the test's.
+pub(crate) fn journaler_on(
+    disk: ModelDisk,
+    tape: TapeReader,
+    clock: Clock,
+    counters: &Counters,
+    shared: &Arc<Shared>,
+) -> Journaler<ModelDisk> {
+    let options = Options { instance: [7; 16], epoch: 1, segment_bytes: 1 << 20 };
+    let moments = Moments::new(clock);
+    let journal = JournalWriter::create(disk, Path::new("test"), options, "{}", moments.now());
+    let journal = journal.expect("a good disk");
+    let (counters, shared) = (counters.clone(), Arc::clone(shared));
+    Journaler::new(tape, journal, moments, Duration::ZERO, counters, shared)
 }

@@ -1,4 +1,4 @@
-//! Hands out the frames of a journal, one segment in memory at a time.
+//! Hands out the frames of a journal; a thread reads and hashes one segment ahead.
 //!
 //! Checks what recovery checks of the part it reads, and the chain; takes no lock, so it may read
 //! while a station writes. Must never: change a file, or hand out a frame that is not whole.
@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
 use wire::journal::{JournalSeal, RecordKind};
 
 /// How a journal ends, for one who reads it to its end.
@@ -32,14 +33,25 @@ pub struct JournalReader {
     path: PathBuf,
     segments: Vec<(PathBuf, SegmentHead)>,
     current: usize,
-    /// The segment's bytes, aligned for frames.
-    words: Vec<u64>,
-    len: usize,
+    /// Segments in order, as the thread has them ready.
+    ahead: Receiver<io::Result<Loaded>>,
+    /// The current one.
+    loaded: Loaded,
     offset: usize,
     seq: u64,
     frames: u64,
     about: String,
     ending: Ending,
+}
+
+/// A segment in memory.
+#[derive(Debug, Default)]
+struct Loaded {
+    /// Its bytes, aligned for frames, and how many.
+    words: Vec<u64>,
+    len: usize,
+    /// SHA-256 of all of it up to its seal; of the last segment nobody asks.
+    chain: Option<[u8; 32]>,
 }
 
 /// One frame of a journal.
@@ -84,12 +96,13 @@ impl JournalReader {
         if first.schema_hash != wire::frame::schema_hash() {
             return Err(TapeError::JournalLayouts { path: path.to_path_buf() });
         }
+        let ahead = load_ahead(segments.iter().map(|(file, _)| file.clone()).collect());
         let mut reader = Self {
             path: path.to_path_buf(),
             segments,
             current: 0,
-            words: Vec::new(),
-            len: 0,
+            ahead,
+            loaded: Loaded::default(),
             offset: 0,
             seq: 0,
             frames: 0,
@@ -128,6 +141,20 @@ impl JournalReader {
     #[must_use]
     pub fn ending(&self) -> &Ending {
         &self.ending
+    }
+
+    /// What a reader who expects a whole session finds wrong with the end; nothing before the end is
+    /// reached.
+    #[must_use]
+    pub fn fault_at_end(&self) -> Option<TapeError> {
+        match self.ending {
+            Ending::Reading | Ending::Closed => None,
+            Ending::Open | Ending::Torn(_) => Some(TapeError::Truncated {
+                path: self.segments.get(self.current).map(|(f, _)| f.clone()).unwrap_or_default(),
+                offset: self.offset as u64,
+                frames: self.frames,
+            }),
+        }
     }
 
     /// The next frame; `None` at the end of what is whole.
@@ -170,8 +197,11 @@ impl JournalReader {
                 RecordKind::Seal if next_segment == 0 => self.ending = Ending::Closed,
                 RecordKind::Seal if is_last => self.ending = Ending::Open,
                 RecordKind::Seal => {
-                    let chain: [u8; 32] =
-                        Sha256::digest(self.bytes().get(..self.offset).unwrap_or_default()).into();
+                    // The thread took the last bytes that are not zero for the seal's end.
+                    let hashed = self.loaded.chain.filter(|_| self.offset == self.loaded.end());
+                    let chain = hashed.unwrap_or_else(|| {
+                        Sha256::digest(self.bytes().get(..self.offset).unwrap_or_default()).into()
+                    });
                     self.current += 1;
                     self.load(Some(chain))?;
                 }
@@ -181,7 +211,7 @@ impl JournalReader {
     }
 
     fn bytes(&self) -> &[u8] {
-        bytemuck::cast_slice::<u64, u8>(&self.words).get(..self.len).unwrap_or_default()
+        self.loaded.bytes()
     }
 
     fn of(&self) -> ([u8; 16], u64) {
@@ -200,12 +230,8 @@ impl JournalReader {
         self.offset = 0;
         let Some((file, head)) = self.segments.get(self.current) else { return Ok(()) };
         let io = |source| TapeError::Io { op: "read", path: file.clone(), source };
-        let mut opened = File::open(file).map_err(io)?;
-        let len = usize::try_from(opened.metadata().map_err(io)?.len()).unwrap_or(0);
-        self.words.clear();
-        self.words.resize(len.div_ceil(8), 0);
-        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut self.words);
-        self.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default()).map_err(io)?;
+        let gone = || Err(io::Error::other("the reading thread ended"));
+        self.loaded = self.ahead.recv().unwrap_or_else(|_| gone()).map_err(io)?;
         let first = self.segments.first().map_or(head, |(_, first)| first);
         let due = self.current as u64 + 1;
         let chain = chain.unwrap_or_else(|| genesis(first.instance));
@@ -232,6 +258,50 @@ fn damaged(path: &Path, file: &Path, (seq, offset): (u64, usize), what: &'static
         what,
         watermark: seq,
     }
+}
+
+impl Loaded {
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice::<u64, u8>(&self.words).get(..self.len).unwrap_or_default()
+    }
+
+    /// Where the zeros begin that fill the segment up: a seal that others follow ends in a number
+    /// that is not zero.
+    fn end(&self) -> usize {
+        let last = self.words.iter().rposition(|word| *word != 0).map_or(0, |at| at + 1);
+        (last * 8).min(self.len)
+    }
+}
+
+/// Starts the thread that reads one segment ahead.
+fn load_ahead(files: Vec<PathBuf>) -> Receiver<io::Result<Loaded>> {
+    let (sender, ahead) = sync_channel(1);
+    let last = files.len().saturating_sub(1);
+    let load = move || {
+        for (index, file) in files.into_iter().enumerate() {
+            let loaded = load_one(&file, index < last);
+            // Nobody reads on.
+            if sender.send(loaded).is_err() {
+                return;
+            }
+        }
+    };
+    // Without a thread the channel is closed, and the reader says so.
+    drop(std::thread::Builder::new().name("journal-read".to_owned()).spawn(load));
+    ahead
+}
+
+fn load_one(file: &Path, hashes: bool) -> io::Result<Loaded> {
+    let mut opened = File::open(file)?;
+    let len = usize::try_from(opened.metadata()?.len()).unwrap_or(0);
+    let mut loaded = Loaded { words: vec![0; len.div_ceil(8)], len, chain: None };
+    let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut loaded.words);
+    loaded.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default())?;
+    if hashes {
+        let end = loaded.end();
+        loaded.chain = loaded.bytes().get(..end).map(|bytes| Sha256::digest(bytes).into());
+    }
+    Ok(loaded)
 }
 
 /// Fills `bytes`, or as much of it as the file has: a writer may shorten it meanwhile.

@@ -268,7 +268,7 @@ fn walk(segment: &Loaded, frames: u64, cut_after: u64) -> Walk {
     }
 }
 
-/// The highest sequence a whole `synced` record behind the end of the walk vouches for.
+/// The highest sequence a whole `synced` record or seal behind the end of the walk vouches for.
 fn beyond(segment: &Loaded, offset: usize) -> u64 {
     let of = (segment.head.instance, segment.head.segment);
     let starts = (offset..segment.bytes.len()).step_by(8);
@@ -280,10 +280,13 @@ fn beyond(segment: &Loaded, offset: usize) -> u64 {
         }
         Record::parse(bytes, of, None).ok()
     });
-    // A seal proves nothing here: it may have reached the disk before what stands before it.
     records
-        .filter(|record| record.kind == RecordKind::Synced)
-        .filter_map(|record| record.payload_as::<JournalSynced>().map(|synced| synced.seq))
+        .filter_map(|record| match record.kind {
+            RecordKind::Synced => record.payload_as::<JournalSynced>().map(|synced| synced.seq),
+            // A segment is synced before its seal is written.
+            RecordKind::Seal => Some(record.seq - 1),
+            RecordKind::Frame | RecordKind::Open | RecordKind::Recovered => None,
+        })
         .max()
         .unwrap_or(0)
 }

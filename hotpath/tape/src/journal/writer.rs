@@ -304,7 +304,10 @@ impl<S: Storage> JournalWriter<S> {
         self.begin_segment(head, at)
     }
 
+    /// Seals the segment. All before the seal is synced first, so that a seal vouches for it.
     fn seal(&mut self, next_segment: u64, at: Moment) -> Result<(), TapeError> {
+        self.write()?;
+        self.sync()?;
         let payload = JournalSeal { frames: self.given.frame, next_segment };
         self.encode(RecordKind::Seal, at, bytemuck::bytes_of(&payload));
         self.write()?;

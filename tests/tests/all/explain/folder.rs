@@ -7,14 +7,15 @@ use engine::strategy::{
     Context, Event, Intent, Intents, OneOrder, OrderUpdate, Placement, Strategy,
 };
 use engine::{Engine, OwnStrategy, Sink};
-use station::backtest::{Options, backtest_on};
+use station::backtest::{self, backtest_on};
 use station::config::{Config, Overrides};
 use station::limits::changes::{Target, change};
 use station::prepare;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use tape::{Compression, Header, Recording, RecordingWriter};
+use tape::journal::{Folder, JournalWriter, Moment, Options};
+use tape::{Header, Recording};
 use tempfile::TempDir;
 use venues::player::Speed;
 use wire::advice::{Advice, AdviceField};
@@ -39,32 +40,46 @@ pub(crate) fn run() -> &'static Path {
 }
 
 /// The files of that run that explain it, in a folder of their own.
-pub(super) fn run_copy() -> TempDir {
+pub(crate) fn run_copy() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["frames.clrec", "config.toml", "limits.toml", "overrides.json"] {
+    for name in ["config.toml", "limits.toml", "overrides.json"] {
         fs::copy(run().join(name), dir.path().join(name)).unwrap();
+    }
+    fs::create_dir(dir.path().join("journal")).unwrap();
+    for file in fs::read_dir(run().join("journal")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), dir.path().join("journal").join(file.file_name())).unwrap();
     }
     dir
 }
 
 /// The words of a frame.
-pub(super) fn words(frame: &[u8]) -> Vec<u64> {
+pub(crate) fn words(frame: &[u8]) -> Vec<u64> {
     let mut words = vec![0; frame.len() / 8];
     bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
     words
 }
 
-/// Writes a record into a folder, over the one that is there.
-pub(super) fn write(dir: &Path, header: &Header, frames: &[Vec<u64>]) -> PathBuf {
-    let path = dir.join("frames.clrec");
+/// Writes a journal of one segment into a folder, in place of the one that is there.
+pub(crate) fn write(dir: &Path, header: &Header, frames: &[Vec<u64>]) -> PathBuf {
+    let path = dir.join("journal");
     if path.exists() {
-        fs::remove_file(&path).unwrap();
+        fs::remove_dir_all(&path).unwrap();
     }
-    let mut writer = RecordingWriter::create(&path, header, Compression::Zstd(1)).unwrap();
+    let bytes: usize = frames.iter().map(|frame| frame.len() * 8 + 56).sum();
+    let options = Options {
+        instance: [1; 16],
+        epoch: 1,
+        segment_bytes: u64::try_from(bytes).unwrap() + (1 << 20),
+    };
+    let about = serde_json::to_string(header).unwrap();
+    let at = Moment::default();
+    let folder = Folder::open(&path).unwrap();
+    let mut writer = JournalWriter::create(folder, &path, options, &about, at).unwrap();
     for frame in frames {
-        writer.push(bytemuck::cast_slice(frame)).unwrap();
+        writer.push(bytemuck::cast_slice(frame), at).unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(at).unwrap();
     path
 }
 
@@ -89,7 +104,7 @@ impl Sink for Made {
 /// of them stands in the way of an order.
 pub(super) fn layered() -> TempDir {
     let dir = run_copy();
-    let recording = tape::read_all(dir.path().join("frames.clrec")).unwrap();
+    let recording = tape::read_all(dir.path().join("journal")).unwrap();
     let plan = Config::of_run(dir.path()).unwrap().plan(recording.instruments(), dir.path());
     let mut engine = Engine::new(plan.unwrap().setup).unwrap();
     let mut made = Made::default();
@@ -242,7 +257,11 @@ pub(super) fn amended() -> (Recording, impl Fn() -> Engine) {
     let data = prepare::read(&config).unwrap();
     let mut made = Made::default();
     let mut observer = |frame: &[u8]| made.0.push(words(frame));
-    let options = Options { observer: Some(&mut observer), own: amender(), ..Options::default() };
+    let options = backtest::Options {
+        observer: Some(&mut observer),
+        own: amender(),
+        ..backtest::Options::default()
+    };
     backtest_on(&config, &data, options).unwrap();
     let mut frames: Vec<Vec<u64>> =
         data.instruments().iter().map(|row| words(bytemuck::bytes_of(row))).collect();

@@ -229,7 +229,7 @@ fn an_approval_becomes_the_frame_of_the_order_that_passed() {
     (rig.order.price_ticks, rig.order.link_id) = (PriceTicks(10_003), 6);
     (rig.order.parent_id, rig.parent) = (5, Some((1_000, 0)));
     let to = Envelope { cl_ord_id: ClOrdId::new(1, 2), venue: VenueId(3), now: TsNs(NOW), seq: 44 };
-    let approve = || rig.ask(|i| Approval::of(&evaluate(i), i, 9)).expect("passes");
+    let approve = || rig.ask(|i| Approval::of(&evaluate(i), i.order, 9)).expect("passes");
     let frame = approve().into_frame(&to);
     assert_eq!((frame.header.venue_id, frame.header.seq), (VenueId(3), 44));
     assert_eq!((frame.header.ts_recv_ns, frame.header.strategy_id), (TsNs(NOW), StrategyId(2)));

@@ -1,27 +1,20 @@
-//! The frames that frame a record: instrument table, session start, the limits epoch the session
-//! starts with, session end.
+//! What stands round a session's inputs and outputs in its journal: who it is, instrument table,
+//! session start, session end.
 //!
-//! A record is a recording like any other: its table comes first, so `SessionStart` follows it. The
-//! values of the limits are in `config.json`; the epoch and the hash here say which they are.
-//! Runs on the main thread at start and end.
+//! A journal's frames are a recording like any other: its table comes first, so `SessionStart`
+//! follows it. The values of the limits are in `config.json`; the epoch and the hash here say which
+//! they are. Runs on the main thread at start and end.
 
-use crate::operator::Failure;
-use crate::prepare::{Prepared, of_tape};
+use crate::prepare::Prepared;
 use engine::Engine;
-use std::path::Path;
-use tape::{Compression, Header, RecordingWriter};
-use wire::exit::Exit;
+use tape::Header;
+use tape::tape::TapeWriter;
 use wire::station::{SessionEnd, SessionStart};
 use wire::{FrameHeader, TsNs};
 
-/// Level of zstd: the fastest that still halves the file.
-const COMPRESSION: Compression = Compression::Zstd(1);
-
-/// Opens `frames.clrec` in `dir` and writes table and session start.
-///
-/// # Errors
-/// `JOURNAL` with the cause.
-pub fn open(dir: &Path, prepared: &Prepared, epoch: u32) -> Result<RecordingWriter, Failure> {
+/// What a journal's first record says of the session: the header of a recording, as JSON.
+#[must_use]
+pub fn about(prepared: &Prepared) -> String {
     let played = &prepared.recording;
     let name = played.path.file_name().map(|n| n.to_string_lossy().into_owned());
     let header = Header {
@@ -32,6 +25,14 @@ pub fn open(dir: &Path, prepared: &Prepared, epoch: u32) -> Result<RecordingWrit
         notes: vec!["every input and output of the engine, in order".to_owned()],
         ..Header::default()
     };
+    let text = serde_json::to_string(&header.stamped()).unwrap_or_default();
+    // A table of thousands of symbols is in the frames anyway.
+    if text.len() <= wire::frame::MAX_FRAME_BYTES { text } else { "{}".to_owned() }
+}
+
+/// Writes instrument table and session start to a fresh tape. `false` where they do not fit.
+pub fn begin(tape: &mut TapeWriter, cycles: u64, prepared: &Prepared, epoch: u32) -> bool {
+    let played = &prepared.recording;
     let start = SessionStart {
         header: FrameHeader { ts_recv_ns: prepared.start, ..FrameHeader::new::<SessionStart>() },
         epoch: u64::from(epoch),
@@ -41,18 +42,11 @@ pub fn open(dir: &Path, prepared: &Prepared, epoch: u32) -> Result<RecordingWrit
         instruments: u32::try_from(played.instruments().len()).unwrap_or(u32::MAX),
         strategies: u32::try_from(prepared.plan.setup.strategies.len()).unwrap_or(u32::MAX),
     };
-    let write = || {
-        let mut writer = RecordingWriter::create(dir.join("frames.clrec"), &header, COMPRESSION)?;
-        for row in played.instruments() {
-            writer.push(bytemuck::bytes_of(row))?;
-        }
-        writer.push(bytemuck::bytes_of(&start))?;
-        Ok(writer)
-    };
-    write().map_err(|error| Failure { exit: Exit::Journal, ..of_tape(&error) })
+    let rows = played.instruments().iter().map(bytemuck::bytes_of);
+    rows.chain([bytemuck::bytes_of(&start)]).all(|frame| tape.push(cycles, frame))
 }
 
-/// The last frame of a record.
+/// The last frame of a session.
 #[must_use]
 pub fn end(engine: &Engine) -> SessionEnd {
     let counters = engine.counters();

@@ -1,0 +1,128 @@
+//! The segment files of a journal's folder: their heads, in order of their numbers.
+//!
+//! The names mean nothing but that a segment's ends with `.clj`. Must never: follow a name to a
+//! number.
+
+use super::finding::{Finding, Kind, Unreadable};
+use super::record::{Head, RECORD_MAX, Record, SEGMENT_HEAD, segment_head, whole};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use wire::journal::JournalSegment;
+
+/// A segment file with a whole head.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFile {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// Its head.
+    pub(crate) head: JournalSegment,
+}
+
+/// A segment file whose head is not whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Headless {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// Segment and sequence of the whole record that follows the head, if one does.
+    pub(crate) record: Option<(u64, u64)>,
+    /// The head is zeros.
+    pub(crate) zeros: bool,
+}
+
+/// What a journal's folder holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Folder {
+    /// By number, then by name.
+    pub(crate) segments: Vec<SegmentFile>,
+    /// Files that are no segments and are not just allocated.
+    pub(crate) headless: Vec<Headless>,
+    /// A file whose head is of another version, and the version.
+    pub(crate) foreign_version: Option<(PathBuf, u32)>,
+}
+
+/// Reads the heads of a folder.
+///
+/// # Errors
+/// Where the folder or a file in it cannot be read.
+pub(crate) fn read(folder: &Path) -> Result<Folder, Unreadable> {
+    let failed = Unreadable::at("list", folder);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(&failed)? {
+        let path = entry.map_err(&failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "clj") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut found = Folder::default();
+    for path in paths {
+        let file = File::open(&path).map_err(Unreadable::at("open", &path))?;
+        let mut head = read_head(&file).map_err(Unreadable::at("read", &path))?;
+        let mut record = None;
+        if matches!(head, Head::Unbegun | Head::Damaged) {
+            record = first_record(&file).map_err(Unreadable::at("read", &path))?;
+            if record.is_some() {
+                // A live journal's: the head is whole before its first record is.
+                head = read_head(&file).map_err(Unreadable::at("read", &path))?;
+            }
+        }
+        let zeros = matches!(head, Head::Unbegun);
+        match head {
+            Head::Whole(head) => found.segments.push(SegmentFile { path, head: *head }),
+            Head::Version(version) => found.foreign_version = Some((path, version)),
+            Head::Unbegun if record.is_none() => {}
+            Head::Unbegun | Head::Damaged => {
+                found.headless.push(Headless { path, record, zeros });
+            }
+        }
+    }
+    found.segments.sort_by_key(|file| file.head.segment);
+    Ok(found)
+}
+
+fn read_head(file: &File) -> io::Result<Head> {
+    let mut bytes = [0; SEGMENT_HEAD];
+    let mut filled = 0;
+    while filled < SEGMENT_HEAD {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(segment_head(&bytes[..filled]))
+}
+
+fn first_record(file: &File) -> io::Result<Option<(u64, u64)>> {
+    let mut bytes = vec![0; RECORD_MAX];
+    let count = file.read_at(&mut bytes, SEGMENT_HEAD as u64)?;
+    let numbers = |record: Record<'_>| (record.head.segment, record.head.seq);
+    Ok(whole(&bytes[..count]).map(numbers))
+}
+
+/// The instance most segments are of; of two with as many, the one of the lower number.
+pub(crate) fn most_common_instance(segments: &[SegmentFile]) -> Option<[u8; 16]> {
+    let mut counts: BTreeMap<[u8; 16], usize> = BTreeMap::new();
+    for file in segments {
+        *counts.entry(file.head.instance).or_default() += 1;
+    }
+    let most = counts.values().max().copied()?;
+    segments.iter().map(|file| file.head.instance).find(|i| counts.get(i) == Some(&most))
+}
+
+/// Takes the segments of other instances out, and says so.
+pub(crate) fn keep_instance(folder: &mut Folder, instance: [u8; 16]) -> Vec<Finding> {
+    let is_ours = |file: &SegmentFile| file.head.instance == instance;
+    let some = folder.segments.iter().any(is_ours);
+    let (kept, others): (Vec<_>, Vec<_>) = folder.segments.drain(..).partition(is_ours);
+    folder.segments = kept;
+    let finding = |file: &SegmentFile| {
+        let (kind, seq) =
+            if some { (Kind::Splice, file.head.first_seq) } else { (Kind::WrongInstance, 1) };
+        let what = format!("a segment of instance {}", super::finding::hex(&file.head.instance));
+        Finding::new(kind, (seq, seq), &file.path, 0, what)
+    };
+    others.iter().map(finding).collect()
+}
