@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test lint fmt bench fuzz wire onnxruntime hftbacktest train clean
+.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime hftbacktest train clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -25,6 +25,10 @@ fmt: ## format the source
 
 bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
 	$(CARGO) bench --locked --profile dist -p corelane-benches
+
+sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
+	$(CARGO) run --locked --release --quiet -p corelane-tests --bin sim -- \
+		--seed=$(or $(SEED),1) --seeds=$(or $(SEEDS),2000) --events=$(or $(EVENTS),10000) --threads=2
 
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \

@@ -280,7 +280,7 @@ enum corelane_exec_type {
     CORELANE_EXEC_TYPE_PENDING_REPLACE = 0x45 /* 'E' */,
     /* "trade": A fill, partial or full. */
     CORELANE_EXEC_TYPE_TRADE = 0x46 /* 'F' */,
-    /* "trade-cancel": A fill was taken back. */
+    /* "trade-cancel": A fill was taken back; the report carries that fill's execution id. */
     CORELANE_EXEC_TYPE_TRADE_CANCEL = 0x48 /* 'H' */,
     /* "order-status": Answer to a status query. */
     CORELANE_EXEC_TYPE_ORDER_STATUS = 0x49 /* 'I' */,

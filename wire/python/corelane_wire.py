@@ -564,7 +564,7 @@ class ExecType(_Code):
     PENDING_REPLACE = ord("E"), "pending-replace"
     #: A fill, partial or full.
     TRADE = ord("F"), "trade"
-    #: A fill was taken back.
+    #: A fill was taken back; the report carries that fill's execution id.
     TRADE_CANCEL = ord("H"), "trade-cancel"
     #: Answer to a status query.
     ORDER_STATUS = ord("I"), "order-status"

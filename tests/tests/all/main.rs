@@ -14,6 +14,7 @@ mod maker;
 mod new_strategy;
 mod notary;
 mod sidecar;
+mod simulation;
 mod strategies;
 mod support;
 mod verify;

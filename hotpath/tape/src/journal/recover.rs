@@ -85,7 +85,10 @@ pub fn recover<S: Storage>(
     let segments = load(storage, path)?;
     let Some(last) = segments.last() else { return Ok(None) };
     let frames = check_sealed(path, &segments, outside)?;
-    let cut_after = if outside.has_failed { outside.synced_frame } else { u64::MAX };
+    // A segment has its head only after all before it was sealed and synced: whatever failed came
+    // after that, even where the tape was not told of it any more.
+    let synced_frame = outside.synced_frame.max(frames);
+    let cut_after = if outside.has_failed { synced_frame } else { u64::MAX };
     let walk = walk(last, frames, cut_after);
     let vouched = beyond(last, walk.offset);
     let watermark = walk
@@ -104,10 +107,7 @@ pub fn recover<S: Storage>(
         return Err(here("the file is shorter than it was made, and nothing says what it held"));
     }
     let (offset, seq, frames) = match walk.after_frame {
-        Some((offset, seq)) if outside.has_failed => (offset, seq, outside.synced_frame),
-        _ if outside.has_failed && walk.frames > outside.synced_frame => {
-            return Err(here("the segment before the last one was never synced"));
-        }
+        Some((offset, seq)) if outside.has_failed => (offset, seq, synced_frame),
         _ => (walk.offset, walk.seq, walk.frames),
     };
     let seal = walk.seal.filter(|_| offset == walk.offset);

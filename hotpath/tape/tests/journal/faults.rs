@@ -160,3 +160,25 @@ fn a_full_disk_is_known_before_the_room_is_needed() {
     disk.set_room(0);
     recovers(disk.restarted(), &said, true, "full");
 }
+
+/// A batch that goes over into a new segment syncs the old one by itself; the tape hears only of
+/// whole batches. If the batch then fails, its word is behind the segment, and the segment counts.
+#[test]
+fn a_tape_that_was_not_told_of_a_sealed_segment_contradicts_no_journal() {
+    let mut behind = 0;
+    for call in 1..=calls_of_a_run() {
+        let mut disk = ModelDisk::default();
+        disk.fault_at(call, Fault::Error(ErrorKind::Other));
+        let (disk, said) = write(disk, SEGMENT, FRAMES, BATCH, true);
+        let Some(mut disk) = disk.filter(|_| said.failed.is_some()) else { continue };
+        let told = said.synced.frame / BATCH * BATCH;
+        let outside = Outside { synced_frame: told, has_failed: true, ..Outside::default() };
+        let found = match recovered(&mut disk, &outside) {
+            Ok(found) => found.frames,
+            Err(error) => panic!("call {call}: {error}"),
+        };
+        assert!((told..=said.synced.frame).contains(&found), "call {call}: {found} {said:?}");
+        behind += u64::from(found > told);
+    }
+    assert!(behind > 0, "some failure came after a new segment");
+}
