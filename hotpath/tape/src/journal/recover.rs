@@ -85,7 +85,10 @@ pub fn recover<S: Storage>(
     let segments = load(storage, path)?;
     let Some(last) = segments.last() else { return Ok(None) };
     let frames = check_sealed(path, &segments, outside)?;
-    let cut_after = if outside.has_failed { outside.synced_frame } else { u64::MAX };
+    // All before the last segment was synced before that one was begun, whether or not the tape
+    // was still told.
+    let trusted = outside.synced_frame.max(frames);
+    let cut_after = if outside.has_failed { trusted } else { u64::MAX };
     let walk = walk(last, frames, cut_after);
     let vouched = beyond(last, walk.offset);
     let watermark = walk
@@ -104,11 +107,8 @@ pub fn recover<S: Storage>(
         return Err(here("the file is shorter than it was made, and nothing says what it held"));
     }
     let (offset, seq, frames) = match walk.after_frame {
-        Some((offset, seq)) if outside.has_failed => (offset, seq, outside.synced_frame),
-        _ if outside.has_failed && walk.frames > outside.synced_frame => {
-            return Err(here("the segment before the last one was never synced"));
-        }
-        _ => (walk.offset, walk.seq, walk.frames),
+        Some((offset, seq)) => (offset, seq, trusted),
+        None => (walk.offset, walk.seq, walk.frames),
     };
     let seal = walk.seal.filter(|_| offset == walk.offset);
     let tail = last.bytes.get(offset..).unwrap_or_default();
