@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime hftbacktest train clean
+.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime hftbacktest train musl clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -56,6 +56,11 @@ train: build ## train the signal model anew (needs ../shared/data; see sidecars/
 	.venv-train/bin/pip install --quiet -r sidecars/signal/training/requirements.txt
 	.venv-train/bin/python sidecars/signal/training/prepare.py --corelane=$(BIN)/corelane --raw=../shared/data/binance-raw --out=target/features
 	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models/bin_ctabl
+
+MUSL := x86_64-unknown-linux-musl
+musl: ## build for musl (needs musl-gcc and the rustup target) and verify a run of the other build with it
+	CC_x86_64_unknown_linux_musl=musl-gcc $(CARGO) build --locked --release -p corelane-tools --target $(MUSL)
+	CORELANE_OTHER_BUILD=$(CURDIR)/target/$(MUSL)/release/corelane $(CARGO) test --locked --workspace --test all -- another_build
 
 clean: ## remove build output and runs
 	$(CARGO) clean
