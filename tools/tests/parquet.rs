@@ -41,7 +41,7 @@ mod with_it {
     use parquet::record::Field;
     use station::backtest::{Options, backtest};
     use station::config::{Config, Overrides};
-    use tape::{Compression, Header, RecordingWriter};
+    use tape::journal::{Folder, JournalWriter, Moment};
 
     /// A record with everything in it: the strategies of the bundled configuration in event time.
     fn record(dir: &Path) {
@@ -49,16 +49,18 @@ mod with_it {
         let config =
             Config::load(&root.join("config/strategies.toml"), &Overrides::default()).unwrap();
         let rows = tape::read_all(&config.data.recording).unwrap();
-        let path = dir.join("frames.clrec");
-        let mut writer =
-            RecordingWriter::create(path, &Header::default(), Compression::None).unwrap();
+        let path = dir.join("journal");
+        let folder = Folder::open(&path).unwrap();
+        let made = tape::journal::Options { instance: [1; 16], epoch: 1, segment_bytes: 16 << 20 };
+        let at = Moment::default();
+        let mut writer = JournalWriter::create(folder, &path, made, "{}", at).unwrap();
         for row in rows.instruments() {
-            writer.push(bytemuck::bytes_of(row)).unwrap();
+            writer.push(bytemuck::bytes_of(row), at).unwrap();
         }
-        let mut observer = |frame: &[u8]| writer.push(frame).unwrap();
+        let mut observer = |frame: &[u8]| writer.push(frame, at).unwrap();
         let options = Options { observer: Some(&mut observer), ..Options::default() };
         backtest(&config, options).unwrap();
-        writer.finish().unwrap();
+        writer.finish(at).unwrap();
     }
 
     /// A cell as the CSV has it.

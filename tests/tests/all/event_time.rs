@@ -33,7 +33,7 @@ fn recorded_scores_are_given_again() {
         (dir, run)
     };
     let (_dir, run) = record();
-    let recording = tape::read_all(run.join("frames.clrec")).unwrap();
+    let recording = tape::read_all(run.join("journal")).unwrap();
     let is_answer = |frame: &[u8]| matches!(decode(frame), Ok(Frame::SignalResponse(_)));
     let answers = recording.frames().filter(|frame| is_answer(frame)).count() as u64;
     assert!(answers > 0, "the model answered");
