@@ -203,6 +203,17 @@ impl Tape {
         })
     }
 
+    /// The tape a file with these words would be, in this process's memory: for tests.
+    ///
+    /// # Errors
+    /// [`TapeError::BadTape`].
+    pub fn of_image(image: &[u64]) -> Result<Self, TapeError> {
+        let words = Words::of(image);
+        let bad = |what| TapeError::BadTape { path: PathBuf::from("a tape in memory"), what };
+        let (place, schema_hash, capacity) = read_head(words.all()).map_err(bad)?;
+        Ok(Self { words: Arc::new(words), place, schema_hash, capacity, file: None })
+    }
+
     /// Whose tape it is.
     #[must_use]
     pub fn place(&self) -> &Place {
@@ -506,7 +517,7 @@ impl TapeReader {
         let word = self.ring.body().get(self.start);
         if word.is_some_and(|word| word.load(Ordering::Relaxed) == SKIP) {
             let rest = (self.ring.size - self.start) * 8;
-            (0, self.position + rest as u64)
+            (0, self.position.saturating_add(rest as u64))
         } else {
             (self.start, self.position)
         }
@@ -536,7 +547,9 @@ impl TapeReader {
         let (start, position) = self.skip();
         let (len, number, stamp) = self.head_at(start)?;
         let after = position.checked_add(record_bytes(len) as u64)?;
-        let sound = len <= MAX_FRAME_BYTES && len.is_multiple_of(8) && number == self.number + 1;
+        let sound = len <= MAX_FRAME_BYTES
+            && len.is_multiple_of(8)
+            && self.number.checked_add(1) == Some(number);
         if !sound || after > self.seen_head {
             return None;
         }
@@ -587,6 +600,12 @@ impl TapeReader {
     #[must_use]
     pub fn had_failed(&self) -> bool {
         self.ring.word(at::FAILED).load(Ordering::Acquire) != 0
+    }
+
+    /// Every word of the tape as it stands: for tests, see [`Tape::of_image`].
+    #[must_use]
+    pub fn image(&self) -> Vec<u64> {
+        self.ring.words.all().iter().map(|word| word.load(Ordering::Relaxed)).collect()
     }
 
     /// Number of the last frame on the tape, as far as it can be read; nothing is taken.

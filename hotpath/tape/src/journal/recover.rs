@@ -104,7 +104,7 @@ pub fn recover<S: Storage>(
         return Err(here("the file is shorter than it was made, and nothing says what it held"));
     }
     let (offset, seq, frames) = if outside.has_failed {
-        safe(last, frames, outside.synced_frame, watermark)
+        safe(last, frames, outside)
     } else {
         (walk.offset, walk.seq, walk.frames)
     };
@@ -262,25 +262,24 @@ fn walk(segment: &Loaded, frames: u64) -> Walk {
     }
 }
 
-/// Where the last segment of a failed journal is cut: behind frame `synced` and record `watermark`,
-/// and never before its first record. All before that segment was synced before it was begun,
+/// Where the last segment of a failed journal is cut: behind what is known from elsewhere to be
+/// safe, and never before its first record. All before that segment was synced before it was begun,
 /// whether or not the tape was still told. Offset, sequence and frames.
-fn safe(segment: &Loaded, frames: u64, synced: u64, watermark: u64) -> (usize, u64, u64) {
+fn safe(segment: &Loaded, frames: u64, outside: &Outside) -> (usize, u64, u64) {
     let of = (segment.head.instance, segment.head.segment);
-    let mut end = (HEAD_BYTES, segment.head.first_seq - 1, frames);
+    let (mut offset, mut seq, mut frames) = (HEAD_BYTES, segment.head.first_seq - 1, frames);
     loop {
-        let rest = segment.bytes.get(end.0..).unwrap_or_default();
-        let Step::Record(record) = step(rest, of, end.1 + 1) else { return end };
-        let is_safe = end.1 < watermark || end.2 < synced || record.kind == RecordKind::Open;
-        if !is_safe {
-            return end;
+        let rest = segment.bytes.get(offset..).unwrap_or_default();
+        let Step::Record(record) = step(rest, of, seq + 1) else { break };
+        let is_told = seq < outside.checkpoint_seq || frames < outside.synced_frame;
+        if !is_told && record.kind != RecordKind::Open {
+            break;
         }
-        end = (
-            end.0 + record.bytes(),
-            record.seq,
-            end.2 + u64::from(record.kind == RecordKind::Frame),
-        );
+        offset += record.bytes();
+        seq = record.seq;
+        frames += u64::from(record.kind == RecordKind::Frame);
     }
+    (offset, seq, frames)
 }
 
 /// The highest sequence a whole `synced` record or seal behind the end of the walk vouches for.
