@@ -1,7 +1,7 @@
 //! Promise 2 on the bundled recording: event time gives the same state every time, and the record
 //! of a threaded run rebuilds it.
 
-use crate::support::{clean, config, corelane, json, only_run, root, set};
+use crate::support::{clean, config, corelane, json, only_run, root, set, without};
 use engine::{Engine, Sink};
 use station::config::{Config, Overrides};
 use wire::{Frame, FrameKind, decode};
@@ -20,13 +20,6 @@ fn two_backtests_end_in_the_same_state() {
         "--signal-latency-us=250000",
     ])));
     assert_ne!(first["state_hash"], other["state_hash"], "the signal's latency matters");
-}
-
-/// The text without the part from one line to another.
-fn without(text: &str, from: &str, to: &str) -> String {
-    let (head, rest) = text.split_once(from).expect(from);
-    let (_, tail) = rest.split_once(to).expect(to);
-    format!("{head}{to}{tail}")
 }
 
 /// Three strategies whose orders go out on one event or on events close together: what the edge

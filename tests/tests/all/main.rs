@@ -13,4 +13,5 @@ mod notary;
 mod sidecar;
 mod strategies;
 mod support;
+mod sweep;
 mod verify;
