@@ -546,11 +546,12 @@ impl TapeReader {
         }
         let (start, position) = self.skip();
         let (len, number, stamp) = self.head_at(start)?;
+        let is_sound = len <= MAX_FRAME_BYTES && len.is_multiple_of(8);
+        if !is_sound || self.number.checked_add(1) != Some(number) {
+            return None;
+        }
         let after = position.checked_add(record_bytes(len) as u64)?;
-        let sound = len <= MAX_FRAME_BYTES
-            && len.is_multiple_of(8)
-            && self.number.checked_add(1) == Some(number);
-        if !sound || after > self.seen_head {
+        if after > self.seen_head {
             return None;
         }
         let from = start + RECORD_WORDS;

@@ -249,7 +249,8 @@ fn positions_and_numbers_at_the_end_of_their_range_end_the_tape() {
     // The ring begins at word 512; positions are words 256 and 272, the number word 273.
     let skipping = [(256, last), (272, last - 64), (273, 9)];
     let full = [(272, 0), (273, u64::MAX), (513, u64::MAX), (521, 0)];
-    for changes in [&skipping[..], &full] {
+    let long = [(272, 0), (512, u64::MAX - 1)];
+    for changes in [&skipping[..], &full, &long] {
         let mut image = image.clone();
         for (word, value) in changes {
             image[*word] = *value;
