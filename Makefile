@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench sim fuzz wire onnxruntime hftbacktest train musl clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -15,6 +15,10 @@ run: build ## play the bundled recording through the station and show the result
 
 test: ## every test; skips are listed and counted
 	$(CARGO) run --locked --quiet -p corelane-tests --bin suite
+
+sweep: ## kills and errors at every journaling system call, none left out (needs strace)
+	$(CARGO) build --locked -p corelane-station -p corelane-tools
+	CORELANE_SWEEP=all $(CARGO) test --locked -p corelane-tests --test all -- sweep:: --nocapture
 
 lint: ## formatting and lints, warnings are errors
 	$(CARGO) fmt --all --check

@@ -1,8 +1,9 @@
 //! Tapes that killed engines left: what is on them goes to their journals before anything else.
 //!
 //! A tape's head names its journal. One that belongs to a living engine is left alone; one whose
-//! journal is gone is kept under another name and said. Must never: remove a tape whose frames are
-//! not on the disk. Runs on the main thread at start.
+//! journal is gone is kept under another name and said; a file that a killed start was still making
+//! into a tape is removed. Must never: remove a tape whose frames are not on the disk, or trust a
+//! journal after a write or a sync of its own failed. Runs on the main thread at start.
 
 use crate::journaler::Moments;
 use crate::operator::{Failure, Line, Operator};
@@ -10,7 +11,7 @@ use crate::prepare::of_tape;
 use std::path::{Path, PathBuf};
 use tape::TapeError;
 use tape::journal::{Folder, JournalWriter, Outside, recover};
-use tape::tape::Tape;
+use tape::tape::{Tape, TapeReader};
 use wire::exit::Exit;
 
 /// Ending of a tape's file name.
@@ -50,9 +51,13 @@ pub fn drain_all(
             return Err(Failure::new(Exit::Resource, "tape folder cannot be read", fields, next));
         }
     };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut tapes: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|e| e == EXTENSION)).collect();
+    let paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    for path in &paths {
+        // What cannot be removed takes room in memory and is tried again by the next start.
+        let _ = Tape::remove_half_made(path);
+    }
+    let is_tape = |path: &PathBuf| path.extension().is_some_and(|e| e == EXTENSION);
+    let mut tapes: Vec<PathBuf> = paths.into_iter().filter(is_tape).collect();
     tapes.sort_unstable();
     for path in tapes {
         match drain(&path, moments) {
@@ -110,17 +115,15 @@ pub fn drain(path: &Path, moments: Moments) -> Result<Option<Drained>, TapeError
     let (held, cut_bytes) = (found.frames, found.cut_bytes);
     let mut drained = Drained { journal: place.journal.clone(), held, from_tape: 0, cut_bytes };
     if !found.is_closed {
-        let ahead = reader.last_number().saturating_sub(held);
         let now = moments.now();
-        let mut journal = JournalWriter::resume(folder, &place.journal, found, ahead, now)?;
-        while let Some(record) = reader.next() {
-            // What the journal has already was written, and not yet given free.
-            if record.number > held {
-                journal.push(record.frame, moments.of(record.stamp))?;
-                drained.from_tape += 1;
-            }
+        let ahead = reader.last_number().saturating_sub(held);
+        let resumed = JournalWriter::resume(folder, &place.journal, found, ahead, now);
+        let written = resumed.and_then(|journal| write_out(&mut reader, journal, held, moments));
+        if matches!(written, Err(TapeError::JournalFailed { .. })) {
+            // Nothing after its last sync may be trusted by the next start.
+            reader.fail();
         }
-        journal.finish(now)?;
+        drained.from_tape = written?;
     }
     if reader.is_damaged() {
         return Err(TapeError::BadTape {
@@ -134,6 +137,27 @@ pub fn drain(path: &Path, moments: Moments) -> Result<Option<Drained>, TapeError
         source,
     })?;
     Ok(Some(drained))
+}
+
+/// Writes what the tape holds behind frame `held` and ends the journal; how many frames.
+fn write_out(
+    reader: &mut TapeReader,
+    mut journal: JournalWriter<Folder>,
+    held: u64,
+    moments: Moments,
+) -> Result<u64, TapeError> {
+    // What is there was cut to what is safe, and synced: a kill from here on loses none of it.
+    reader.clear_failure();
+    let mut from_tape = 0;
+    while let Some(record) = reader.next() {
+        // What the journal has already was written, and not yet given free.
+        if record.number > held {
+            journal.push(record.frame, moments.of(record.stamp))?;
+            from_tape += 1;
+        }
+    }
+    journal.finish(moments.now())?;
+    Ok(from_tape)
 }
 
 /// Keeps a tape whose journal is gone, where no start looks for it again.

@@ -28,6 +28,12 @@ impl Words {
         Self(Place::Own((0..count).map(|_| AtomicU64::new(0)).collect()))
     }
 
+    /// Words of this process alone with these values: the image of a file, for tests.
+    #[must_use]
+    pub(crate) fn of(image: &[u64]) -> Self {
+        Self(Place::Own(image.iter().map(|word| AtomicU64::new(*word)).collect()))
+    }
+
     /// The words of a file, shared with whoever else maps it. Every page is touched.
     ///
     /// # Errors

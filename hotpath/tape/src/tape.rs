@@ -38,6 +38,8 @@ const RECORD_WORDS: usize = 3;
 const SKIP: u64 = u64::MAX;
 /// Smallest ring: the largest frame must fit many times.
 pub const MIN_BYTES: usize = 16 * (MAX_FRAME_BYTES + RECORD_WORDS * 8);
+/// How the ending of a file's name begins that is not a tape yet; the number of its process follows.
+pub const HALF_MADE: &str = "new-";
 /// Largest path of a journal a tape can name, bytes.
 const PATH_BYTES: usize = 1_024;
 
@@ -124,7 +126,7 @@ impl Tape {
             return Err(TapeError::TapeExists { path: path.to_path_buf() });
         }
         // Whoever looks for tapes finds it by its name, which it has once it is whole and locked.
-        let fresh = path.with_extension(format!("new-{}", std::process::id()));
+        let fresh = path.with_extension(format!("{HALF_MADE}{}", std::process::id()));
         let tape = Self::make(&fresh, capacity, place).and_then(|tape| {
             std::fs::rename(&fresh, path).map_err(io("rename"))?;
             Ok(tape)
@@ -133,6 +135,27 @@ impl Tape {
             // It holds nothing yet; what cannot be removed either is said by the first error.
             let _ = std::fs::remove_file(&fresh);
         })
+    }
+
+    /// Removes a file that a start was still making into a tape when it was killed: nothing is on it
+    /// yet. `false` where it is no such file or its maker may live.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn remove_half_made(path: &Path) -> Result<bool, TapeError> {
+        let io = |op| move |source| TapeError::Io { op, path: path.to_path_buf(), source };
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let maker = ending.and_then(|ending| ending.strip_prefix(HALF_MADE)?.parse::<u32>().ok());
+        // A maker has the file before it has the lock.
+        if maker.is_none_or(|id| Path::new(&format!("/proc/{id}")).exists()) {
+            return Ok(false);
+        }
+        let file = OpenOptions::new().write(true).open(path).map_err(io("open"))?;
+        if file.try_lock().is_err() {
+            return Ok(false);
+        }
+        std::fs::remove_file(path).map_err(io("remove"))?;
+        Ok(true)
     }
 
     fn make(path: &Path, capacity: usize, place: Place) -> Result<Self, TapeError> {
@@ -178,6 +201,17 @@ impl Tape {
             capacity,
             file: Some(Arc::new(file)),
         })
+    }
+
+    /// The tape a file with these words would be, in this process's memory: for tests.
+    ///
+    /// # Errors
+    /// [`TapeError::BadTape`].
+    pub fn of_image(image: &[u64]) -> Result<Self, TapeError> {
+        let words = Words::of(image);
+        let bad = |what| TapeError::BadTape { path: PathBuf::from("a tape in memory"), what };
+        let (place, schema_hash, capacity) = read_head(words.all()).map_err(bad)?;
+        Ok(Self { words: Arc::new(words), place, schema_hash, capacity, file: None })
     }
 
     /// Whose tape it is.
@@ -483,7 +517,7 @@ impl TapeReader {
         let word = self.ring.body().get(self.start);
         if word.is_some_and(|word| word.load(Ordering::Relaxed) == SKIP) {
             let rest = (self.ring.size - self.start) * 8;
-            (0, self.position + rest as u64)
+            (0, self.position.saturating_add(rest as u64))
         } else {
             (self.start, self.position)
         }
@@ -512,9 +546,12 @@ impl TapeReader {
         }
         let (start, position) = self.skip();
         let (len, number, stamp) = self.head_at(start)?;
+        let is_sound = len <= MAX_FRAME_BYTES && len.is_multiple_of(8);
+        if !is_sound || self.number.checked_add(1) != Some(number) {
+            return None;
+        }
         let after = position.checked_add(record_bytes(len) as u64)?;
-        let sound = len <= MAX_FRAME_BYTES && len.is_multiple_of(8) && number == self.number + 1;
-        if !sound || after > self.seen_head {
+        if after > self.seen_head {
             return None;
         }
         let from = start + RECORD_WORDS;
@@ -554,6 +591,12 @@ impl TapeReader {
         self.ring.word(at::FAILED).store(1, Ordering::Release);
     }
 
+    /// Takes that back: the journal was cut to what is safe, and who writes it now says for itself.
+    pub fn clear_failure(&self) {
+        // ORDERING: release; pairs with `TapeReader::had_failed` of a later process.
+        self.ring.word(at::FAILED).store(0, Ordering::Release);
+    }
+
     /// Whether an earlier process said so.
     #[must_use]
     pub fn had_failed(&self) -> bool {
@@ -565,6 +608,12 @@ impl TapeReader {
     #[must_use]
     pub fn as_left(&self) -> Self {
         Self::new(self.ring.clone())
+    }
+
+    /// Every word of the tape as it stands: for tests, see [`Tape::of_image`].
+    #[must_use]
+    pub fn image(&self) -> Vec<u64> {
+        self.ring.words.all().iter().map(|word| word.load(Ordering::Relaxed)).collect()
     }
 
     /// Number of the last frame on the tape, as far as it can be read; nothing is taken.

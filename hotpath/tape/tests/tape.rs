@@ -235,3 +235,30 @@ fn a_damaged_head_is_refused_and_a_damaged_record_ends_the_tape() {
         assert!(reader.is_damaged(), "more is there and cannot be read");
     }
 }
+
+/// Positions and numbers are not covered by the head's checksum: whatever they are, the tape is
+/// refused or ends, and the process goes on.
+#[test]
+fn positions_and_numbers_at_the_end_of_their_range_end_the_tape() {
+    let (mut writer, reader) = Tape::in_memory(MIN_BYTES).split();
+    for n in 1..=3 {
+        assert!(writer.push(!n, &frame(n, 40)));
+    }
+    let image = reader.image();
+    let last = u64::MAX - 7;
+    // The ring begins at word 512; positions are words 256 and 272, the number word 273.
+    let skipping = [(256, last), (272, last - 64), (273, 9)];
+    let full = [(272, 0), (273, u64::MAX), (513, u64::MAX), (521, 0)];
+    let long = [(272, 0), (512, u64::MAX - 1)];
+    for changes in [&skipping[..], &full, &long] {
+        let mut image = image.clone();
+        for (word, value) in changes {
+            image[*word] = *value;
+        }
+        let start = usize::try_from((last - 64) / 8 % (MIN_BYTES as u64 / 8)).expect("small");
+        image[512 + start] = u64::MAX;
+        let mut reader = Tape::of_image(&image).expect("a sound head").into_reader();
+        while reader.next().is_some() {}
+        assert!(reader.is_damaged());
+    }
+}

@@ -1,7 +1,7 @@
 //! Promise 2 on the bundled recording: event time gives the same state every time, and the record
 //! of a threaded run rebuilds it.
 
-use crate::support::{clean, config, corelane, json, only_run, root, set};
+use crate::support::{clean, config, corelane, json, only_run, root, set, without};
 use engine::{Engine, Sink};
 use station::config::{Config, Overrides};
 use wire::{Frame, FrameKind, decode};

@@ -17,4 +17,5 @@ mod sidecar;
 mod simulation;
 mod strategies;
 mod support;
+mod sweep;
 mod verify;

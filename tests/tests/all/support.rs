@@ -80,6 +80,13 @@ pub(crate) fn set(text: &str, key: &str, value: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// The text without the part from one line to another.
+pub(crate) fn without(text: &str, from: &str, to: &str) -> String {
+    let (head, rest) = text.split_once(from).expect(from);
+    let (_, tail) = rest.split_once(to).expect(to);
+    format!("{head}{to}{tail}")
+}
+
 /// The only run below a folder.
 pub(crate) fn only_run(dir: &Path) -> PathBuf {
     let mut runs: Vec<PathBuf> = std::fs::read_dir(dir.join("runs"))

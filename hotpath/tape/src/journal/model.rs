@@ -245,6 +245,9 @@ impl Storage for ModelDisk {
 
     fn clear_from(&mut self, name: &str, offset: u64, capacity: u64) -> io::Result<()> {
         let dies = self.call()? == Some(Fault::KillInside);
+        if self.room > 0 && capacity > self.room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let held = self.held(name)?;
         held.cache.truncate(usize::try_from(offset).map_err(io::Error::other)?);
         if !dies {

@@ -68,8 +68,6 @@ struct Walk {
     synced: u64,
     seal: Option<JournalSeal>,
     bad: Option<&'static str>,
-    /// End of the record that holds the frame a failed journal is cut after.
-    after_frame: Option<(usize, u64)>,
 }
 
 /// Recovers the journal behind `storage`; `path` is its name in errors. `None` where there is none.
@@ -85,11 +83,7 @@ pub fn recover<S: Storage>(
     let segments = load(storage, path)?;
     let Some(last) = segments.last() else { return Ok(None) };
     let frames = check_sealed(path, &segments, outside)?;
-    // All before the last segment was synced before that one was begun, whether or not the tape
-    // was still told.
-    let trusted = outside.synced_frame.max(frames);
-    let cut_after = if outside.has_failed { trusted } else { u64::MAX };
-    let walk = walk(last, frames, cut_after);
+    let walk = walk(last, frames);
     let vouched = beyond(last, walk.offset);
     let watermark = walk
         .synced
@@ -109,9 +103,10 @@ pub fn recover<S: Storage>(
     if is_short && !is_whole && !is_vouched {
         return Err(here("the file is shorter than it was made, and nothing says what it held"));
     }
-    let (offset, seq, frames) = match walk.after_frame {
-        Some((offset, seq)) => (offset, seq, trusted),
-        None => (walk.offset, walk.seq, walk.frames),
+    let (offset, seq, frames) = if outside.has_failed {
+        safe(last, frames, outside)
+    } else {
+        (walk.offset, walk.seq, walk.frames)
     };
     let seal = walk.seal.filter(|_| offset == walk.offset);
     let tail = last.bytes.get(offset..).unwrap_or_default();
@@ -180,7 +175,7 @@ fn check_sealed(path: &Path, segments: &[Loaded], outside: &Outside) -> Result<u
         if due == segments.len() as u64 {
             break;
         }
-        let walk = walk(segment, frames, u64::MAX);
+        let walk = walk(segment, frames);
         let follows =
             walk.seal.is_some_and(|s| s.next_segment == due + 1 && s.frames == walk.frames);
         if !follows {
@@ -231,7 +226,7 @@ fn load<S: Storage>(storage: &mut S, path: &Path) -> Result<Vec<Loaded>, TapeErr
     Ok(segments)
 }
 
-fn walk(segment: &Loaded, frames: u64, cut_after: u64) -> Walk {
+fn walk(segment: &Loaded, frames: u64) -> Walk {
     let of = (segment.head.instance, segment.head.segment);
     let mut walk = Walk {
         offset: HEAD_BYTES,
@@ -240,7 +235,6 @@ fn walk(segment: &Loaded, frames: u64, cut_after: u64) -> Walk {
         synced: 0,
         seal: None,
         bad: None,
-        after_frame: (cut_after == frames).then_some((HEAD_BYTES, segment.head.first_seq - 1)),
     };
     loop {
         let rest = segment.bytes.get(walk.offset..).unwrap_or_default();
@@ -255,12 +249,7 @@ fn walk(segment: &Loaded, frames: u64, cut_after: u64) -> Walk {
         walk.offset += record.bytes();
         walk.seq = record.seq;
         match record.kind {
-            RecordKind::Frame => {
-                walk.frames += 1;
-                if walk.frames == cut_after {
-                    walk.after_frame = Some((walk.offset, walk.seq));
-                }
-            }
+            RecordKind::Frame => walk.frames += 1,
             RecordKind::Synced => {
                 walk.synced = record.payload_as::<JournalSynced>().map_or(0, |synced| synced.seq);
             }
@@ -268,12 +257,29 @@ fn walk(segment: &Loaded, frames: u64, cut_after: u64) -> Walk {
                 walk.seal = record.payload_as::<JournalSeal>();
                 return walk;
             }
-            RecordKind::Open if walk.frames == cut_after => {
-                walk.after_frame = Some((walk.offset, walk.seq));
-            }
             RecordKind::Open | RecordKind::Recovered => {}
         }
     }
+}
+
+/// Where the last segment of a failed journal is cut: behind what is known from elsewhere to be
+/// safe, and never before its first record. All before that segment was synced before it was begun,
+/// whether or not the tape was still told. Offset, sequence and frames.
+fn safe(segment: &Loaded, frames: u64, outside: &Outside) -> (usize, u64, u64) {
+    let of = (segment.head.instance, segment.head.segment);
+    let (mut offset, mut seq, mut frames) = (HEAD_BYTES, segment.head.first_seq - 1, frames);
+    loop {
+        let rest = segment.bytes.get(offset..).unwrap_or_default();
+        let Step::Record(record) = step(rest, of, seq + 1) else { break };
+        let is_told = seq < outside.checkpoint_seq || frames < outside.synced_frame;
+        if !is_told && record.kind != RecordKind::Open {
+            break;
+        }
+        offset += record.bytes();
+        seq = record.seq;
+        frames += u64::from(record.kind == RecordKind::Frame);
+    }
+    (offset, seq, frames)
 }
 
 /// The highest sequence a whole `synced` record or seal behind the end of the walk vouches for.

@@ -189,3 +189,17 @@ fn a_seal_behind_the_end_with_number_zero_vouches_for_nothing() {
     let found = recovered(&mut disk, &outside).expect("above the watermark");
     assert_eq!((found.seq, found.cut_bytes > 0), (whole.seq, true));
 }
+
+/// A failure said by the tape, and a checkpoint beyond what it was told: the notary signs only what
+/// the disk is shown to have.
+#[test]
+fn a_failed_journal_is_not_cut_below_a_checkpoint() {
+    let (mut disk, synced) = journal();
+    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
+    let outside =
+        Outside { synced_frame: synced - 20, has_failed: true, checkpoint_seq: whole.seq - 3 };
+    for _ in 0..2 {
+        let found = recovered(&mut disk, &outside).expect("whole to the checkpoint");
+        assert_eq!(found.seq, whole.seq - 3);
+    }
+}
