@@ -3,6 +3,7 @@
 //! A due timer becomes a numbered input like any other, so a replay fires it at the same place.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::TsNs;
 
 /// Timers each strategy may hold, numbered from 0.
@@ -132,6 +133,14 @@ impl Timers {
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.deadlines.iter().for_each(|d| h.u64(d.get()));
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for deadline in &mut self.deadlines {
+            *deadline = from.time()?;
+        }
+        self.earliest = self.deadlines.iter().copied().min().unwrap_or(TsNs::UNDEF);
+        Ok(())
     }
 }
 
