@@ -11,6 +11,7 @@ mod limits;
 mod new_strategy;
 mod notary;
 mod sidecar;
+mod snapshots;
 mod strategies;
 mod support;
 mod verify;
