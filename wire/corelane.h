@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0xc99425ea171e4993)
+#define CORELANE_SCHEMA_HASH UINT64_C(0x55c25cb26fb39f4f)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -2144,5 +2144,59 @@ CORELANE_AT(corelane_journal_checkpoint, prev_checkpoint, 96);
 CORELANE_AT(corelane_journal_checkpoint, key_id, 128);
 CORELANE_AT(corelane_journal_checkpoint, reserved, 136);
 CORELANE_AT(corelane_journal_checkpoint, signature, 144);
+
+/*
+ * Head of a snapshot: the engine's whole state after a frame of the journal. The state's words
+ * follow, 8 bytes each, little-endian, in the order in which the engine feeds them to its state
+ * hash; nothing follows them.
+ */
+struct corelane_journal_snapshot {
+    /* CLSNAP1 and a line feed. */
+    uint64_t magic;
+    /* 1. */
+    uint32_t version;
+    /* Bytes of this head: 160. */
+    uint32_t header_bytes;
+    /* The journal's instance. */
+    uint8_t instance[16];
+    /* Segment at whose end it was taken. */
+    uint64_t segment;
+    /* Sequence of the record it stands after. */
+    uint64_t seq;
+    /* Number of the frame it stands after. */
+    uint64_t frame;
+    /* Segment the next frame stands in: from there the journal is read. */
+    uint64_t tail_segment;
+    /* Chain head before that segment: the history the state came from. */
+    uint8_t tail_prev_head[32];
+    /* First eight bytes of the SHA-256 of the effective configuration, as in the session start. */
+    uint64_t config_hash;
+    /* Hash of every wire layout. */
+    uint64_t schema_hash;
+    /* The engine's state hash. */
+    uint64_t state_hash;
+    /* Words that follow. */
+    uint64_t words;
+    /* Zero. */
+    uint8_t reserved[28];
+    /* CRC-32C of the bytes before this field, and of the words. */
+    uint32_t crc32c;
+};
+CORELANE_SIZE(corelane_journal_snapshot, 160);
+CORELANE_AT(corelane_journal_snapshot, magic, 0);
+CORELANE_AT(corelane_journal_snapshot, version, 8);
+CORELANE_AT(corelane_journal_snapshot, header_bytes, 12);
+CORELANE_AT(corelane_journal_snapshot, instance, 16);
+CORELANE_AT(corelane_journal_snapshot, segment, 32);
+CORELANE_AT(corelane_journal_snapshot, seq, 40);
+CORELANE_AT(corelane_journal_snapshot, frame, 48);
+CORELANE_AT(corelane_journal_snapshot, tail_segment, 56);
+CORELANE_AT(corelane_journal_snapshot, tail_prev_head, 64);
+CORELANE_AT(corelane_journal_snapshot, config_hash, 96);
+CORELANE_AT(corelane_journal_snapshot, schema_hash, 104);
+CORELANE_AT(corelane_journal_snapshot, state_hash, 112);
+CORELANE_AT(corelane_journal_snapshot, words, 120);
+CORELANE_AT(corelane_journal_snapshot, reserved, 128);
+CORELANE_AT(corelane_journal_snapshot, crc32c, 156);
 
 #endif /* CORELANE_H */

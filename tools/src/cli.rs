@@ -282,6 +282,12 @@ pub struct ExplainArgs {
 pub struct VerifyArgs {
     /// Directory of a run (`runs/<id>`).
     pub run_dir: PathBuf,
+    /// Write a snapshot of the engine's state beside the journal at each segment's end.
+    #[arg(long)]
+    pub snapshots: bool,
+    /// Begin at the newest sound snapshot and repeat only what follows it.
+    #[arg(long)]
+    pub from_snapshot: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -12,13 +12,13 @@ mod text;
 
 use crate::cli::ExplainArgs;
 use crate::output::Output;
-use crate::verify::engine_of;
 use crate::{record, recording};
 use engine::{Engine, gate};
 use rerun::{Found, Rerun, Session, header, kind, rerun};
 use scene::Units;
 use serde_json::{Map, Value, json};
 use station::operator::Failure;
+use station::recovery::engine_of;
 use std::collections::BTreeSet;
 use std::path::Path;
 use tape::Recording;

@@ -1,11 +1,13 @@
 //! `corelane verify`: a journal's inputs into a fresh engine, every output held against the journal,
 //! byte for byte.
 //!
-//! Owns the comparison. It needs the run's folder alone: what sidecars and venue said are inputs.
-//! Must never: go on past the first frame that differs, or call a journal repeated that was not read
+//! Owns the comparison. It needs the run's folder alone: what sidecars and venue said are inputs. On
+//! the way it may write a snapshot at each segment's end, or begin at one and repeat the tail alone:
+//! then it says which, and vouches for nothing before it. Must never: go on past the first frame that differs, or call a journal repeated that was not read
 //! to its end.
 
 mod differ;
+mod keep;
 mod repeat;
 
 use crate::cli::VerifyArgs;
@@ -14,18 +16,18 @@ use crate::record;
 use crate::recording::tape_failure;
 use clock::Clock;
 use engine::Engine;
+use keep::Keeper;
 use repeat::{Difference, Repeat};
 use serde_json::{Value, json};
-use station::config::Config;
-use station::operator::Failure;
+use station::operator::{Failure, Stderr};
+use station::recovery::{Begun, begin, no_frame};
 use std::path::Path;
 use std::time::Duration;
-use tape::journal::JournalReader;
 use tape::journal::reader::Ending;
+use tape::journal::{JournalReader, SnapshotHead};
+use wire::FrameKind;
 use wire::exit::Exit;
-use wire::instrument::Instrument;
-use wire::station::{SessionEnd, SessionStart};
-use wire::{Frame, FrameKind};
+use wire::station::SessionEnd;
 
 /// Version of the JSON object.
 const VERSION: u32 = 1;
@@ -40,8 +42,8 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let path = record::path_of(&args.run_dir)?;
     let clock = Clock::calibrate();
     let started_ns = clock.monotonic_ns();
-    let mut reader = JournalReader::open(&path).map_err(|e| tape_failure(&e))?;
-    let verdict = run(&args.run_dir, &path, &mut reader)?;
+    let begun = begin(&args.run_dir, args.from_snapshot, &mut Stderr)?;
+    let (verdict, reader) = run(begun, args, &path)?;
     let took = clock.monotonic_ns().saturating_sub(started_ns);
     let seconds = Duration::from_nanos(took).as_secs_f64();
     let fault = reader.fault_at_end().map(|error| tape_failure(&error));
@@ -50,6 +52,9 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     if args.json {
         out.line(format_args!("{answer}"))?;
     } else {
+        for line in verdict.snapshot_lines() {
+            out.line(format_args!("{line}"))?;
+        }
         out.line(format_args!("{}", verdict.line(seconds)))?;
         if let Some(difference) = &verdict.difference {
             out.write(differ::side_by_side(difference).as_bytes())?;
@@ -59,7 +64,7 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     match (&verdict.difference, fault) {
         (Some(difference), _) => Err(diverged(difference)),
         (None, Some(fault)) => Err(fault),
-        (None, None) => Ok(()),
+        (None, None) => verdict.unkept.map_or(Ok(()), Err),
     }
 }
 
@@ -72,9 +77,27 @@ struct Verdict {
     /// Outputs of the last input that a cut journal lacks.
     unwritten: usize,
     difference: Option<Difference>,
+    /// The snapshot it began at.
+    from: Option<SnapshotHead>,
+    /// Segments at whose ends a snapshot was written.
+    written: Vec<u64>,
+    /// Why no more were.
+    unkept: Option<Failure>,
 }
 
 impl Verdict {
+    fn snapshot_lines(&self) -> Vec<String> {
+        let from = self.from.map(|head| {
+            format!(
+                "from the snapshot of segment {}: frames 1 to {} were not repeated",
+                head.segment, head.frame
+            )
+        });
+        let written = (!self.written.is_empty())
+            .then(|| format!("snapshots written: {}", self.written.len()));
+        from.into_iter().chain(written).collect()
+    }
+
     fn line(&self, seconds: f64) -> String {
         let word = if self.difference.is_some() { "DIVERGED" } else { "repeated" };
         let rate = whole(self.rate(seconds));
@@ -99,49 +122,48 @@ fn whole(rate: f64) -> u64 {
     rate as u64
 }
 
-/// Feeds the journal to the engine of its run.
-fn run(dir: &Path, path: &Path, reader: &mut JournalReader) -> Result<Verdict, Failure> {
-    let mut table: Vec<Instrument> = Vec::new();
-    let mut repeat: Option<Repeat> = None;
+/// Repeats the journal from where the engine stands.
+fn run(begun: Begun, args: &VerifyArgs, path: &Path) -> Result<(Verdict, JournalReader), Failure> {
+    let Begun { engine, mut reader, start, from } = begun;
+    let mut keeper = args.snapshots.then(|| {
+        let after = from.map_or(0, |head| head.segment);
+        Keeper::new(path.to_path_buf(), reader.heads().copied().collect(), &start, after)
+    });
+    let mut repeat = Repeat::new(engine);
     let mut difference = None;
-    let mut frames = 0;
+    let (_, mut frames) = reader.read_so_far();
+    let mut last = reader.read_so_far();
     while let Some(entry) = reader.next_frame().map_err(|e| tape_failure(&e))? {
         frames = entry.frame_number;
-        if let Some(repeat) = &mut repeat {
-            difference = repeat.take(entry.frame_number, entry.frame).map_err(|why| {
-                let fields = format!("frame={frames} why=\"{why}\"");
-                let next = "the journal is damaged there; use an undamaged copy";
-                Failure::new(Exit::Resource, "recorded input is no frame", fields, next)
-            })?;
-            if difference.is_some() {
-                break;
-            }
-            continue;
+        if let Some(keeper) = &mut keeper {
+            keeper.before(&repeat, entry.segment, last, is_end(entry.frame));
         }
-        match wire::decode(entry.frame) {
-            Ok(Frame::Instrument(row)) => table.push(*row),
-            Ok(Frame::SessionStart(start)) => {
-                repeat = Some(Repeat::new(engine_of(dir, &table, start, path)?));
-            }
-            _ => break,
+        last = (entry.seq, entry.frame_number);
+        difference = repeat.take(frames, entry.frame).map_err(|why| no_frame(frames, &why))?;
+        if difference.is_some() {
+            break;
         }
     }
-    let Some(mut repeat) = repeat else {
-        let fields = format!("path={}", path.display());
-        let next = "name the folder of a run that got past its start";
-        return Err(Failure::new(Exit::Resource, "journal has no session start", fields, next));
-    };
     if difference.is_none() {
         let is_whole = *reader.ending() == Ending::Closed && repeat.has_ended();
         difference = repeat.end(frames, is_whole);
     }
-    Ok(Verdict {
+    let (written, unkept) = keeper.map(Keeper::finish).unwrap_or_default();
+    let verdict = Verdict {
         inputs: repeat.inputs(),
         frames,
         state_hash: repeat.engine().state_hash(),
         unwritten: repeat.unwritten(),
         difference,
-    })
+        from,
+        written,
+        unkept,
+    };
+    Ok((verdict, reader))
+}
+
+fn is_end(frame: &[u8]) -> bool {
+    wire::frame::header(frame).is_ok_and(|header| header.kind == FrameKind::SessionEnd.code())
 }
 
 fn answer(path: &Path, verdict: &Verdict, reader: &JournalReader, seconds: f64) -> Value {
@@ -163,6 +185,13 @@ fn answer(path: &Path, verdict: &Verdict, reader: &JournalReader, seconds: f64) 
         "seconds": seconds,
         "inputs_per_s": whole(verdict.rate(seconds)),
         "difference": verdict.difference.as_ref().map(differ::to_json),
+        "from_snapshot": verdict.from.map(|head| json!({
+            "segment": head.segment,
+            "frame": head.frame,
+            "seq": head.seq,
+            "state_hash": format!("{:016x}", head.state_hash),
+        })),
+        "snapshots_written": verdict.written,
     })
 }
 
@@ -179,37 +208,6 @@ fn diverged(difference: &Difference) -> Failure {
     );
     let next = "use the build that made the run; with the same build, report it";
     Failure::new(Exit::Diverged, "the engine does not repeat the journal", fields, next)
-}
-
-/// The engine of a run: from its folder, and from its journal's table and session start.
-///
-/// # Errors
-/// `RESOURCE` where a kept file is missing, `CONFIGURATION` where it is not the journal's.
-pub fn engine_of(
-    dir: &Path,
-    table: &[Instrument],
-    start: &SessionStart,
-    journal: &Path,
-) -> Result<Engine, Failure> {
-    let config = Config::of_run(dir)?;
-    let plan = config.plan(table, journal)?;
-    if plan.config_hash != start.config_hash {
-        let fields = format!(
-            "run_dir={} config_hash={:016x} record={:016x}",
-            dir.display(),
-            plan.config_hash,
-            start.config_hash
-        );
-        let next = "use the folder's own config.toml, limits.toml and overrides.json, unchanged, \
-                    and the build that made the run";
-        let what = "configuration is not the one of the record";
-        return Err(Failure::new(Exit::Configuration, what, fields, next));
-    }
-    Engine::new(plan.setup).map_err(|error| {
-        let fields = format!("run_dir={} why=\"{error}\"", dir.display());
-        let next = "use the build that made the run";
-        Failure::new(Exit::Configuration, "engine refuses its setup", fields, next)
-    })
 }
 
 /// What the end of a session says of an engine that took all of it.

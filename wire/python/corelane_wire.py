@@ -341,7 +341,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0xc99425ea171e4993
+SCHEMA_HASH = 0x55c25cb26fb39f4f
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -2034,6 +2034,42 @@ class JournalCheckpoint(NamedTuple):
     key_id: str
     #: Ed25519 over the bytes before this field.
     signature: str
+
+
+class JournalSnapshot(NamedTuple):
+    """Head of a snapshot: the engine's whole state after a frame of the journal. The state's words
+    follow, 8 bytes each, little-endian, in the order in which the engine feeds them to its state
+    hash; nothing follows them.
+    """
+
+    #: CLSNAP1 and a line feed.
+    magic: int
+    #: 1.
+    version: int
+    #: Bytes of this head: 160.
+    header_bytes: int
+    #: The journal's instance.
+    instance: str
+    #: Segment at whose end it was taken.
+    segment: int
+    #: Sequence of the record it stands after.
+    seq: int
+    #: Number of the frame it stands after.
+    frame: int
+    #: Segment the next frame stands in: from there the journal is read.
+    tail_segment: int
+    #: Chain head before that segment: the history the state came from.
+    tail_prev_head: str
+    #: First eight bytes of the SHA-256 of the effective configuration, as in the session start.
+    config_hash: int
+    #: Hash of every wire layout.
+    schema_hash: int
+    #: The engine's state hash.
+    state_hash: int
+    #: Words that follow.
+    words: int
+    #: CRC-32C of the bytes before this field, and of the words.
+    crc32c: int
 
 
 _LAYOUTS = {

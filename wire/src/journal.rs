@@ -1,4 +1,4 @@
-//! The journal's segments and records, and the notary's checkpoints, as they lie on disk.
+//! The journal's segments and records, the notary's checkpoints, and snapshots, as they lie on disk.
 //!
 //! A segment file is a [`JournalSegment`] and then records: a [`JournalRecord`] head and a payload.
 //! Heads stand on disk beside frames, never on a socket. How they chain, and what a reader does
@@ -13,6 +13,8 @@ pub const SEGMENT_MAGIC: u64 = u64::from_le_bytes(*b"CLJSEG1\n");
 pub const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"CLR1");
 /// First eight bytes of a checkpoint.
 pub const CHECKPOINT_MAGIC: u64 = u64::from_le_bytes(*b"CLCHKPT1");
+/// First eight bytes of a snapshot.
+pub const SNAPSHOT_MAGIC: u64 = u64::from_le_bytes(*b"CLSNAP1\n");
 /// Version of the journal's layouts.
 pub const JOURNAL_VERSION: u8 = 1;
 
@@ -156,5 +158,43 @@ wire_struct! {
         reserved: [u8; 8],
         /// Ed25519 over the bytes before this field.
         signature: [u8; 64],
+    }
+}
+
+wire_struct! {
+    /// Head of a snapshot: the engine's whole state after a frame of the journal. The state's words
+    /// follow, 8 bytes each, little-endian, in the order in which the engine feeds them to its state
+    /// hash; nothing follows them.
+    JournalSnapshot, size = 160 {
+        /// `CLSNAP1` and a line feed.
+        magic: u64,
+        /// 1.
+        version: u32,
+        /// Bytes of this head: 160.
+        header_bytes: u32,
+        /// The journal's instance.
+        instance: [u8; 16],
+        /// Segment at whose end it was taken.
+        segment: u64,
+        /// Sequence of the record it stands after.
+        seq: u64,
+        /// Number of the frame it stands after.
+        frame: u64,
+        /// Segment the next frame stands in: from there the journal is read.
+        tail_segment: u64,
+        /// Chain head before that segment: the history the state came from.
+        tail_prev_head: [u8; 32],
+        /// First eight bytes of the SHA-256 of the effective configuration, as in the session start.
+        config_hash: u64,
+        /// Hash of every wire layout.
+        schema_hash: u64,
+        /// The engine's state hash.
+        state_hash: u64,
+        /// Words that follow.
+        words: u64,
+        /// Zero.
+        reserved: [u8; 28],
+        /// CRC-32C of the bytes before this field, and of the words.
+        crc32c: u32,
     }
 }

@@ -270,6 +270,7 @@ pub fn all() -> Vec<StructLayout> {
         journal::JournalSeal::LAYOUT,
         journal::JournalRecovered::LAYOUT,
         journal::JournalCheckpoint::LAYOUT,
+        journal::JournalSnapshot::LAYOUT,
     ]
 }
 

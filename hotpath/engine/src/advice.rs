@@ -8,6 +8,7 @@
 
 use crate::hash::StateHasher;
 use crate::limits::SymbolLimits;
+use crate::state::{StateError, StateReader};
 use wire::advice::{Advice, AdviceField};
 use wire::{InstrumentId, TsNs};
 
@@ -85,6 +86,18 @@ pub struct InForce {
     pub value: i64,
     /// Engine time from which it is over.
     pub expires_ns: TsNs,
+}
+
+impl InForce {
+    fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            source: from.fit()?,
+            field: from.code(AdviceField::from_code)?,
+            instrument: InstrumentId(from.fit()?),
+            value: from.i64()?,
+            expires_ns: from.time()?,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -270,6 +283,22 @@ impl AdviceBoard {
             h.u64(source.last_ns);
             h.bool(source.muted);
         }
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.same(self.policy.max_life_ns)?;
+        from.same(self.policy.min_interval_ns)?;
+        from.same(self.policy.floor_bp.cast_unsigned())?;
+        for place in &mut self.places {
+            *place = if from.bool()? { Some(InForce::loaded(from)?) } else { None };
+        }
+        for source in &mut self.sources {
+            source.last_id = from.u64()?;
+            source.seen = from.bool()?;
+            source.last_ns = from.u64()?;
+            source.muted = from.bool()?;
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Must never: use a float, wrap a sum, reopen a closed bar, or allocate. Runs on the order loop.
 
+use crate::state::{StateError, StateReader};
 use wire::market::AggressorSide;
 use wire::{PriceTicks, QtyLots, TsNs};
 
@@ -143,6 +144,22 @@ impl Bar {
             add(half.try_into().map_or(0, u64::from_le_bytes));
         }
         add(u64::from(self.trades) | u64::from(self.left_out) << 32);
+    }
+
+    fn loaded(interval: BarInterval, from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut bar = Self { interval, start_ns: from.time()?, ..Self::NONE };
+        for price in
+            [&mut bar.open_ticks, &mut bar.high_ticks, &mut bar.low_ticks, &mut bar.close_ticks]
+        {
+            *price = PriceTicks(from.i64()?);
+        }
+        bar.volume_lots = from.i64()?;
+        bar.buy_volume_lots = from.i64()?;
+        bar.notional_tick_lots = from.i128()?;
+        let counts = from.u64()?.to_le_bytes();
+        let half = |n: usize| counts.as_chunks::<4>().0.get(n).copied().map(u32::from_le_bytes);
+        (bar.trades, bar.left_out) = (half(0).unwrap_or(0), half(1).unwrap_or(0));
+        Ok(bar)
     }
 }
 
@@ -306,6 +323,19 @@ impl BarAggregator {
                 bar.hash_into(add);
             }
         }
+    }
+
+    /// Takes back what [`BarAggregator::hash_into`] fed.
+    ///
+    /// # Errors
+    /// [`StateError`]; then it is half loaded.
+    pub fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.now = from.time()?;
+        for (open, interval) in self.open.iter_mut().zip(BarInterval::ALL) {
+            *open = if from.bool()? { Some(Bar::loaded(interval, from)?) } else { None };
+        }
+        self.next_close = self.earliest_end();
+        Ok(())
     }
 }
 

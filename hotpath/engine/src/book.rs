@@ -15,6 +15,7 @@ mod far;
 mod occupancy;
 mod side;
 
+use crate::state::{StateError, StateReader};
 use side::Side;
 use wire::market::{BookSide, FLAG_FIRST, FLAG_LAST, Level, MAX_LEVELS};
 use wire::units::SEQ_UNDEF;
@@ -68,6 +69,17 @@ impl BookState {
             Self::Malformed => 4,
         }
     }
+
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Empty),
+            1 => Some(Self::Usable),
+            2 => Some(Self::Gapped),
+            3 => Some(Self::Overflowed),
+            4 => Some(Self::Malformed),
+            _ => None,
+        }
+    }
 }
 
 /// Which part of a depth message a frame is; a message of many levels takes several frames.
@@ -90,7 +102,7 @@ impl Part {
     }
 }
 
-/// What has happened to a book since construction. Not part of the state hash.
+/// What has happened to a book since construction. Saved with the state, no part of its hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BookCounters {
     /// Snapshots begun.
@@ -107,6 +119,32 @@ pub struct BookCounters {
     pub window_moves: u64,
     /// Levels these moves took from the window to the far store or back.
     pub moved_levels: u64,
+}
+
+impl BookCounters {
+    pub(crate) const fn words(&self) -> [u64; 7] {
+        [
+            self.snapshots,
+            self.gaps,
+            self.overflows,
+            self.malformed,
+            self.ignored,
+            self.window_moves,
+            self.moved_levels,
+        ]
+    }
+
+    pub(crate) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            snapshots: from.counter()?,
+            gaps: from.counter()?,
+            overflows: from.counter()?,
+            malformed: from.counter()?,
+            ignored: from.counter()?,
+            window_moves: from.counter()?,
+            moved_levels: from.counter()?,
+        })
+    }
 }
 
 /// The book of one instrument.
@@ -372,6 +410,40 @@ impl L2Book {
                 add(level.qty_lots.get().cast_unsigned());
             }
         }
+    }
+
+    /// Takes back what [`L2Book::hash_into`] fed, into any book of the same sizes.
+    ///
+    /// # Errors
+    /// [`StateError`]; then it is half loaded.
+    pub fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.clear();
+        self.state = from.code(BookState::from_code)?;
+        let flags = from.count(3)?;
+        (self.in_message, self.in_snapshot) = (flags & 1 != 0, flags & 2 != 0);
+        self.last_update_id = from.u64()?;
+        let most = self.max_levels.saturating_add(MAX_LEVELS);
+        for side in [&mut self.bids, &mut self.asks] {
+            for _ in 0..from.count(most)? {
+                let price = from.i64()?;
+                if !PriceTicks(price).is_defined() || !side.is_behind(price) {
+                    return Err(from.bad());
+                }
+                let qty = from.i64()?;
+                if qty <= 0 {
+                    return Err(from.bad());
+                }
+                side.set(price, qty);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what another book has counted.
+    pub(crate) fn set_counters(&mut self, counters: BookCounters) {
+        self.counters = counters;
+        (self.bids.moves, self.asks.moves) = (counters.window_moves, 0);
+        (self.bids.moved_levels, self.asks.moved_levels) = (counters.moved_levels, 0);
     }
 
     fn readable(&self, side: BookSide) -> Option<&Side> {

@@ -2,23 +2,49 @@
 //!
 //! Not cryptographic: it detects divergence between runs, not tampering (the audit chain does
 //! that). Each value passes a full-width multiply and a rotate, so order matters and single-bit
-//! differences spread.
+//! differences spread. A hasher may also keep the words it is fed: then they are the saved state,
+//! and the walk that hashes is the walk that saves. [`crate::state`] reads them back.
 
 /// Folds state into 64 bits.
-#[derive(Clone, Copy, Debug)]
-pub struct StateHasher(u64);
+#[derive(Clone, Debug)]
+pub struct StateHasher {
+    hash: u64,
+    /// The words so far, where they are kept.
+    kept: Option<Vec<u64>>,
+}
 
 impl Default for StateHasher {
     fn default() -> Self {
-        Self(0x9e37_79b9_7f4a_7c15)
+        Self { hash: 0x9e37_79b9_7f4a_7c15, kept: None }
     }
 }
 
 impl StateHasher {
+    /// A hasher that keeps what it is fed, in the memory of `words`.
+    pub(crate) fn keeping(mut words: Vec<u64>) -> Self {
+        words.clear();
+        Self { kept: Some(words), ..Self::default() }
+    }
+
+    /// The words that were kept.
+    pub(crate) fn into_kept(self) -> Vec<u64> {
+        self.kept.unwrap_or_default()
+    }
+
     /// Folds one word.
     pub fn u64(&mut self, value: u64) {
-        let mixed = (self.0 ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        self.0 = (mixed ^ (mixed >> 32)).rotate_left(27).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        let mixed = (self.hash ^ value).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        self.hash = (mixed ^ (mixed >> 32)).rotate_left(27).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        if let Some(words) = &mut self.kept {
+            words.push(value);
+        }
+    }
+
+    /// Keeps one word without folding it: what is shown and influences no output.
+    pub(crate) fn note(&mut self, value: u64) {
+        if let Some(words) = &mut self.kept {
+            words.push(value);
+        }
     }
 
     /// Folds a signed word by its bits.
@@ -41,7 +67,7 @@ impl StateHasher {
     /// The hash so far.
     #[must_use]
     pub fn finish(&self) -> u64 {
-        let mut h = self.0;
+        let mut h = self.hash;
         h ^= h >> 33;
         h = h.wrapping_mul(0xff51_afd7_ed55_8ccd);
         h ^ (h >> 33)

@@ -2,11 +2,14 @@
 //! gate looks at.
 
 use crate::bars::BarAggregator;
-use crate::book::L2Book;
+use crate::book::{BookCounters, L2Book};
 use crate::hash::StateHasher;
 use crate::position::Position;
 use crate::risk::SymbolRisk;
 use crate::sampler::Sampler;
+use crate::state::{StateError, StateReader};
+use bytemuck::Zeroable;
+use wire::frame::HEADER_BYTES;
 use wire::instrument::Instrument;
 use wire::market::{BookSide, Level, Quote};
 use wire::order::Side;
@@ -155,23 +158,30 @@ impl InstrumentState {
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.book.hash_into(&mut |word| h.u64(word));
+        self.book.counters().words().into_iter().for_each(|word| h.note(word));
+        h.bool(self.quote.is_some());
         if let Some(quote) = &self.quote {
+            // What stands in its header is shown and decides nothing.
+            for word in header_words(quote) {
+                h.note(word);
+            }
             h.i64(quote.bid_price_ticks.get());
             h.i64(quote.bid_qty_lots.get());
             h.i64(quote.ask_price_ticks.get());
             h.i64(quote.ask_qty_lots.get());
             h.u64(quote.update_id);
         }
-        h.bool(self.quote.is_some());
         self.bars.hash_into(&mut |word| h.u64(word));
         self.position.hash_into(h);
-        for pair in [self.opening.unwrap_or((0, 0)), (self.venue_lots.unwrap_or(0), self.pnl_e9)] {
-            h.i64(self.day_base_e9);
-            h.i64(pair.0);
-            h.i64(pair.1);
-        }
         h.bool(self.opening.is_some());
+        if let Some((lots, price)) = self.opening {
+            h.i64(lots);
+            h.i64(price);
+        }
         h.bool(self.venue_lots.is_some());
+        h.i64(self.venue_lots.unwrap_or(0));
+        h.i64(self.pnl_e9);
+        h.i64(self.day_base_e9);
         h.i64(self.unexplained_lots);
         h.u64(self.requests_made);
         self.risk.hash_into(h);
@@ -187,4 +197,64 @@ impl InstrumentState {
             h.u64(signal.model_hash);
         }
     }
+
+    /// Takes back what was fed; row, tick value, venue and whether there is a sampler are the setup's.
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.book.load_from(from)?;
+        self.book.set_counters(BookCounters::loaded(from)?);
+        self.quote = if from.bool()? { Some(quote_of(from)?) } else { None };
+        self.bars.load_from(from)?;
+        self.position.load_from(from)?;
+        self.opening = if from.bool()? { Some((from.i64()?, from.i64()?)) } else { None };
+        let is_known = from.bool()?;
+        self.venue_lots = Some(from.i64()?).filter(|_| is_known);
+        self.pnl_e9 = from.i64()?;
+        self.day_base_e9 = from.i64()?;
+        self.unexplained_lots = from.i64()?;
+        self.requests_made = from.counter()?;
+        self.risk.load_from(from)?;
+        from.same(u64::from(self.sampler.is_some()))?;
+        if let Some(sampler) = &mut self.sampler {
+            sampler.load_from(from)?;
+        }
+        self.signal = if from.bool()? { Some(Signal::loaded(from)?) } else { None };
+        Ok(())
+    }
+}
+
+impl Signal {
+    fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            score_e6: from.i32()?,
+            request_id: from.u64()?,
+            requested_ns: from.time()?,
+            model_hash: from.u64()?,
+        })
+    }
+}
+
+/// Words of a frame's header.
+const HEADER_WORDS: usize = HEADER_BYTES / 8;
+
+/// The header of a quote as words.
+fn header_words(quote: &Quote) -> [u64; HEADER_WORDS] {
+    let mut words = [0; HEADER_WORDS];
+    let bytes = bytemuck::bytes_of(&quote.header).as_chunks::<8>().0;
+    for (word, bytes) in words.iter_mut().zip(bytes) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+fn quote_of(from: &mut StateReader<'_>) -> Result<Quote, StateError> {
+    let mut quote = Quote::zeroed();
+    for bytes in bytemuck::bytes_of_mut(&mut quote.header).as_chunks_mut::<8>().0 {
+        *bytes = from.u64()?.to_le_bytes();
+    }
+    quote.bid_price_ticks = PriceTicks(from.i64()?);
+    quote.bid_qty_lots = QtyLots(from.i64()?);
+    quote.ask_price_ticks = PriceTicks(from.i64()?);
+    quote.ask_qty_lots = QtyLots(from.i64()?);
+    quote.update_id = from.u64()?;
+    Ok(quote)
 }

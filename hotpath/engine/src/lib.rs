@@ -26,6 +26,7 @@ pub mod risk;
 pub mod sampler;
 pub mod setup;
 pub mod sink;
+pub mod state;
 pub mod strategy;
 #[doc(hidden)]
 pub mod testing;

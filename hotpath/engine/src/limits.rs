@@ -8,6 +8,7 @@
 //! only between inputs.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use core::ops::RangeInclusive;
 use wire::VenueId;
 use wire::risk::{LimitField, Scope};
@@ -49,6 +50,11 @@ pub trait Row: Copy + PartialEq + core::fmt::Debug + 'static {
     fn tightest(&self, other: &Self) -> Self;
     /// Folds every value into a state hash.
     fn hash_into(&self, h: &mut StateHasher);
+    /// Takes back what [`Row::hash_into`] fed.
+    ///
+    /// # Errors
+    /// [`StateError`]; then it is half loaded.
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError>;
 
     /// What is known of a field of this row.
     #[must_use]
@@ -138,6 +144,11 @@ macro_rules! row {
             }
 
             fn hash_into(&self, h: &mut StateHasher) { $( h.i64(self.$field); )* }
+
+            fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+                $( self.$field = from.i64()?; )*
+                Ok(())
+            }
         }
     };
 }

@@ -5,7 +5,8 @@
 //! comes round again. An amendment holds the slot of the id it will give: until the venue decides
 //! the order answers to both ids, and nothing can take the new one's place.
 
-use crate::hash::StateHasher;
+mod saved;
+
 use crate::order::is_done;
 use wire::order::{ExecInst, NewOrder, OrdStatus, OrdType, Side, TimeInForce};
 use wire::{ClOrdId, InstrumentId, PriceTicks, QtyLots, StrategyId, TsNs};
@@ -382,50 +383,6 @@ impl OrderTable {
     /// Every order known, done or not, by slot.
     pub fn iter(&self) -> impl Iterator<Item = &Order> {
         self.slots.iter().flatten()
-    }
-
-    /// Folds the table into a state hash.
-    pub fn hash_into(&self, h: &mut StateHasher) {
-        h.u64(u64::from(self.epoch));
-        h.u64(u64::from(self.next));
-        for order in self.iter() {
-            h.u64(order.cl_ord_id.get());
-            h.u64(order.order_id);
-            h.u64(u64::from(order.request.instrument.get()));
-            h.u64(u64::from(order.request.strategy.get()));
-            h.u64(u64::from(u32::from_le_bytes([
-                order.request.side.code(),
-                order.request.ord_type.code(),
-                order.request.time_in_force.code(),
-                order.request.exec_inst.code(),
-            ])));
-            h.i64(order.request.price_ticks.get());
-            h.i64(order.request.stop_px_ticks.get());
-            h.i64(order.request.qty_lots.get());
-            h.u64(order.request.expire_ns.get());
-            h.u64(u64::from(order.request.parent_id));
-            h.u64(u64::from(order.request.link_id));
-            h.u64(u64::from(order.status.code()));
-            h.i64(order.cum_qty_lots.get());
-            h.i64(order.leaves_qty_lots.get());
-            h.u64(order.sent_ns.get());
-            h.bool(order.cancel_wanted);
-            h.bool(order.cancel_sent);
-            h.u64(order.waiting_ns.get());
-            h.i64(order.value_px_ticks);
-            h.i64(order.reserved_lots);
-            h.u64(u64::from(order.seen_in));
-            h.u64(order.went_on_as.get());
-            h.bool(order.replacing.is_some());
-            if let Some(r) = &order.replacing {
-                h.u64(r.id.get());
-                h.i64(r.price_ticks.get());
-                h.i64(r.qty_lots.get());
-                h.i64(r.value_px_ticks);
-                h.u64(u64::from(r.asked_in));
-            }
-        }
-        self.held.iter().for_each(|id| h.u64(id.get()));
     }
 }
 

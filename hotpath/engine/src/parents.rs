@@ -6,6 +6,7 @@
 //! that the slices never exceed the parent), or allocate after construction. Loop thread.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::order::{ParentState, ParentStyle, Side};
 use wire::{PriceTicks, QtyLots, StrategyId, TsNs};
 
@@ -168,6 +169,40 @@ impl Parent {
         h.i64(self.cum_lots);
         h.i64(self.working_lots);
     }
+
+    fn loaded(from: &mut StateReader<'_>, strategies: usize) -> Result<Self, StateError> {
+        let id = from.fit()?;
+        let strategy = StrategyId(from.fit()?);
+        if usize::from(strategy.get()) >= strategies {
+            return Err(from.bad());
+        }
+        let [side, style, state, is_told] = from.bytes()?;
+        let codes =
+            (Side::from_code(side), ParentStyle::from_code(style), ParentState::from_code(state));
+        let ((Some(side), Some(style), Some(state)), 0 | 1) = (codes, is_told) else {
+            return Err(from.bad());
+        };
+        let mut spec = ParentSpec {
+            side,
+            qty_lots: QtyLots(from.i64()?),
+            limit_px_ticks: PriceTicks(from.i64()?),
+            duration_ns: from.u64()?,
+            slices: from.fit()?,
+            style,
+            curve: [0; CURVE],
+        };
+        for volume in &mut spec.curve {
+            *volume = from.fit()?;
+        }
+        if spec.problem().is_some() {
+            return Err(from.bad());
+        }
+        let start_ns = from.time()?;
+        let begun = from.fit()?;
+        let (cum_lots, working_lots) = (from.i64()?, from.i64()?);
+        let is_told = is_told == 1;
+        Ok(Self { id, strategy, spec, start_ns, begun, cum_lots, working_lots, state, is_told })
+    }
 }
 
 /// The parents: a fixed number of places; a finished one keeps its place until it is needed and its
@@ -236,7 +271,25 @@ impl ParentTable {
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         h.u64(u64::from(self.next));
-        self.iter().for_each(|p| p.hash_into(h));
+        // The place too: it says which finished parent gives way first.
+        for place in &self.places {
+            h.bool(place.is_some());
+            if let Some(parent) = place {
+                parent.hash_into(h);
+            }
+        }
+    }
+
+    pub(crate) fn load_from(
+        &mut self,
+        from: &mut StateReader<'_>,
+        strategies: usize,
+    ) -> Result<(), StateError> {
+        self.next = from.fit()?;
+        for place in &mut self.places {
+            *place = if from.bool()? { Some(Parent::loaded(from, strategies)?) } else { None };
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@
 )]
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::order::Side;
 use wire::{MoneyE9, PositionLots, PriceTicks, QtyLots};
 
@@ -169,6 +170,20 @@ impl Position {
         h.i64(self.sold_lots);
         h.i128(self.turnover_tick_lots);
         h.u64(self.fills);
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        *self = Self {
+            lots: from.i64()?,
+            open_cost: from.i128()?,
+            realised_tick_lots: from.i128()?,
+            fees_e9: from.i64()?,
+            bought_lots: from.i64()?,
+            sold_lots: from.i64()?,
+            turnover_tick_lots: from.i128()?,
+            fills: from.counter()?,
+        };
+        Ok(())
     }
 }
 

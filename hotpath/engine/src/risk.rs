@@ -84,6 +84,11 @@ impl FxRate {
     pub(crate) const fn raw(self) -> u64 {
         self.0.cast_unsigned()
     }
+
+    /// The rate [`FxRate::raw`] gave; `None` for what none can be.
+    pub(crate) fn from_raw(raw: u64) -> Option<Self> {
+        i64::try_from(raw).ok().map(Self)
+    }
 }
 
 /// `price x lots x tick value`, billionths of the quote currency; `None` beyond 64 bits.

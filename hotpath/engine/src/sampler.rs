@@ -8,6 +8,7 @@
 
 use crate::book::L2Book;
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::market::{BookSide, Level};
 use wire::signal::{DEPTH, SnapshotLevel, WINDOW};
 use wire::{PriceTicks, QtyLots, TsNs};
@@ -103,6 +104,22 @@ impl Sampler {
             h.i64(level.bid_price_ticks.get());
             h.i64(level.bid_qty_lots.get());
         }
+    }
+
+    /// Takes back what was fed; of a window that is not full the rest is never looked at.
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.last_boundary = from.u64()?;
+        self.last_sample = from.time()?;
+        self.filled = from.count(WINDOW)?;
+        for level in &mut self.window[(WINDOW - self.filled) * DEPTH..] {
+            *level = SnapshotLevel {
+                ask_price_ticks: PriceTicks(from.i64()?),
+                ask_qty_lots: QtyLots(from.i64()?),
+                bid_price_ticks: PriceTicks(from.i64()?),
+                bid_qty_lots: QtyLots(from.i64()?),
+            };
+        }
+        Ok(())
     }
 }
 

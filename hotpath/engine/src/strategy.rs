@@ -19,6 +19,7 @@ use crate::order::is_done;
 use crate::orders::Order;
 use crate::parents::{Parent, ParentSpec};
 use crate::position::Position;
+use crate::state::{StateError, StateReader};
 use core::fmt::Debug;
 use wire::market::Trade;
 use wire::order::{ExecInst, OrdType, Side, TimeInForce};
@@ -151,6 +152,42 @@ impl Placement {
         }
     }
 
+    pub(crate) fn hash_into(&self, h: &mut StateHasher) {
+        h.u64(u64::from(u32::from_le_bytes([
+            self.side.code(),
+            self.ord_type.code(),
+            self.time_in_force.code(),
+            self.exec_inst.code(),
+        ])));
+        h.i64(self.price_ticks.get());
+        h.i64(self.stop_px_ticks.get());
+        h.i64(self.qty_lots.get());
+        h.u64(self.expire_ns.get());
+    }
+
+    pub(crate) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let [side, ord_type, time_in_force, exec_inst] = from.bytes()?;
+        let codes = (
+            Side::from_code(side),
+            OrdType::from_code(ord_type),
+            TimeInForce::from_code(time_in_force),
+            ExecInst::from_code(exec_inst),
+        );
+        let (Some(side), Some(ord_type), Some(time_in_force), Some(exec_inst)) = codes else {
+            return Err(from.bad());
+        };
+        Ok(Self {
+            side,
+            ord_type,
+            time_in_force,
+            exec_inst,
+            price_ticks: PriceTicks(from.i64()?),
+            stop_px_ticks: PriceTicks(from.i64()?),
+            qty_lots: QtyLots(from.i64()?),
+            expire_ns: from.time()?,
+        })
+    }
+
     /// The same order, reduce-only.
     #[must_use]
     pub const fn reduce_only(self) -> Self {
@@ -251,6 +288,16 @@ pub trait Strategy: Debug + Send {
 
     /// Folds everything that can influence a later wish into the state hash.
     fn hash_into(&self, h: &mut StateHasher);
+
+    /// Takes back what [`Strategy::hash_into`] fed, word by word in the same order, into a strategy
+    /// made with the same parameters. Without it the strategy runs as well as any, but no engine that
+    /// runs it can be loaded from a saved state.
+    ///
+    /// # Errors
+    /// [`StateError`]: the strategy is then of no use.
+    fn load_from(&mut self, _from: &mut StateReader<'_>) -> Result<(), StateError> {
+        Err(StateError::Strategy { name: String::new() })
+    }
 }
 
 /// The one order a strategy has working, followed through the updates.
@@ -288,6 +335,15 @@ impl OneOrder {
     /// Folds the id into the state hash.
     pub fn hash_into(self, h: &mut StateHasher) {
         h.u64(self.0.get());
+    }
+
+    /// Takes back the id that was folded.
+    ///
+    /// # Errors
+    /// [`StateError::Short`].
+    pub fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.0 = ClOrdId(from.u64()?);
+        Ok(())
     }
 }
 

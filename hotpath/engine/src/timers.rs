@@ -3,6 +3,7 @@
 //! A due timer becomes a numbered input like any other, so a replay fires it at the same place.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::TsNs;
 
 /// Timers each strategy may hold, numbered from 0.
@@ -119,10 +120,14 @@ impl Timers {
         if (at, id) <= (self.earliest, self.first) {
             (self.earliest, self.first) = (at, id);
         } else if id == self.first {
-            // The earliest went: the table says which is next.
-            let next = self.deadlines.iter().copied().zip(0..).min();
-            (self.earliest, self.first) = next.unwrap_or((TsNs::UNDEF, 0));
+            self.look();
         }
+    }
+
+    /// Which is the earliest, from the table.
+    fn look(&mut self) {
+        let next = self.deadlines.iter().copied().zip(0..).min();
+        (self.earliest, self.first) = next.unwrap_or((TsNs::UNDEF, 0));
     }
 
     pub(crate) fn earliest(&self) -> Option<TsNs> {
@@ -140,6 +145,14 @@ impl Timers {
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.deadlines.iter().for_each(|d| h.u64(d.get()));
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for deadline in &mut self.deadlines {
+            *deadline = from.time()?;
+        }
+        self.look();
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use corelane_engine::book::{BookConfig, BookState, L2Book, Part};
+use corelane_engine::state::{StateError, StateReader};
 use std::collections::BTreeMap;
 use wire::market::{BookSide, Level};
 use wire::{PriceTicks, QtyLots};
@@ -121,9 +122,23 @@ fn play(config: BookConfig, steps: u32, mut draw: impl FnMut(&mut Rng, u32) -> (
                 replace_by_itself(&mut book, &oracle, &mut rng);
                 check_all(&book, &oracle);
             }
+            // Or by one that was loaded from what it fed to the hash.
+            if step % 1499 == 1498 {
+                book = loaded(&book, config);
+                check_all(&book, &oracle);
+            }
         }
         check_all(&book, &oracle);
     }
+}
+
+fn loaded(book: &L2Book, config: BookConfig) -> L2Book {
+    let words = hash(book);
+    let mut loaded = L2Book::new(config);
+    let mut from = StateReader::new(&words);
+    loaded.load_from(&mut from).unwrap();
+    from.end().unwrap();
+    loaded
 }
 
 fn replace_by_itself(book: &mut L2Book, oracle: &Oracle, rng: &mut Rng) {
@@ -408,4 +423,28 @@ fn derived_values_are_exact_integers() {
     book.apply_snapshot(&[new_level(1, i64::MAX)], &[far], 3);
     assert_eq!((book.mid_x2(), book.microprice_e6()), (None, None));
     assert_eq!(book.imbalance_e6(1), Some(0));
+}
+
+#[test]
+fn words_that_are_no_book_are_refused() {
+    let mut book = L2Book::new(small());
+    let (bids, asks) = ([new_level(9, 4), new_level(7, 1)], [new_level(11, 6)]);
+    book.apply_snapshot(&bids, &asks, 1);
+    let words = hash(&book);
+    let refused = |at: usize, word: i64| {
+        let mut words = words.clone();
+        words[at] = word.cast_unsigned();
+        L2Book::new(small()).load_from(&mut StateReader::new(&words))
+    };
+    assert_eq!(refused(6, 8), Ok(()), "another level behind the first");
+    // State, flags, more levels than fit, a level before the one before, twice, or undefined, and
+    // quantities that are none.
+    for (at, word) in
+        [(0, 5), (1, 4), (3, 1 << 20), (6, 10), (6, 9), (4, i64::MIN), (5, 0), (7, -1)]
+    {
+        assert_eq!(refused(at, word), Err(StateError::Value { at }), "{word}");
+    }
+    let cut = &words[..words.len() - 1];
+    let short = L2Book::new(small()).load_from(&mut StateReader::new(cut));
+    assert_eq!(short, Err(StateError::Short));
 }

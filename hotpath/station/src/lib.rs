@@ -7,6 +7,7 @@
 //! One file a concern: `config` loads the file, `limits` the limits beside it, `link` is the ring between threads, `loop_task`
 //! and `edge_task` are the hot threads' turns, `bridge` and `journaler` the housekeeping ones,
 //! `pressure` what a filling tape means, `leftovers` what a killed engine left on its tape,
+//! `recovery` makes a run's engine again from its folder,
 //! `run` puts them together, `backtest` runs the same engine in event time on one thread.
 
 pub mod approval;
@@ -33,6 +34,7 @@ pub mod pin;
 pub mod prepare;
 pub mod pressure;
 pub mod records;
+pub mod recovery;
 pub mod run;
 pub mod run_dir;
 pub mod session_frames;

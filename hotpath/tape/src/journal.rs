@@ -2,7 +2,7 @@
 //!
 //! `record` makes and checks records, `storage` is the file system behind it (and the seam where
 //! tests break it), `writer` appends, `recover` opens a journal a killed process left, `reader`
-//! hands out its frames; `model` is a disk for tests. The format is in `JOURNAL.md` beside this crate's sources.
+//! hands out its frames, `snapshot` keeps states beside them; `model` is a disk for tests. The format is in `JOURNAL.md` beside this crate's sources.
 //!
 //! Must never: trust a sync after one that failed, call something synced whose writes were not
 //! whole, or change a byte at or below the synced watermark. Runs on housekeeping threads.
@@ -11,12 +11,14 @@ pub mod model;
 pub mod reader;
 pub mod record;
 pub mod recover;
+pub mod snapshot;
 pub mod storage;
 pub mod writer;
 
 pub use reader::JournalReader;
 pub use record::{Moment, SegmentHead};
 pub use recover::{Outside, Recovered, recover};
+pub use snapshot::{SnapshotHead, read_snapshot, snapshots, write_snapshot};
 pub use storage::{Folder, Storage};
 pub use writer::{JournalWriter, Options};
 

@@ -61,13 +61,6 @@ fn recorded_scores_are_given_again() {
     assert!(!output.status.success() && output.stdout.is_empty());
 }
 
-/// The text without the part from one line to another.
-fn without(text: &str, from: &str, to: &str) -> String {
-    let (head, rest) = text.split_once(from).expect(from);
-    let (_, tail) = rest.split_once(to).expect(to);
-    format!("{head}{to}{tail}")
-}
-
 /// Three strategies whose orders go out on one event or on events close together: what the edge
 /// says back comes at other places of the input, and must be as much.
 #[test]

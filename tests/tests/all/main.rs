@@ -15,6 +15,7 @@ mod new_strategy;
 mod notary;
 mod sidecar;
 mod simulation;
+mod snapshots;
 mod strategies;
 mod support;
 mod sweep;

@@ -21,6 +21,7 @@ const CALLS: [&str; 7] =
 /// Those whose failure nothing goes on after.
 const FATAL: [&str; 2] = ["pwrite64", "fdatasync"];
 
+#[expect(clippy::unnecessary_wraps, reason = "as the status of a process gives it")]
 fn code(exit: Exit) -> Option<i32> {
     Some(i32::from(exit.code()))
 }

@@ -168,6 +168,12 @@ impl Repeat {
         None
     }
 
+    /// Whether all that was made was met and nothing waits: then the engine's state is the journal's
+    /// at this place.
+    pub(super) fn has_met_all(&self) -> bool {
+        self.made.is_empty() && self.waiting.is_empty() && self.end.is_none()
+    }
+
     /// Whether the session's end was met.
     pub(super) fn has_ended(&self) -> bool {
         self.end.is_some()

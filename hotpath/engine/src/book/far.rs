@@ -105,6 +105,12 @@ impl Far {
         Some((chunk.keys[len - 1], chunk.qtys[len - 1]))
     }
 
+    /// The lowest level, if there is one.
+    pub(super) fn first(&self) -> Option<(i64, i64)> {
+        let chunk = &self.chunks[*self.ids.first()?];
+        Some((chunk.keys[0], chunk.qtys[0]))
+    }
+
     /// Takes the highest level out.
     pub(super) fn pop_last(&mut self) -> Option<(i64, i64)> {
         let last = self.last()?;

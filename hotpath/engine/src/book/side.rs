@@ -71,6 +71,20 @@ impl Side {
         self.lost
     }
 
+    /// Whether a price is worse than that of every level.
+    pub(super) fn is_behind(&self, price: i64) -> bool {
+        let key = price ^ self.flip;
+        let worst = self.far.first().map(|(key, _)| key).or_else(|| self.lowest_near());
+        worst.is_none_or(|worst| key < worst)
+    }
+
+    /// The lowest key in the window.
+    fn lowest_near(&self) -> Option<i64> {
+        let bottom = self.pos(self.base);
+        let lowest = self.occupied.at_or_above(bottom).or_else(|| self.occupied.first());
+        lowest.map(|pos| self.key(pos))
+    }
+
     /// Takes every level out; work grows with the levels, not with the window.
     pub(super) fn clear(&mut self) {
         while let Some(pos) = self.occupied.last() {

@@ -5,8 +5,9 @@
 //! session, advice. Must never: let anything but a whole limits file, in MAINTENANCE, make a value
 //! looser. The record has each change before it takes effect, because it is an input.
 
+mod saved;
+
 use super::{Concern, Engine, index_of};
-use crate::hash::StateHasher;
 use crate::limits::{
     FirmLimits, FxSource, LimitSet, Row, StrategyLimits, SymbolLimits, Tighter, VenueLimits,
 };
@@ -84,7 +85,7 @@ impl Layers {
     /// Its own hash, for tests.
     #[cfg(test)]
     pub(super) fn hash(&self) -> u64 {
-        let mut h = StateHasher::default();
+        let mut h = crate::hash::StateHasher::default();
         self.hash_into(&mut h);
         h.finish()
     }
@@ -99,47 +100,6 @@ impl Layers {
             [at[0], at[1], s.venues.as_ptr().addr(), size[0], size[1], size[2]]
         };
         sets.into_iter().flatten().map(of).collect()
-    }
-
-    pub(super) fn hash_into(&self, h: &mut StateHasher) {
-        let o = &self.operator;
-        o.firm.hash_into(h);
-        self.session.firm.hash_into(h);
-        for (row, session) in o.symbols.iter().zip(&self.session.symbols) {
-            h.bool(row.is_some());
-            if let Some(row) = row {
-                row.limits.hash_into(h);
-            }
-            session.hash_into(h);
-        }
-        for (row, session) in o.strategies.iter().zip(&self.session.strategies) {
-            h.bool(row.is_some());
-            if let Some(row) = row {
-                row.hash_into(h);
-            }
-            session.hash_into(h);
-        }
-        for ((_, row), session) in o.venues.iter().zip(&self.session.venues) {
-            row.hash_into(h);
-            session.hash_into(h);
-        }
-        hash_name(o, h);
-        h.bool(self.staged.is_some());
-        if let Some(staged) = &self.staged {
-            hash_name(staged, h);
-            staged.firm.hash_into(h);
-            staged.symbols.iter().flatten().for_each(|row| row.limits.hash_into(h));
-            staged.strategies.iter().flatten().for_each(|row| row.hash_into(h));
-            staged.venues.iter().for_each(|(_, row)| row.hash_into(h));
-        }
-    }
-}
-
-/// Folds what identifies a file.
-fn hash_name(of: &LimitSet, h: &mut StateHasher) {
-    h.u64(of.epoch);
-    for word in of.sha256.as_chunks::<8>().0 {
-        h.u64(u64::from_le_bytes(*word));
     }
 }
 

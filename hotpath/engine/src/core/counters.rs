@@ -1,8 +1,12 @@
-//! What the engine counts for show: read by the station, part of no decision and of no hash.
+//! What the engine counts for show: read by the station, part of no decision but for one
+//! ([`Counters::advice_refused`]: how often a flood of refused advice is told), and of no hash but for
+//! that one. A saved state holds all of it.
 
 use crate::gate;
+use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 
-/// What the engine has counted since its start. Part of no decision and of no hash.
+/// What the engine has counted since its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Inputs taken, timers included.
@@ -82,6 +86,78 @@ impl Counters {
         advice_refused: 0,
         limit_changes: 0,
     };
+
+    pub(super) fn hash_into(&self, h: &mut StateHasher) {
+        h.u64(self.advice_refused);
+        let mut all = *self;
+        for count in all.shown().into_iter().flatten() {
+            h.note(*count);
+        }
+    }
+
+    pub(super) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.advice_refused = from.counter()?;
+        for count in self.shown().into_iter().flatten() {
+            *count = from.counter()?;
+        }
+        Ok(())
+    }
+
+    /// Every count but the one that is hashed. Named one by one, so that none is forgotten.
+    fn shown(&mut self) -> [&mut [u64]; 23] {
+        let Self {
+            inputs,
+            outputs,
+            market_events,
+            orders,
+            cancels,
+            denied,
+            fills,
+            rejects,
+            signal_requests,
+            signal_answers,
+            signal_stale,
+            signal_unusable,
+            late_reports,
+            anomalies,
+            ignored,
+            refused_commands,
+            replaces,
+            suppressed,
+            alarms,
+            rule_kills,
+            reconciled,
+            advice_taken,
+            limit_changes,
+            advice_refused: _,
+        } = self;
+        let one = core::slice::from_mut;
+        [
+            one(inputs),
+            one(outputs),
+            one(market_events),
+            one(orders),
+            one(cancels),
+            denied,
+            one(fills),
+            one(rejects),
+            one(signal_requests),
+            one(signal_answers),
+            one(signal_stale),
+            one(signal_unusable),
+            one(late_reports),
+            one(anomalies),
+            one(ignored),
+            one(refused_commands),
+            one(replaces),
+            one(suppressed),
+            one(alarms),
+            one(rule_kills),
+            one(reconciled),
+            one(advice_taken),
+            one(limit_changes),
+        ]
+    }
 
     /// Orders denied, all checks together.
     #[must_use]

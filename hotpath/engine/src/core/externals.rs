@@ -9,6 +9,7 @@ use crate::order::is_done;
 use crate::orders::{Entry, OrderRequest};
 use crate::risk::value_e9;
 use crate::sink::Sink;
+use crate::state::{StateError, StateReader};
 use wire::order::{ExecInst, ExecutionReport, OrdStatus, OrdType, Side, TimeInForce};
 use wire::reconcile::OrderStatusReport;
 use wire::risk::AlarmCode;
@@ -82,6 +83,33 @@ impl External {
         h.i64(self.qty_lots.get());
         h.i64(self.cum_qty_lots.get());
         h.u64(u64::from(self.seen_in));
+    }
+
+    pub(super) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let (venue, order_id) = (VenueId(from.fit()?), from.u64()?);
+        let (cl_ord_id, instrument) = (ClOrdId(from.u64()?), InstrumentId(from.fit()?));
+        let [side, ord_type, time_in_force, _] = from.bytes()?;
+        let codes = (
+            Side::from_code(side),
+            OrdType::from_code(ord_type),
+            TimeInForce::from_code(time_in_force),
+        );
+        let (Some(side), Some(ord_type), Some(time_in_force)) = codes else {
+            return Err(from.bad());
+        };
+        Ok(Self {
+            venue,
+            order_id,
+            cl_ord_id,
+            instrument,
+            side,
+            ord_type,
+            time_in_force,
+            price_ticks: PriceTicks(from.i64()?),
+            qty_lots: QtyLots(from.i64()?),
+            cum_qty_lots: QtyLots(from.i64()?),
+            seen_in: from.fit()?,
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use super::kill::Target;
 use super::{Engine, strategy_id};
 use crate::hash::StateHasher;
 use crate::sink::Sink;
+use crate::state::{StateError, StateReader};
 use crate::timers::EngineTimer;
 use wire::order::Side;
 use wire::risk::AlarmCode;
@@ -37,6 +38,10 @@ impl Flatten {
         self.target.hash_into(h);
         h.u64(u64::from(self.left));
         h.i64(self.lots);
+    }
+
+    pub(super) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self { target: Target::loaded(from)?, left: from.fit()?, lots: from.i64()? })
     }
 }
 

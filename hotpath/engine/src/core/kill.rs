@@ -10,6 +10,7 @@ use crate::order::is_done;
 use crate::orders::{Order, OrderRequest};
 use crate::risk::{value_e9, worst_lots};
 use crate::sink::Sink;
+use crate::state::{StateError, StateReader};
 use crate::timers::EngineTimer;
 use wire::risk::{AlarmCode, KillCause, KillReport, KillStage, Scope};
 use wire::{FrameHeader, FrameKind, InstrumentId, StrategyId, TsNs, VenueId};
@@ -74,6 +75,19 @@ impl Target {
         h.u64(u64::from(s.get()));
         h.u64(u64::from(v.get()));
     }
+
+    pub(super) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let scope = from.code(Scope::from_code)?;
+        let (i, s) = (InstrumentId(from.fit()?), StrategyId(from.fit()?));
+        let v = VenueId(from.fit()?);
+        let target = match scope {
+            Scope::Firm => Self::Firm,
+            Scope::Venue => Self::Venue(v),
+            Scope::Strategy => Self::Strategy(s),
+            Scope::Symbol => Self::Symbol(i),
+        };
+        if target.names() == (i, s, v) { Ok(target) } else { Err(from.bad()) }
+    }
 }
 
 /// A kill whose cancels are not settled yet.
@@ -93,6 +107,16 @@ impl Kill {
         h.u64(u64::from(self.cancels));
         h.u64(self.due_ns.get());
         h.bool(self.overdue);
+    }
+
+    pub(super) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            target: Target::loaded(from)?,
+            cause: from.code(KillCause::from_code)?,
+            cancels: from.fit()?,
+            due_ns: from.time()?,
+            overdue: from.bool()?,
+        })
     }
 }
 

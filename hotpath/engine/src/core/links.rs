@@ -14,6 +14,7 @@ use crate::hash::StateHasher;
 use crate::order::is_done;
 use crate::orders::{Order, OrderRequest, OrderTable};
 use crate::sink::Sink;
+use crate::state::{StateError, StateReader};
 use crate::strategy::{Bracket, Placement};
 use wire::order::{OrdStatus, Side};
 use wire::risk::AlarmCode;
@@ -134,25 +135,61 @@ impl LinkTable {
         free
     }
 
+    /// The place of a group counts too: it says which entry that is over gives way first.
     pub(super) fn hash_into(&self, h: &mut StateHasher) {
         h.u64(u64::from(self.next));
-        for (id, link) in self.places.iter().flatten() {
-            h.u64(u64::from(*id));
-            match link {
-                Link::Pair { legs, protects } => {
+        for place in &self.places {
+            match place {
+                None => h.u64(0),
+                Some((id, Link::Pair { legs, protects })) => {
+                    h.u64(1);
+                    h.u64(u64::from(*id));
                     h.u64(legs[0].get());
                     h.u64(legs[1].get());
                     h.bool(*protects);
                 }
-                Link::Entry { order, bracket, is_over } => {
-                    h.bool(*is_over);
+                Some((id, Link::Entry { order, bracket, is_over })) => {
+                    h.u64(2);
+                    h.u64(u64::from(*id));
                     h.u64(order.get());
+                    h.bool(*is_over);
+                    bracket.entry.hash_into(h);
                     h.i64(bracket.target_px_ticks.get());
                     h.i64(bracket.stop_px_ticks.get());
                     h.i64(bracket.stop_limit_px_ticks.get());
                 }
             }
         }
+    }
+
+    pub(super) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.next = from.fit()?;
+        for place in &mut self.places {
+            *place = match from.count(2)? {
+                0 => None,
+                1 => Some((
+                    from.fit()?,
+                    Link::Pair {
+                        legs: [ClOrdId(from.u64()?), ClOrdId(from.u64()?)],
+                        protects: from.bool()?,
+                    },
+                )),
+                _ => Some((
+                    from.fit()?,
+                    Link::Entry {
+                        order: ClOrdId(from.u64()?),
+                        is_over: from.bool()?,
+                        bracket: Bracket {
+                            entry: Placement::loaded(from)?,
+                            target_px_ticks: PriceTicks(from.i64()?),
+                            stop_px_ticks: PriceTicks(from.i64()?),
+                            stop_limit_px_ticks: PriceTicks(from.i64()?),
+                        },
+                    },
+                )),
+            };
+        }
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ mod modes;
 mod reconcile;
 mod reports;
 mod rig;
+mod saved;
 mod say;
 mod script;
 mod slices;
@@ -340,7 +341,7 @@ fn the_same_inputs_give_the_same_outputs_and_state() {
 #[expect(clippy::too_many_lines, reason = "one line a part")]
 fn the_state_hash_sees_every_part_of_the_state() {
     type Change = (&'static str, fn(&mut Engine));
-    let changes: [Change; 47] = [
+    let changes: [Change; 50] = [
         ("now", |e| e.now.0 += 1),
         ("seq", |e| e.seq += 1),
         ("approvals", |e| e.approvals += 1),
@@ -434,6 +435,9 @@ fn the_state_hash_sees_every_part_of_the_state() {
         }),
         ("timer", |e| e.timers.set(3, TsNs(77))),
         ("requests", |e| e.requests[5].at.0 ^= 1),
+        ("links", |e| assert!(e.links.fill_up() > 0)),
+        ("advice refused", |e| e.counters.advice_refused += 1),
+        ("orders of the day", |e| e.firm.orders_today += 1),
         ("executions", |e| e.executions[900].id = 5),
     ];
     let base = || {

@@ -16,6 +16,7 @@ use crate::order::{OrderEvent, is_done};
 use crate::orders::{Order, OrderRequest};
 use crate::risk::VenueRisk;
 use crate::sink::Sink;
+use crate::state::{StateError, StateReader};
 use crate::timers::EngineTimer;
 use wire::order::OrdStatus;
 use wire::reconcile::{
@@ -69,6 +70,21 @@ impl Venue {
         h.u64(r.asked_ns);
         h.bool(r.is_taken);
         h.bool(r.is_unpriced);
+    }
+
+    pub(super) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.risk.load_from(from)?;
+        self.reconcile = Reconcile {
+            id: from.fit()?,
+            orders: from.fit()?,
+            positions: from.fit()?,
+            differences: from.fit()?,
+            is_open: from.bool()?,
+            asked_ns: from.u64()?,
+            is_taken: from.bool()?,
+            is_unpriced: from.bool()?,
+        };
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 //! survives a clock that stands still and never gives more than its burst.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::TsNs;
 
 /// A token bucket. Its rate and burst are part of it, so that asking needs no division.
@@ -107,6 +108,18 @@ impl Bucket {
         h.u64(self.taken_at_ns);
         h.u64(self.cost_ns);
         h.u64(self.depth_ns);
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.full_at_ns = from.u64()?;
+        self.taken_at_ns = from.u64()?;
+        self.cost_ns = from.u64()?;
+        if self.cost_ns == 0 {
+            return Err(from.bad());
+        }
+        self.depth_ns = from.u64()?;
+        self.ready_at_ns = self.ready_ns();
+        Ok(())
     }
 }
 

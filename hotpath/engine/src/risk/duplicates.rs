@@ -2,6 +2,7 @@
 
 use crate::hash::StateHasher;
 use crate::orders::OrderRequest;
+use crate::state::{StateError, StateReader};
 use wire::TsNs;
 
 /// Orders remembered; the most duplicates a limit may allow.
@@ -83,14 +84,29 @@ impl DuplicateLog {
         if let (Some(kept), Some(at)) = (self.keys.get_mut(place), self.at_ns.get_mut(place)) {
             (*kept, *at) = (key, now.get());
         }
-        let shift = u32::from(self.next).wrapping_mul(8);
-        self.tags = (self.tags & !0xff_u64.wrapping_shl(shift)) | tag(key).wrapping_shl(shift);
+        self.set_tag(u32::from(self.next), key);
         self.next = self.next.wrapping_add(1) & 7;
+    }
+
+    fn set_tag(&mut self, place: u32, key: u64) {
+        let shift = place.wrapping_mul(8);
+        self.tags = (self.tags & !0xff_u64.wrapping_shl(shift)) | tag(key).wrapping_shl(shift);
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.keys.iter().chain(&self.at_ns).for_each(|word| h.u64(*word));
         h.u64(u64::from(self.next));
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for word in self.keys.iter_mut().chain(&mut self.at_ns) {
+            *word = from.u64()?;
+        }
+        for (place, key) in (0_u32..).zip(self.keys) {
+            self.set_tag(place, key);
+        }
+        self.next = from.code(|next| (usize::from(next) < KEPT).then_some(next))?;
+        Ok(())
     }
 }
 

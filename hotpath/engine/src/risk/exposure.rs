@@ -2,6 +2,7 @@
 //! them was for a while.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 
 /// What an instrument adds to the sums of the station, billionths of the base currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,17 @@ impl Contribution {
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.figures().into_iter().for_each(|figure| h.i64(figure));
     }
+
+    pub(crate) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            gross_e9: from.i64()?,
+            up_e9: from.i64()?,
+            down_e9: from.i64()?,
+            open_e9: from.i64()?,
+            unknown_e9: from.i64()?,
+            var_e9: from.i64()?,
+        })
+    }
 }
 
 /// The sums over all instruments, billionths of the base currency; the largest number where one
@@ -53,29 +65,46 @@ pub struct Exposure {
 impl Exposure {
     /// Takes what an instrument added (`old`) out, and what it adds now (`new`) in.
     pub fn replace(&mut self, old: &Contribution, new: &Contribution) {
-        let sums = [
-            &mut self.gross_e9,
-            &mut self.up_e9,
-            &mut self.down_e9,
-            &mut self.open_e9,
-            &mut self.unknown_e9,
-            &mut self.var_e9,
-        ];
         let parts = old.figures().into_iter().zip(new.figures());
-        for ((cut, exact), (old, new)) in sums.into_iter().zip(&mut self.exact).zip(parts) {
+        for ((cut, exact), (old, new)) in self.sums().into_iter().zip(parts) {
             // Most changes move a few of them; 128 bits are dear for the others. They hold the sum
             // of as many parts as 64 bits can count.
             if old != new {
                 *exact = exact.wrapping_add(i128::from(new).wrapping_sub(i128::from(old)));
-                let beyond = if *exact < 0 { i64::MIN } else { i64::MAX };
-                *cut = i64::try_from(*exact).unwrap_or(beyond);
+                *cut = cut_to_64(*exact);
             }
         }
+    }
+
+    /// Each sum as it is shown, and in full.
+    fn sums(&mut self) -> [(&mut i64, &mut i128); 6] {
+        let [gross, up, down, open, unknown, var] = &mut self.exact;
+        [
+            (&mut self.gross_e9, gross),
+            (&mut self.up_e9, up),
+            (&mut self.down_e9, down),
+            (&mut self.open_e9, open),
+            (&mut self.unknown_e9, unknown),
+            (&mut self.var_e9, var),
+        ]
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.exact.into_iter().for_each(|sum| h.i128(sum));
     }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for (cut, exact) in self.sums() {
+            *exact = from.i128()?;
+            *cut = cut_to_64(*exact);
+        }
+        Ok(())
+    }
+}
+
+/// A sum as far as 64 bits go.
+fn cut_to_64(exact: i128) -> i64 {
+    i64::try_from(exact).unwrap_or(if exact < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{Exposure, MinutePeak};
 use crate::hash::StateHasher;
 use crate::limits::{FirmLimits, Row};
+use crate::state::{StateError, StateReader};
 use wire::station::Mode;
 
 /// Figures of the whole station.
@@ -128,6 +129,35 @@ impl FirmRisk {
             h.i64(figure);
         }
         self.minute.hash_into(h);
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.limits.load_from(from)?;
+        self.epoch = from.u64()?;
+        self.killed = from.bool()?;
+        self.mode = from.code(Mode::from_code)?;
+        self.checked_ns = from.u64()?;
+        self.var_ns = from.u64()?;
+        self.var_external = from.bool()?;
+        self.exposure.load_from(from)?;
+        for figure in [
+            &mut self.audit_fill,
+            &mut self.clock_offset_ns,
+            &mut self.wire_difference,
+            &mut self.name_limit_e9,
+            &mut self.open_orders,
+            &mut self.unknown_orders,
+            &mut self.var_e9,
+            &mut self.orders_today,
+            &mut self.turnover_e9,
+            &mut self.pnl_e9,
+            &mut self.carried_e9,
+            &mut self.high_water_e9,
+            &mut self.minute_loss_e9,
+        ] {
+            *figure = from.i64()?;
+        }
+        self.minute.load_from(from)
     }
 }
 

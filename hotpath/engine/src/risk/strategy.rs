@@ -3,6 +3,7 @@
 use super::{Bucket, MinutePeak};
 use crate::hash::StateHasher;
 use crate::limits::{Row, StrategyLimits};
+use crate::state::{StateError, StateReader};
 
 /// Why a strategy may not trade until an operator rearms it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +151,36 @@ impl StrategyRisk {
         }
         self.minute.hash_into(h);
     }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.limits.load_from(from)?;
+        self.epoch = from.u64()?;
+        self.killed = from.bool()?;
+        from.same(u64::from(self.uses_signal))?;
+        self.orders.load_from(from)?;
+        self.disabled = from.code(disabled_of)?;
+        for figure in [
+            &mut self.position_lots,
+            &mut self.buy_lots,
+            &mut self.sell_lots,
+            &mut self.open_orders,
+            &mut self.messages,
+            &mut self.fills,
+            &mut self.executions,
+            &mut self.rejects,
+            &mut self.loss_streak,
+            &mut self.orders_today,
+            &mut self.turnover_e9,
+            &mut self.pnl_e9,
+            &mut self.high_water_e9,
+            &mut self.carried_e9,
+            &mut self.minute_loss_e9,
+            &mut self.flat_pnl_e9,
+        ] {
+            *figure = from.i64()?;
+        }
+        self.minute.load_from(from)
+    }
 }
 
 /// The number of a reason.
@@ -163,5 +194,19 @@ pub(crate) const fn code(disabled: Disabled) -> u8 {
         Disabled::LossVelocity => 4,
         Disabled::Executions => 5,
         Disabled::Rejects => 6,
+    }
+}
+
+/// The reason with a number.
+const fn disabled_of(code: u8) -> Option<Disabled> {
+    match code {
+        0 => Some(Disabled::No),
+        1 => Some(Disabled::DailyLoss),
+        2 => Some(Disabled::Drawdown),
+        3 => Some(Disabled::LossStreak),
+        4 => Some(Disabled::LossVelocity),
+        5 => Some(Disabled::Executions),
+        6 => Some(Disabled::Rejects),
+        _ => None,
     }
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::hash::StateHasher;
 use crate::limits::{FxSource, Row, SymbolLimits, SymbolRow, SymbolRules};
+use crate::state::{StateError, StateReader};
 use core::hint::select_unpredictable;
 use wire::market::TradingStatus;
 use wire::order::Side;
@@ -81,8 +82,15 @@ impl Advised {
         h.i64(self.max_long_lots);
         h.i64(self.max_short_lots);
         h.i64(self.price_collar_bp);
-        h.i64(self.orders.burst());
         self.orders.hash_into(h);
+    }
+
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.max_order_qty_lots = from.i64()?;
+        self.max_long_lots = from.i64()?;
+        self.max_short_lots = from.i64()?;
+        self.price_collar_bp = from.i64()?;
+        self.orders.load_from(from)
     }
 }
 
@@ -380,14 +388,9 @@ impl SymbolRisk {
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.limits.hash_into(h);
         self.advised.hash_into(h);
-        h.u64(u64::from(self.rules.order_types));
-        h.u64(self.rules.strategies);
-        h.bool(self.rules.fx == FxSource::Base);
-        h.bool(self.rules.band_due);
-        h.bool(self.rules.locate_due);
-        for flag in [self.tradable, self.killed, self.reduce_only] {
-            h.bool(flag);
-        }
+        self.rule_words().into_iter().for_each(|word| h.u64(word));
+        h.bool(self.killed);
+        h.bool(self.reduce_only);
         h.u64(u64::from(self.status.code()));
         h.u64(match self.book {
             BookState::Good => 0,
@@ -398,10 +401,6 @@ impl SymbolRisk {
             h.u64(word);
         }
         for figure in [
-            self.tick_value_e9,
-            self.min_qty_lots,
-            self.max_qty_lots,
-            self.min_notional_e9,
             self.bid_ticks,
             self.ask_ticks,
             self.ask_depth_lots,
@@ -436,5 +435,79 @@ impl SymbolRisk {
         self.duplicates.hash_into(h);
         self.fills.hash_into(h);
         self.volatility.hash_into(h);
+    }
+
+    /// What setup and limits file give and no input changes.
+    fn rule_words(&self) -> [u64; 10] {
+        [
+            u64::from(self.rules.order_types),
+            self.rules.strategies,
+            u64::from(self.rules.fx == FxSource::Base),
+            u64::from(self.rules.band_due),
+            u64::from(self.rules.locate_due),
+            u64::from(self.tradable),
+            self.tick_value_e9.cast_unsigned(),
+            self.min_qty_lots.cast_unsigned(),
+            self.max_qty_lots.cast_unsigned(),
+            self.min_notional_e9.cast_unsigned(),
+        ]
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.limits.load_from(from)?;
+        self.advised.load_from(from)?;
+        for word in self.rule_words() {
+            from.same(word)?;
+        }
+        self.killed = from.bool()?;
+        self.reduce_only = from.bool()?;
+        self.status = from.code(TradingStatus::from_code)?;
+        self.book = from.code(|code| match code {
+            0 => Some(BookState::Good),
+            1 => Some(BookState::Gapped),
+            2 => Some(BookState::Crossed),
+            _ => None,
+        })?;
+        self.epoch = from.u64()?;
+        self.last_market_ns = from.u64()?;
+        let fx = from.u64()?;
+        self.fx = FxRate::from_raw(fx).ok_or_else(|| from.bad())?;
+        self.fx_ns = from.u64()?;
+        for figure in [
+            &mut self.bid_ticks,
+            &mut self.ask_ticks,
+            &mut self.ask_depth_lots,
+            &mut self.bid_depth_lots,
+            &mut self.last_trade_ticks,
+            &mut self.prior_close_ticks,
+            &mut self.spread_median_x256,
+            &mut self.band_low_ticks,
+            &mut self.band_high_ticks,
+            &mut self.adv_lots,
+            &mut self.locate_lots,
+            &mut self.position_lots,
+            &mut self.buy_lots,
+            &mut self.sell_lots,
+            &mut self.open_orders,
+            &mut self.open_e9,
+            &mut self.unknown_e9,
+            &mut self.own_bid_ticks,
+            &mut self.own_ask_ticks,
+            &mut self.var_slope_e9,
+        ] {
+            *figure = from.i64()?;
+        }
+        self.contribution = Contribution::loaded(from)?;
+        let s = &mut self.signal;
+        s.requested_ns = from.u64()?;
+        s.model_hash = from.u64()?;
+        s.pinned_hash = from.u64()?;
+        s.lag = from.fit()?;
+        s.score_e6 = from.i32()?;
+        s.repeats = from.fit()?;
+        self.orders.load_from(from)?;
+        self.duplicates.load_from(from)?;
+        self.fills.load_from(from)?;
+        self.volatility.load_from(from)
     }
 }

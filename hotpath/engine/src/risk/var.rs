@@ -8,6 +8,7 @@
 //! instruments' up as if all fell together: no benefit of diversification is taken.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 
 /// Changes before the estimate replaces the cold-start figure.
 pub(super) const WARM: u32 = 30;
@@ -66,6 +67,13 @@ impl Volatility {
         h.i64(self.last_x2);
         h.u64(self.mean_square);
         h.u64(u64::from(self.seen));
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.last_x2 = from.i64()?;
+        self.mean_square = from.u64()?;
+        self.seen = from.fit()?;
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Bucket;
 use crate::hash::StateHasher;
 use crate::limits::{Row, VenueLimits};
+use crate::state::{StateError, StateReader};
 use wire::VenueId;
 
 /// Figures of one venue.
@@ -92,5 +93,22 @@ impl VenueRisk {
         h.i64(self.balance_e9);
         h.i64(self.credit_e9);
         h.i64(self.claimed_e9);
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.same(u64::from(self.id.get()))?;
+        self.limits.load_from(from)?;
+        self.epoch = from.u64()?;
+        self.killed = from.bool()?;
+        self.session_up = from.bool()?;
+        self.reconciled = from.bool()?;
+        self.open_orders = from.i64()?;
+        self.orders.load_from(from)?;
+        self.messages.load_from(from)?;
+        self.order_depth_ns = from.u64()?;
+        self.balance_e9 = from.i64()?;
+        self.credit_e9 = from.i64()?;
+        self.claimed_e9 = from.i64()?;
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! half out still counts whole: the figure errs on the tight side by at most one slot.
 
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::TsNs;
 
 /// Slots of a window.
@@ -79,6 +80,18 @@ impl WindowSum {
         self.slots.iter().for_each(|slot| h.i64(*slot));
         h.u64(self.newest);
         h.u64(self.slot_ns);
+        // Not always the sum of the slots: what would wrap was cut.
+        h.i64(self.total);
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for slot in &mut self.slots {
+            *slot = from.i64()?;
+        }
+        self.newest = from.u64()?;
+        self.slot_ns = from.u64()?;
+        self.total = from.i64()?;
+        Ok(())
     }
 }
 
@@ -125,6 +138,14 @@ impl MinutePeak {
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
         self.slots.iter().for_each(|slot| h.i64(*slot));
         h.u64(self.newest);
+    }
+
+    pub(crate) fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for slot in &mut self.slots {
+            *slot = from.i64()?;
+        }
+        self.newest = from.u64()?;
+        Ok(())
     }
 }
 

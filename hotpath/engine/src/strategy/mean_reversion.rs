@@ -13,6 +13,7 @@ use super::{
 };
 use crate::bars::BarInterval;
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::order::{Side, TimeInForce};
 use wire::{QtyLots, TsNs};
 
@@ -60,6 +61,17 @@ impl Params {
         .into_iter()
         .find(|(good, ..)| !good)
         .map(|(_, key, allowed)| (key, allowed))
+    }
+
+    fn words(&self) -> [u64; 6] {
+        [
+            self.qty_lots.get().cast_unsigned(),
+            self.window_bars as u64,
+            self.entry_z_e3.cast_unsigned(),
+            self.exit_z_e3.cast_unsigned(),
+            self.order_ttl_ns,
+            self.hold_ns,
+        ]
     }
 }
 
@@ -230,18 +242,27 @@ impl Strategy for MeanReversion {
     }
 
     fn hash_into(&self, h: &mut StateHasher) {
-        let p = &self.params;
-        h.i64(p.qty_lots.get());
-        h.u64(p.window_bars as u64);
-        h.i64(p.entry_z_e3);
-        h.i64(p.exit_z_e3);
-        h.u64(p.order_ttl_ns);
-        h.u64(p.hold_ns);
+        self.params.words().into_iter().for_each(|word| h.u64(word));
         self.closes.iter().for_each(|c| h.i64(*c));
         h.u64(self.seen as u64);
         self.working.hash_into(h);
         h.bool(self.resting);
         h.bool(self.spent);
+    }
+
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for word in self.params.words() {
+            from.same(word)?;
+        }
+        for close in &mut self.closes {
+            *close = from.i64()?;
+        }
+        let seen = from.counter()?;
+        self.seen = usize::try_from(seen).map_err(|_| from.bad())?;
+        self.working.load_from(from)?;
+        self.resting = from.bool()?;
+        self.spent = from.bool()?;
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::bars::BarInterval;
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::QtyLots;
 use wire::order::Side;
 
@@ -47,6 +48,16 @@ impl Params {
         .into_iter()
         .find(|(good, ..)| !good)
         .map(|(_, key, allowed)| (key, allowed))
+    }
+
+    fn words(&self) -> [u64; 5] {
+        [
+            self.qty_lots.get().cast_unsigned(),
+            self.fast_bars as u64,
+            self.slow_bars as u64,
+            self.threshold_e6.cast_unsigned(),
+            self.order_ttl_ns,
+        ]
     }
 }
 
@@ -147,14 +158,21 @@ impl Strategy for Momentum {
     }
 
     fn hash_into(&self, h: &mut StateHasher) {
-        let p = &self.params;
-        h.i64(p.qty_lots.get());
-        h.u64(p.fast_bars as u64);
-        h.u64(p.slow_bars as u64);
-        h.i64(p.threshold_e6);
-        h.u64(p.order_ttl_ns);
+        self.params.words().into_iter().for_each(|word| h.u64(word));
         self.closes.iter().for_each(|c| h.i64(*c));
         h.u64(self.seen as u64);
         self.working.hash_into(h);
+    }
+
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for word in self.params.words() {
+            from.same(word)?;
+        }
+        for close in &mut self.closes {
+            *close = from.i64()?;
+        }
+        let seen = from.counter()?;
+        self.seen = usize::try_from(seen).map_err(|_| from.bad())?;
+        self.working.load_from(from)
     }
 }

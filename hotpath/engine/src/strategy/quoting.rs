@@ -27,6 +27,7 @@ use crate::hash::StateHasher;
 use crate::instrument::Touch;
 use crate::order::is_done;
 use crate::orders::Order;
+use crate::state::{StateError, StateReader};
 use wire::order::Side;
 use wire::{ClOrdId, PriceTicks, QtyLots, TsNs};
 
@@ -77,6 +78,19 @@ impl Params {
         .into_iter()
         .find(|(good, ..)| !good)
         .map(|(_, key, allowed)| (key, allowed))
+    }
+
+    fn words(&self) -> [u64; 8] {
+        [
+            self.qty_lots.get().cast_unsigned(),
+            self.max_inventory_lots.cast_unsigned(),
+            u64::from(self.gamma_e6),
+            u64::from(self.kappa_e6),
+            self.horizon_ns,
+            u64::from(self.sigma_bars),
+            self.requote_ticks.cast_unsigned(),
+            self.pause_ns,
+        ]
     }
 }
 
@@ -158,6 +172,17 @@ struct Working {
     cancel_wanted: bool,
 }
 
+impl Working {
+    fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self {
+            id: ClOrdId(from.u64()?),
+            price: from.i64()?,
+            leaves: from.i64()?,
+            cancel_wanted: from.bool()?,
+        })
+    }
+}
+
 impl Quote {
     const NONE: Self = Self { working: None, quiet_until: TsNs(0) };
 
@@ -179,6 +204,12 @@ impl Quote {
             h.i64(working.leaves);
             h.bool(working.cancel_wanted);
         }
+    }
+
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.quiet_until = from.time()?;
+        self.working = if from.bool()? { Some(Working::loaded(from)?) } else { None };
+        Ok(())
     }
 }
 
@@ -309,15 +340,7 @@ impl Strategy for Quoting {
     }
 
     fn hash_into(&self, h: &mut StateHasher) {
-        let p = &self.params;
-        h.i64(p.qty_lots.get());
-        h.i64(p.max_inventory_lots);
-        h.u64(u64::from(p.gamma_e6));
-        h.u64(u64::from(p.kappa_e6));
-        h.u64(p.horizon_ns);
-        h.u64(u64::from(p.sigma_bars));
-        h.i64(p.requote_ticks);
-        h.u64(p.pause_ns);
+        self.params.words().into_iter().for_each(|word| h.u64(word));
         h.u64(bits(self.variance.per_s));
         h.u64(u64::from(self.variance.samples));
         h.bool(self.variance.last.is_some());
@@ -327,6 +350,17 @@ impl Strategy for Quoting {
         }
         self.bid.hash_into(h);
         self.ask.hash_into(h);
+    }
+
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for word in self.params.words() {
+            from.same(word)?;
+        }
+        self.variance.per_s = f64::from_bits(from.u64()?);
+        self.variance.samples = from.fit()?;
+        self.variance.last = if from.bool()? { Some((from.i64()?, from.time()?)) } else { None };
+        self.bid.load_from(from)?;
+        self.ask.load_from(from)
     }
 }
 

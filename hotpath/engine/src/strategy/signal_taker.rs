@@ -9,6 +9,7 @@ use super::{
     taking_price,
 };
 use crate::hash::StateHasher;
+use crate::state::{StateError, StateReader};
 use wire::{QtyLots, TsNs};
 
 /// The timer that ends a holding.
@@ -53,6 +54,18 @@ impl Params {
         .into_iter()
         .find(|(good, ..)| !good)
         .map(|(_, key, allowed)| (key, allowed))
+    }
+
+    fn words(&self) -> [u64; 7] {
+        [
+            self.qty_lots.get().cast_unsigned(),
+            i64::from(self.entry_score_e6).cast_unsigned(),
+            i64::from(self.exit_score_e6).cast_unsigned(),
+            self.max_spread_ticks.cast_unsigned(),
+            self.slip_ticks.cast_unsigned(),
+            self.hold_ns,
+            self.cooldown_ns,
+        ]
     }
 }
 
@@ -131,15 +144,17 @@ impl Strategy for SignalTaker {
     }
 
     fn hash_into(&self, h: &mut StateHasher) {
-        let p = &self.params;
-        h.i64(p.qty_lots.get());
-        h.i64(i64::from(p.entry_score_e6));
-        h.i64(i64::from(p.exit_score_e6));
-        h.i64(p.max_spread_ticks);
-        h.i64(p.slip_ticks);
-        h.u64(p.hold_ns);
-        h.u64(p.cooldown_ns);
+        self.params.words().into_iter().for_each(|word| h.u64(word));
         self.working.hash_into(h);
         h.u64(self.quiet_until.get());
+    }
+
+    fn load_from(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for word in self.params.words() {
+            from.same(word)?;
+        }
+        self.working.load_from(from)?;
+        self.quiet_until = from.time()?;
+        Ok(())
     }
 }

@@ -59,6 +59,10 @@ struct Loaded {
 pub struct Entry<'a> {
     /// Its number, from 1.
     pub frame_number: u64,
+    /// The number of its record, from 1.
+    pub seq: u64,
+    /// The segment it stands in.
+    pub segment: u64,
     /// When it was written to the tape.
     pub at: Moment,
     /// The frame, aligned to 8 bytes.
@@ -131,6 +135,49 @@ impl JournalReader {
         self.segments.first().map_or(([0; 16], 0), |(_, head)| (head.instance, head.epoch))
     }
 
+    /// The heads of the segments, in order, as they were when it was opened.
+    pub fn heads(&self) -> impl Iterator<Item = &SegmentHead> {
+        self.segments.iter().map(|(_, head)| head)
+    }
+
+    /// Goes on at the beginning of a segment. Of those between only the heads are looked at: that none
+    /// is missing and each begins after the one before. What their records and the chain say stays
+    /// unread: whoever skips them must know by other means what they held.
+    ///
+    /// # Errors
+    /// [`TapeError::JournalDamaged`], [`TapeError::JournalLayouts`], [`TapeError::Io`]; for a segment
+    /// that is not there or lies behind as for a damaged journal.
+    pub fn skip_to(&mut self, segment: u64) -> Result<(), TapeError> {
+        let heads: Vec<SegmentHead> = self.heads().copied().collect();
+        let index = heads.iter().position(|head| head.segment == segment);
+        let Some(index) = index.filter(|index| *index >= self.current) else {
+            return Err(self.damaged("the segment to go on at is missing, or was read already"));
+        };
+        let follows = |pair: &[SegmentHead]| match pair {
+            [one, next] => {
+                let is_next = Some(next.segment) == one.segment.checked_add(1);
+                is_next && next.first_seq > one.first_seq && next.first_frame >= one.first_frame
+            }
+            _ => true,
+        };
+        let whole = heads.get(..=index).unwrap_or_default();
+        if whole.first().is_some_and(|head| head.segment != 1) || !whole.windows(2).all(follows) {
+            return Err(self.damaged("a segment is missing, twice there, or of another journal"));
+        }
+        let Some(head) = heads.get(index) else { return Ok(()) };
+        if head.schema_hash != wire::frame::schema_hash() {
+            return Err(TapeError::JournalLayouts { path: self.path.clone() });
+        }
+        let files = self.segments.iter().skip(index).map(|(file, _)| file.clone());
+        self.ahead = load_ahead(files.collect());
+        self.current = index;
+        (self.seq, self.frames) =
+            (head.first_seq.saturating_sub(1), head.first_frame.saturating_sub(1));
+        self.ending = Ending::Reading;
+        let chain = head.prev_head;
+        self.load(Some(chain))
+    }
+
     /// Records and frames read so far.
     #[must_use]
     pub fn read_so_far(&self) -> (u64, u64) {
@@ -190,9 +237,10 @@ impl JournalReader {
             match kind {
                 RecordKind::Frame => {
                     self.frames += 1;
-                    let frame_number = self.frames;
+                    let (frame_number, seq) = (self.frames, self.seq);
+                    let (_, segment) = self.of();
                     let frame = self.bytes().get(payload).unwrap_or_default();
-                    return Ok(Some(Entry { frame_number, at, frame }));
+                    return Ok(Some(Entry { frame_number, seq, segment, at, frame }));
                 }
                 RecordKind::Seal if next_segment == 0 => self.ending = Ending::Closed,
                 RecordKind::Seal if is_last => self.ending = Ending::Open,

@@ -44,6 +44,46 @@ fn frames_come_back_in_order_over_many_segments_and_the_end_is_known() {
 }
 
 #[test]
+fn a_reader_goes_on_at_any_segment_and_back_at_none() {
+    let dir = tempfile::tempdir().expect("folder");
+    let folder = Folder::open(dir.path()).expect("locked");
+    let mut writer =
+        JournalWriter::create(folder, dir.path(), options(16 << 10), "{}", at(0)).expect("begun");
+    for n in 1..=400 {
+        writer.push(&frame(n), at(n)).expect("taken");
+    }
+    writer.finish(at(401)).expect("ended");
+    drop(writer);
+    let open = || JournalReader::open(dir.path()).expect("a journal");
+    let heads: Vec<_> = open().heads().copied().collect();
+    assert!(heads.len() > 4, "{}", heads.len());
+    for head in &heads {
+        let mut reader = open();
+        reader.skip_to(head.segment).expect("there");
+        assert_eq!(reader.read_so_far(), (head.first_seq - 1, head.first_frame - 1));
+        let mut next = head.first_frame;
+        while let Some(entry) = reader.next_frame().expect("whole") {
+            assert_eq!((entry.frame_number, entry.frame), (next, &*frame(next)));
+            let of = heads.iter().rfind(|h| h.first_frame <= next).expect("a segment");
+            assert_eq!(entry.segment, of.segment, "frame {next}");
+            assert!(entry.seq > of.first_seq - 1);
+            next += 1;
+        }
+        assert_eq!((next, reader.ending()), (401, &Ending::Closed));
+    }
+    let mut reader = open();
+    reader.skip_to(3).expect("there");
+    for gone in [0, 2, heads.len() as u64 + 1, u64::MAX] {
+        let refused = reader.skip_to(gone).expect_err("behind, or not there");
+        assert!(matches!(refused, TapeError::JournalDamaged { .. }), "{refused}");
+    }
+    // One that is skipped may be missing no more than one that is read.
+    std::fs::remove_file(dir.path().join("000002.clj")).expect("removed");
+    let refused = open().skip_to(4).expect_err("a hole");
+    assert!(matches!(refused, TapeError::JournalDamaged { .. }), "{refused}");
+}
+
+#[test]
 fn the_names_of_segments_mean_nothing() {
     let (disk, _) = write(ModelDisk::default(), 16 << 10, 300, 10, false);
     let mut disk = disk.expect("written");

@@ -62,16 +62,22 @@ pub(crate) fn words(frame: &[u8]) -> Vec<u64> {
 
 /// Writes a journal of one segment into a folder, in place of the one that is there.
 pub(crate) fn write(dir: &Path, header: &Header, frames: &[Vec<u64>]) -> PathBuf {
+    let bytes: usize = frames.iter().map(|frame| frame.len() * 8 + 56).sum();
+    write_in_segments(dir, header, frames, u64::try_from(bytes).unwrap() + (1 << 20))
+}
+
+/// Writes a journal into a folder, in place of the one that is there, in segments of so many bytes.
+pub(crate) fn write_in_segments(
+    dir: &Path,
+    header: &Header,
+    frames: &[Vec<u64>],
+    segment_bytes: u64,
+) -> PathBuf {
     let path = dir.join("journal");
     if path.exists() {
         fs::remove_dir_all(&path).unwrap();
     }
-    let bytes: usize = frames.iter().map(|frame| frame.len() * 8 + 56).sum();
-    let options = Options {
-        instance: [1; 16],
-        epoch: 1,
-        segment_bytes: u64::try_from(bytes).unwrap() + (1 << 20),
-    };
+    let options = Options { instance: [1; 16], epoch: 1, segment_bytes };
     let about = serde_json::to_string(header).unwrap();
     let at = Moment::default();
     let folder = Folder::open(&path).unwrap();

@@ -450,43 +450,49 @@ fn any_status(rig: &Rig, id: ClOrdId, dice: &mut Dice) -> OrderStatusReport {
     report
 }
 
+/// Walks two rigs through the same steps: sums and positions hold at every one, and both give the
+/// same outputs and end in the same state.
+pub(super) fn walk(seed: u64, rigs: &mut [Rig; 2]) {
+    let mut dice = Dice::new(seed);
+    let (mut ledger, mut ids, mut read, mut execs) = (Ledger::default(), Vec::new(), 0, 0);
+    for n in 0..STEPS {
+        let step = any_step(&rigs[0], &ids, &mut execs, &mut dice);
+        if let Step::Report(report) = &step {
+            ledger.take(&rigs[0].engine, report);
+        }
+        for rig in &mut *rigs {
+            apply(rig, &step);
+        }
+        for frame in &rigs[0].record.outputs[read..] {
+            if let Ok(Frame::NewOrder(o)) = decode(bytemuck::cast_slice(frame)) {
+                ids.push((o.cl_ord_id, usize::from(o.header.strategy_id.get())));
+            }
+        }
+        read = rigs[0].record.outputs.len();
+        let working = rigs[0].engine.orders().iter_working();
+        ids.extend(working.map(|o| (o.cl_ord_id, usize::from(o.request.strategy.get()))));
+        ids.sort_unstable();
+        ids.dedup();
+        let old = ids.len().saturating_sub(40);
+        ids.drain(..old);
+        let what = format!("seed {seed}, step {n}: {step:?}");
+        check_sums(&rigs[0].engine, &what);
+        let lots = [0, 1].map(|i| rigs[0].engine.instruments[i].position.lots().get());
+        assert_eq!(lots, ledger.lots, "{what}");
+    }
+    let [one, other] = rigs;
+    assert_eq!(one.engine.state_hash(), other.engine.state_hash(), "seed {seed}");
+    assert_eq!(one.record.outputs, other.record.outputs, "seed {seed}");
+}
+
 #[test]
 fn the_sums_follow_the_orders_whatever_the_venue_says() {
     let cases = std::env::var("CORELANE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
     let (mut orders, mut fills, mut replaces, mut anomalies) = (0, 0, 0, 0);
     for seed in 1..=cases {
-        let mut dice = Dice::new(seed);
         let mut rigs = [wide_rig(16), wide_rig(16)];
-        let (mut ledger, mut ids, mut read, mut execs) = (Ledger::default(), Vec::new(), 0, 0);
-        for n in 0..STEPS {
-            let step = any_step(&rigs[0], &ids, &mut execs, &mut dice);
-            if let Step::Report(report) = &step {
-                ledger.take(&rigs[0].engine, report);
-            }
-            for rig in &mut rigs {
-                apply(rig, &step);
-            }
-            for frame in &rigs[0].record.outputs[read..] {
-                if let Ok(Frame::NewOrder(o)) = decode(bytemuck::cast_slice(frame)) {
-                    ids.push((o.cl_ord_id, usize::from(o.header.strategy_id.get())));
-                }
-            }
-            read = rigs[0].record.outputs.len();
-            let working = rigs[0].engine.orders().iter_working();
-            ids.extend(working.map(|o| (o.cl_ord_id, usize::from(o.request.strategy.get()))));
-            ids.sort_unstable();
-            ids.dedup();
-            let old = ids.len().saturating_sub(40);
-            ids.drain(..old);
-            let what = format!("seed {seed}, step {n}: {step:?}");
-            check_sums(&rigs[0].engine, &what);
-            let lots = [0, 1].map(|i| rigs[0].engine.instruments[i].position.lots().get());
-            assert_eq!(lots, ledger.lots, "{what}");
-        }
-        let [one, other] = &rigs;
-        assert_eq!(one.engine.state_hash(), other.engine.state_hash(), "seed {seed}");
-        assert_eq!(one.record.outputs, other.record.outputs, "seed {seed}");
-        let c = one.engine.counters();
+        walk(seed, &mut rigs);
+        let c = rigs[0].engine.counters();
         orders += c.orders;
         fills += c.fills;
         replaces += c.replaces;

@@ -19,11 +19,16 @@ fn amount(dice: &mut Dice) -> i64 {
     }
 }
 
-fn pick<T: Copy>(dice: &mut Dice, all: &[T]) -> T {
+pub(super) fn pick<T: Copy>(dice: &mut Dice, all: &[T]) -> T {
     all[usize::try_from(dice.below(all.len() as u64)).expect("few")]
 }
 
-fn status(dice: &mut Dice, orders: &[NewOrder], venue: u16, listed: u32) -> OrderStatusReport {
+pub(super) fn status(
+    dice: &mut Dice,
+    orders: &[NewOrder],
+    venue: u16,
+    listed: u32,
+) -> OrderStatusReport {
     let mut report = OrderStatusReport::zeroed();
     report.header = FrameHeader::new::<OrderStatusReport>();
     report.header.instrument_id = InstrumentId(u32::try_from(dice.below(4)).expect("few"));

@@ -123,6 +123,61 @@ pub(super) struct Rig {
     pub(super) record: Record,
     pub(super) read: usize,
     answered: u32,
+    /// Where it is there, a fresh engine now and then goes on in the place of this one.
+    pub(super) reload: Option<Reload>,
+}
+
+/// Saves the engine before some of its inputs and loads the state into a fresh one.
+pub(super) struct Reload {
+    fresh: Box<dyn Fn() -> Engine>,
+    seed: u64,
+    one_in: u64,
+    /// How often it was done.
+    pub(super) done: u64,
+}
+
+impl Reload {
+    /// Before one input in so many, by a seed.
+    pub(super) fn one_in(one_in: u64, seed: u64, fresh: impl Fn() -> Engine + 'static) -> Self {
+        Self { fresh: Box::new(fresh), seed, one_in, done: 0 }
+    }
+
+    fn before_input(&mut self, engine: &mut Engine) {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if (self.seed >> 33).is_multiple_of(self.one_in) {
+            *engine = reloaded(engine, (self.fresh)());
+            self.done += 1;
+        }
+    }
+}
+
+/// A fresh engine with the state of another.
+pub(super) fn reloaded(engine: &Engine, fresh: Engine) -> Engine {
+    let mut words = vec![7; 3];
+    let hash = engine.save(&mut words);
+    assert_eq!(hash, engine.state_hash());
+    let loaded = fresh.load(&words, hash).expect("a state of its own");
+    assert_eq!((loaded.state_hash(), loaded.counters()), (hash, engine.counters()));
+    check_same(&loaded, engine);
+    loaded
+}
+
+/// The figures of both, those included that follow from what is saved.
+fn check_same(one: &Engine, other: &Engine) {
+    assert_eq!(one.firm, other.firm);
+    assert!(one.venues().eq(other.venues()));
+    for (a, b) in one.instruments.iter().zip(&other.instruments) {
+        assert_eq!((&a.risk, a.quote, a.touch()), (&b.risk, b.quote, b.touch()));
+        assert_eq!(a.book.counters(), b.book.counters());
+    }
+    for (a, b) in one.strategies.iter().zip(&other.strategies) {
+        assert_eq!((&a.risk, a.position), (&b.risk, b.position));
+    }
+    let (a, b) = (&one.orders, &other.orders);
+    assert!(a.iter_working().eq(b.iter_working()) && a.iter().eq(b.iter()));
+    assert_eq!((a.working(), a.peek_id()), (b.working(), b.peek_id()));
+    assert_eq!(one.next_deadline(), other.next_deadline());
+    assert_eq!((&one.kills, one.flatten), (&other.kills, other.flatten));
 }
 
 impl Rig {
@@ -131,7 +186,7 @@ impl Rig {
     }
 
     pub(super) fn of(engine: Engine) -> Self {
-        Self { engine, record: Record::default(), read: 0, answered: 0 }
+        Self { engine, record: Record::default(), read: 0, answered: 0, reload: None }
     }
 
     /// A rig in LIVE with a book of 12 levels a side round 10,000 ticks.
@@ -213,6 +268,9 @@ impl Rig {
     }
 
     pub(super) fn feed(&mut self, frame: &[u8]) {
+        if let Some(reload) = &mut self.reload {
+            reload.before_input(&mut self.engine);
+        }
         let mut frame = words(frame);
         self.engine
             .input(bytemuck::cast_slice_mut(&mut frame), &mut self.record)

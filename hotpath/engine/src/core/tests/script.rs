@@ -1,7 +1,7 @@
 //! A station of several instruments, venues and scripted strategies: a strategy wishes what the
 //! test puts into its queue, at the next trade of its instrument.
 
-use super::rig::{Rig, T0, instrument, patience, setup};
+use super::rig::{Reload, Rig, T0, instrument, patience, setup};
 use super::*;
 use crate::testing::open_limits;
 use std::collections::VecDeque;
@@ -42,6 +42,12 @@ impl Strategy for Scripted {
     }
     fn on_order(&mut self, _: &crate::strategy::OrderUpdate<'_>) {}
     fn hash_into(&self, _: &mut crate::hash::StateHasher) {}
+    fn load_from(
+        &mut self,
+        _: &mut crate::state::StateReader<'_>,
+    ) -> Result<(), crate::state::StateError> {
+        Ok(())
+    }
 }
 
 /// Outputs, typed.
@@ -97,9 +103,21 @@ impl Outs {
     }
 }
 
+/// An engine whose strategies wish what stands in these queues.
+fn scripted(setup: Setup, strategies: &[u32], queues: &[Queue]) -> Engine {
+    let own = strategies.iter().zip(queues).enumerate().map(|(n, (on, queue))| OwnStrategy {
+        name: format!("scripted {n}"),
+        instrument: InstrumentId(*on),
+        uses_signal: false,
+        logic: Box::new(Scripted(Arc::clone(queue))),
+    });
+    Engine::with_strategies(setup, own.collect()).expect("sound")
+}
+
 pub(super) struct Desk {
     pub(super) rig: Rig,
     queues: Vec<Queue>,
+    setup: Setup,
     on: Vec<u32>,
     venues: Vec<u16>,
     read: usize,
@@ -129,16 +147,10 @@ impl Desk {
         setup.limits.symbols.iter_mut().flatten().for_each(|r| r.limits.max_aggression_ticks = 5);
         tweak(&mut setup);
         let queues: Vec<Queue> = strategies.iter().map(|_| Queue::default()).collect();
-        let own = strategies.iter().zip(&queues).enumerate().map(|(n, (on, queue))| OwnStrategy {
-            name: format!("scripted {n}"),
-            instrument: InstrumentId(*on),
-            uses_signal: false,
-            logic: Box::new(Scripted(Arc::clone(queue))),
-        });
-        let engine = Engine::with_strategies(setup, own.collect()).expect("sound");
         Self {
-            rig: Rig::of(engine),
+            rig: Rig::of(scripted(setup.clone(), strategies, &queues)),
             queues,
+            setup,
             on: strategies.to_vec(),
             venues: venues.to_vec(),
             read: 0,
@@ -146,6 +158,13 @@ impl Desk {
             execs: 0,
             advice_ids: 0,
         }
+    }
+
+    /// From here on a fresh engine goes on now and then in the place of the one before.
+    pub(super) fn reload(&mut self, one_in: u64, seed: u64) {
+        let (setup, on, queues) = (self.setup.clone(), self.on.clone(), self.queues.clone());
+        let fresh = move || scripted(setup.clone(), &on, &queues);
+        self.rig.reload = Some(Reload::one_in(one_in, seed, fresh));
     }
 
     /// In LIVE, flat, with a book of 9,999 to 10,001 in every instrument.

@@ -212,19 +212,24 @@ impl Model {
 }
 
 /// Engine, venue and line.
-struct World {
-    rig: Rig,
+pub(super) struct World {
+    pub(super) rig: Rig,
     venue: Model,
     read: usize,
     is_up: bool,
 }
 
 impl World {
-    fn new() -> Self {
+    /// Its engine, in BOOT.
+    pub(super) fn engine() -> Engine {
         let mut setup = setup();
         let patience = Patience::default();
         (setup.patience, setup.order_capacity) = (Patience { wire_ns: 1 << 60, ..patience }, 32);
-        let rig = Rig::of(Engine::new(setup).expect("sound")).go_live();
+        Engine::new(setup).expect("sound")
+    }
+
+    pub(super) fn new() -> Self {
+        let rig = Rig::of(Self::engine()).go_live();
         let read = rig.record.outputs.len();
         Self { rig, venue: Model::default(), read, is_up: true }
     }
@@ -291,6 +296,21 @@ impl World {
         self.collect();
     }
 
+    /// One thing happens; whether it was the session that went down.
+    pub(super) fn step(&mut self, dice: &mut Dice) -> bool {
+        let was_up = self.is_up;
+        match dice.below(20) {
+            0..=5 => self.wish(dice),
+            6..=10 => self.venue.take(dice),
+            11..=12 => self.venue.fill(dice),
+            13..=17 => self.deliver(dice),
+            18 => self.wait(dice.below(SECOND / 2)),
+            _ if dice.one_in(3) => self.session(!self.is_up),
+            _ => {}
+        }
+        was_up && !self.is_up
+    }
+
     fn check(&self, what: &str) {
         let state = &self.rig.engine.instruments[0];
         let (bought, sold) = state.position.bought_sold();
@@ -308,18 +328,7 @@ fn what_the_venue_may_still_fill_is_reserved_at_every_moment() {
         let mut dice = Dice::new(seed);
         let mut world = World::new();
         for n in 0..STEPS {
-            match dice.below(20) {
-                0..=5 => world.wish(&mut dice),
-                6..=10 => world.venue.take(&mut dice),
-                11..=12 => world.venue.fill(&mut dice),
-                13..=17 => world.deliver(&mut dice),
-                18 => world.wait(dice.below(SECOND / 2)),
-                _ if dice.one_in(3) => {
-                    lost += u64::from(world.is_up);
-                    world.session(!world.is_up);
-                }
-                _ => {}
-            }
+            lost += u64::from(world.step(&mut dice));
             world.check(&format!("seed {seed}, step {n}"));
         }
         // The line gets well: all that is on its way arrives, questions are asked and answered.
