@@ -17,6 +17,9 @@ use wire::journal::{JournalRecovered, JournalSeal, JournalSynced, RecordKind};
 
 /// Bytes a seal takes; every segment keeps room for it.
 const SEAL_BYTES: u64 = (RECORD_BYTES + size_of::<JournalSeal>()) as u64;
+/// Smallest segment there can be: its head, the record of a recovery and a seal.
+pub(super) const LEAST_SEGMENT_BYTES: u64 =
+    (HEAD_BYTES + RECORD_BYTES + size_of::<JournalRecovered>()) as u64 + SEAL_BYTES;
 /// Smallest segment that takes every frame: its head and a few of the largest records.
 pub const MIN_SEGMENT_BYTES: u64 = (HEAD_BYTES + 4 * RECORD_MAX) as u64;
 
