@@ -9,7 +9,7 @@ use super::storage::Storage;
 use super::{NEXT, segment_name};
 use crate::error::TapeError;
 use sha2::{Digest as _, Sha256};
-use std::io;
+use std::io::{self, ErrorKind::AlreadyExists};
 use std::mem::size_of;
 use std::path::{Path, PathBuf};
 use wire::frame::{self, MAX_FRAME_BYTES};
@@ -340,7 +340,12 @@ impl<S: Storage> JournalWriter<S> {
         self.write()?;
         self.try_sync("sync")?;
         let name = segment_name(head.segment);
-        if let Err(source) = self.storage.rename(NEXT, &name) {
+        // Another segment may have the name, from whoever renamed it: it is not written over.
+        let named = self.storage.segments().and_then(|names| {
+            let is_free = !names.contains(&name);
+            if is_free { self.storage.rename(NEXT, &name) } else { Err(AlreadyExists.into()) }
+        });
+        if let Err(source) = named {
             return Err(self.fail("rename", source));
         }
         self.name = name;
