@@ -224,3 +224,19 @@ fn a_segment_without_room_for_its_records_is_refused() {
         .expect_err("no room");
     assert!(error.to_string().contains("no room"), "{error}");
 }
+
+/// A seal of the wrong length, whole by its checksum: it ends nothing, and what comes after it in the
+/// journal that goes on would never be read again.
+#[test]
+fn a_seal_that_is_not_as_long_as_a_seal_is_no_record() {
+    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
+    let mut disk = disk.expect("written");
+    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
+    let mut seal = Vec::new();
+    let of = (whole.options.instance, whole.segment, whole.seq + 1);
+    record::encode(&mut seal, RecordKind::Seal, of, Moment::default(), &[0; 24]);
+    let end = usize::try_from(whole.offset).expect("small");
+    disk.bytes_mut("000001.clj").expect("there")[end..end + seal.len()].copy_from_slice(&seal);
+    let found = recovered(&mut disk, &Outside::default()).expect("above the watermark");
+    assert_eq!((found.seq, found.cut_bytes > 0, found.is_sealed), (whole.seq, true, false));
+}
