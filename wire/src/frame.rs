@@ -26,6 +26,7 @@ use crate::{
 use bytemuck::Pod;
 use core::fmt::Write;
 use core::mem::size_of;
+use std::sync::LazyLock;
 
 /// Version of every layout in this crate.
 pub const WIRE_VERSION: u8 = 1;
@@ -249,9 +250,14 @@ impl FrameSink for Vec<Vec<u8>> {
 }
 
 /// A hash over every layout, so that two builds that disagree refuse each other in the handshake.
-/// FNV-1a over names, types, offsets and sizes.
+/// FNV-1a over names, types, offsets and sizes, computed once a process.
 #[must_use]
 pub fn schema_hash() -> u64 {
+    static HASH: LazyLock<u64> = LazyLock::new(hash_layouts);
+    *HASH
+}
+
+fn hash_layouts() -> u64 {
     let mut text = String::new();
     // Writing to a String cannot fail.
     for StructLayout { name, size, fields, .. } in crate::layout::all() {

@@ -262,3 +262,69 @@ fn positions_and_numbers_at_the_end_of_their_range_end_the_tape() {
         assert!(reader.is_damaged());
     }
 }
+
+#[test]
+fn bounds_of_a_tape_are_where_they_are_said_to_be() {
+    assert_eq!(MIN_BYTES, 16 * record_bytes(65_536));
+    let (mut writer, mut reader) = Tape::in_memory(MIN_BYTES).split();
+    for n in 1..=1_000 {
+        assert!(writer.push(!n, &frame(n, 40)));
+    }
+    // 1,000 records of 64 bytes of 1,048,960.
+    assert_eq!((writer.used(), writer.fill_e3(), writer.capacity()), (64_000, 61, 1_048_960));
+    assert_eq!(reader.fill(), (64_000, 1_048_960));
+    assert_eq!((reader.last_number(), reader.number()), (1_000, 0), "nothing was taken");
+    // The largest record and one more than what is asked for must fit.
+    let (most, room) = (MIN_BYTES - record_bytes(65_536), 64_000);
+    assert!(writer.has_room(most - room) && !writer.has_room(most - room + 1));
+    for _ in 0..1_000 {
+        reader.next().expect("there");
+    }
+    reader.free_taken();
+    assert!(writer.has_room(most) && !writer.has_room(most + 1));
+    assert_eq!((writer.used(), writer.fill_e3()), (0, 0));
+    assert!(!writer.has_failed() && !reader.had_failed());
+    reader.fail();
+    assert!(writer.has_failed() && reader.had_failed());
+    reader.clear_failure();
+    assert!(!writer.has_failed() && !reader.had_failed());
+}
+
+#[test]
+fn a_path_and_a_file_at_their_bounds() {
+    let Some(dir) = tmpfs("a_path_and_a_file_at_their_bounds") else { return };
+    let path = dir.path().join("a.tape");
+    let longest = place(&"x".repeat(1_024));
+    drop(Tape::create(&path, MIN_BYTES, &longest).expect("the longest path"));
+    assert_eq!(Tape::open(&path).expect("there").place(), &longest);
+    let error = Tape::create(&dir.path().join("b.tape"), MIN_BYTES, &place(&"x".repeat(1_025)));
+    assert!(matches!(error, Err(TapeError::PathTooLong { limit: 1_024, .. })));
+    let whole = std::fs::read(&path).expect("there");
+    for (len, what) in [(4_096, "its length is not"), (4_088, "shorter than its head")] {
+        std::fs::write(&path, &whole[..len]).expect("written");
+        let error = Tape::open(&path).expect_err("no ring").to_string();
+        assert!(error.contains(what), "{len}: {error}");
+    }
+}
+
+#[test]
+fn a_file_a_killed_start_was_making_is_removed_and_no_other() {
+    let Some(dir) = tmpfs("a_file_a_killed_start_was_making") else { return };
+    let file = |name: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, [0; 64]).expect("written");
+        path
+    };
+    let mut dead = std::process::Command::new("true").spawn().expect("starts");
+    dead.wait().expect("ends");
+    let gone = file(&format!("a.new-{}", dead.id()));
+    assert!(Tape::remove_half_made(&gone).expect("removed") && !gone.exists());
+    for name in [&format!("a.new-{}", std::process::id()), "a.tape", "a.orphan", "a.new-", "a"] {
+        let path = file(name);
+        assert!(!Tape::remove_half_made(&path).expect("left alone") && path.exists(), "{name}");
+    }
+    let locked = file(&format!("b.new-{}", dead.id()));
+    let holder = OpenOptions::new().write(true).open(&locked).expect("there");
+    holder.lock().expect("locked");
+    assert!(!Tape::remove_half_made(&locked).expect("its maker lives") && locked.exists());
+}

@@ -10,7 +10,9 @@ mod judge;
 mod world;
 
 use judge::{frames_of, is_whole, shown_on_disk, tape_of};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use wire::counters::Counter;
 use wire::exit::Exit;
 use world::{Counts, Fault, Point, World, sampled};
@@ -193,4 +195,56 @@ fn a_start_that_dies_while_it_writes_a_tape_out_is_made_good_by_the_next() {
     }
     assert!(struck >= 20, "{struck} struck");
     eprintln!("struck at {struck} calls");
+}
+
+/// What a service manager does to a unit with a runtime directory that it preserves: each invocation
+/// has a mount namespace and a `/tmp` of its own, and the directory is the same one.
+#[test]
+fn a_tape_outlives_the_mount_namespace_of_its_invocation() {
+    let test = "a_tape_outlives_the_mount_namespace";
+    let inside = "mount -t tmpfs none /tmp && exec \"$@\"";
+    let starter = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside, "sh"];
+    let Some(world) = World::new(test) else { return };
+    let world = world.started_by(&starter);
+    let kill = Point { call: "pwrite64", when: 6, fault: Fault::Kill, main_only: false };
+    let run = world.run_at(&kill, "day", "run");
+    if run.status.signal() != Some(9) && run.status.code() != Some(137) {
+        eprintln!("SKIPPED {test}: no mount namespace can be had: {}", run.said.replace('\n', " "));
+        return;
+    }
+    let on_tape = world.counter("run", Counter::TapeFrame);
+    assert_eq!(world.whole_tapes().len(), 1, "its tape is there");
+    starts_again(&world, "next", test);
+    let after = is_whole(&world, "run", test);
+    assert!(on_tape > 0 && after.len() as u64 >= on_tape, "{} of {on_tape}", after.len());
+}
+
+/// The same under systemd itself, where it runs and takes units of this user.
+#[test]
+fn a_tape_outlives_its_unit_where_the_runtime_directory_is_preserved() {
+    let test = "a_tape_outlives_its_unit";
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|of| of.uid() == 0);
+    if !Path::new("/run/systemd/system").is_dir() || !is_root {
+        eprintln!("SKIPPED {test}: systemd does not run here, or this user has no system units");
+        return;
+    }
+    let name = format!("corelane-test-{}", std::process::id());
+    let Some(world) = World::new(test) else { return };
+    let home = world.path("").display().to_string();
+    let (directory, home) =
+        (format!("-pRuntimeDirectory={name}"), format!("-pWorkingDirectory={home}"));
+    let preserved = "-pRuntimeDirectoryPreserve=yes";
+    let unit = ["systemd-run", "--wait", "--collect", "-q", &directory, preserved, &home];
+    let world = world.with_tapes(&format!("/run/{name}")).started_by(&unit);
+    let kill = Point { call: "pwrite64", when: 6, fault: Fault::Kill, main_only: false };
+    let run = world.run_at(&kill, "day", "run");
+    let on_tape = world.counter("run", Counter::TapeFrame);
+    let left = world.whole_tapes().len();
+    let next = world.start_again("next");
+    let drained = world.whole_tapes().len();
+    let _ = std::fs::remove_dir_all(format!("/run/{name}"));
+    assert!(!run.status.success() && on_tape > 0, "killed: {}", run.said);
+    assert_eq!((left, drained), (1, 0), "preserved, then written out: {}", next.said);
+    let after = is_whole(&world, "run", test);
+    assert!(next.status.success() && after.len() as u64 >= on_tape, "{}", next.said);
 }

@@ -8,7 +8,8 @@ use std::mem::{offset_of, size_of};
 use wire::TsNs;
 use wire::frame::MAX_FRAME_BYTES;
 use wire::journal::{
-    JOURNAL_VERSION, JournalRecord, JournalSegment, RECORD_MAGIC, RecordKind, SEGMENT_MAGIC,
+    JOURNAL_VERSION, JournalRecord, JournalRecovered, JournalSeal, JournalSegment, JournalSynced,
+    RECORD_MAGIC, RecordKind, SEGMENT_MAGIC,
 };
 
 /// Bytes of a segment's head.
@@ -214,6 +215,15 @@ impl<'a> Record<'a> {
             return Err("the record's number is not the next");
         }
         let kind = RecordKind::from_code(head.kind).ok_or("the record's kind is not known")?;
+        let due = match kind {
+            RecordKind::Synced => size_of::<JournalSynced>(),
+            RecordKind::Seal => size_of::<JournalSeal>(),
+            RecordKind::Recovered => size_of::<JournalRecovered>(),
+            RecordKind::Frame | RecordKind::Open => len,
+        };
+        if len != due {
+            return Err("the record's length is not the one its kind has");
+        }
         let at = Moment { mono_ns: head.mono_ns, utc_ns: head.utc_ns.get() };
         Ok(Self { kind, seq: head.seq, at, payload })
     }

@@ -7,7 +7,7 @@
 
 use super::record::{HEAD_BYTES, Record, SegmentHead, Step, genesis, step};
 use super::storage::Storage;
-use super::writer::Options;
+use super::writer::{LEAST_SEGMENT_BYTES, Options};
 use crate::error::TapeError;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
@@ -162,6 +162,8 @@ fn check_sealed(path: &Path, segments: &[Loaded], outside: &Outside) -> Result<u
             Some("a segment is missing or there twice")
         } else if head.instance != last.head.instance {
             Some("the segment is of another journal")
+        } else if head.capacity_bytes < LEAST_SEGMENT_BYTES {
+            Some("the segment's head leaves no room for its records")
         } else if head.first_seq != seq + 1 || head.first_frame != frames + 1 {
             Some("the segment does not begin where the one before ended")
         } else if head.prev_head != chain {

@@ -9,7 +9,7 @@ use super::storage::Storage;
 use super::{NEXT, segment_name};
 use crate::error::TapeError;
 use sha2::{Digest as _, Sha256};
-use std::io;
+use std::io::{self, ErrorKind::AlreadyExists};
 use std::mem::size_of;
 use std::path::{Path, PathBuf};
 use wire::frame::{self, MAX_FRAME_BYTES};
@@ -17,6 +17,9 @@ use wire::journal::{JournalRecovered, JournalSeal, JournalSynced, RecordKind};
 
 /// Bytes a seal takes; every segment keeps room for it.
 const SEAL_BYTES: u64 = (RECORD_BYTES + size_of::<JournalSeal>()) as u64;
+/// Smallest segment there can be: its head, the record of a recovery and a seal.
+pub(super) const LEAST_SEGMENT_BYTES: u64 =
+    (HEAD_BYTES + RECORD_BYTES + size_of::<JournalRecovered>()) as u64 + SEAL_BYTES;
 /// Smallest segment that takes every frame: its head and a few of the largest records.
 pub const MIN_SEGMENT_BYTES: u64 = (HEAD_BYTES + 4 * RECORD_MAX) as u64;
 
@@ -337,7 +340,12 @@ impl<S: Storage> JournalWriter<S> {
         self.write()?;
         self.try_sync("sync")?;
         let name = segment_name(head.segment);
-        if let Err(source) = self.storage.rename(NEXT, &name) {
+        // Another segment may have the name, from whoever renamed it: it is not written over.
+        let named = self.storage.segments().and_then(|names| {
+            let is_free = !names.contains(&name);
+            if is_free { self.storage.rename(NEXT, &name) } else { Err(AlreadyExists.into()) }
+        });
+        if let Err(source) = named {
             return Err(self.fail("rename", source));
         }
         self.name = name;

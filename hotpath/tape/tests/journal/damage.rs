@@ -1,10 +1,14 @@
 //! Every bit and every length of a 64 KiB journal, sectors of other segments: refused below the
 //! synced watermark, cut above it, never taken for whole.
 
-use crate::support::{prefix, recovered, write};
+use crate::support::{PATH, frame, prefix, recovered, write};
 use corelane_tape::TapeError;
 use corelane_tape::journal::model::{ModelDisk, SECTOR_BYTES};
-use corelane_tape::journal::{Moment, Outside, Recovered, Storage as _, record};
+use corelane_tape::journal::record::HEAD_BYTES;
+use corelane_tape::journal::{
+    JournalWriter, Moment, Outside, Recovered, SegmentHead, Storage as _, record,
+};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wire::journal::RecordKind;
 
@@ -202,4 +206,37 @@ fn a_failed_journal_is_not_cut_below_a_checkpoint() {
         let found = recovered(&mut disk, &outside).expect("whole to the checkpoint");
         assert_eq!(found.seq, whole.seq - 3);
     }
+}
+
+/// A head that is whole by its checksum and gives its segment less room than a head and a seal take.
+#[test]
+fn a_segment_without_room_for_its_records_is_refused() {
+    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
+    let mut disk = disk.expect("written");
+    let file = disk.bytes_mut("000001.clj").expect("there");
+    let mut head = SegmentHead::parse(file).expect("a head");
+    head.capacity_bytes = 128;
+    file[..HEAD_BYTES].copy_from_slice(&head.to_bytes());
+    file.truncate(HEAD_BYTES);
+    let error = recovered(&mut disk, &Outside { synced_frame: 0, ..Outside::default() })
+        .map(|found| JournalWriter::resume(disk, Path::new(PATH), found, 1, Moment::default()))
+        .map(|writer| writer.expect("room").push(&frame(1), Moment::default()))
+        .expect_err("no room");
+    assert!(error.to_string().contains("no room"), "{error}");
+}
+
+/// A seal of the wrong length, whole by its checksum: it ends nothing, and what comes after it in the
+/// journal that goes on would never be read again.
+#[test]
+fn a_seal_that_is_not_as_long_as_a_seal_is_no_record() {
+    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
+    let mut disk = disk.expect("written");
+    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
+    let mut seal = Vec::new();
+    let of = (whole.options.instance, whole.segment, whole.seq + 1);
+    record::encode(&mut seal, RecordKind::Seal, of, Moment::default(), &[0; 24]);
+    let end = usize::try_from(whole.offset).expect("small");
+    disk.bytes_mut("000001.clj").expect("there")[end..end + seal.len()].copy_from_slice(&seal);
+    let found = recovered(&mut disk, &Outside::default()).expect("above the watermark");
+    assert_eq!((found.seq, found.cut_bytes > 0, found.is_sealed), (whole.seq, true, false));
 }

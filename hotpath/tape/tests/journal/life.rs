@@ -92,6 +92,20 @@ fn the_names_of_segments_mean_nothing() {
 }
 
 #[test]
+fn a_segment_under_the_name_of_the_next_is_not_written_over() {
+    let (disk, said) = write(ModelDisk::default(), 16 << 10, 100, 10, false);
+    let mut disk = disk.expect("written");
+    disk.rename("000002.clj", "000003.clj").expect("renamed by somebody");
+    let found = recovered(&mut disk, &Outside::default()).expect("whole");
+    assert_eq!((found.segment, said.synced.frame), (2, 100));
+    let mut writer =
+        JournalWriter::resume(disk, std::path::Path::new("x"), found, 300, at(1)).expect("goes on");
+    let error = (101..400).find_map(|n| writer.push(&frame(n), at(n)).err()).expect("full");
+    assert!(matches!(error, TapeError::JournalFailed { op: "rename", .. }), "{error}");
+    assert!(prefix(&crate::support::frames_of(&mut writer.into_storage())) > 100);
+}
+
+#[test]
 fn a_folder_has_one_writer() {
     let dir = tempfile::tempdir().expect("folder");
     let first = Folder::open(dir.path()).expect("free");

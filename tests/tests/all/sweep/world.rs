@@ -51,6 +51,8 @@ pub(super) fn sampled(count: usize, few: usize) -> impl Iterator<Item = usize> {
 /// A folder with recordings and configurations, and one place for tapes.
 pub(super) struct World {
     dir: tempfile::TempDir,
+    /// What every station is started by, if not by the test.
+    starter: Vec<String>,
 }
 
 impl World {
@@ -76,10 +78,36 @@ impl World {
             eprintln!("SKIPPED {test}: /dev/shm is not there");
             return None;
         };
-        let world = Self { dir };
+        let world = Self { dir, starter: Vec::new() };
         world.configure("day", FRAMES);
         world.configure("few", FEW);
         Some(world)
+    }
+
+    /// The same, with every station started by this program.
+    pub(super) fn started_by(mut self, starter: &[&str]) -> Self {
+        self.starter = starter.iter().map(|&part| part.to_owned()).collect();
+        self
+    }
+
+    /// The same, with the folder of tapes elsewhere.
+    pub(super) fn with_tapes(self, folder: &str) -> Self {
+        for name in ["day", "few"] {
+            let path = self.path(&format!("{name}.toml"));
+            let text = fs::read_to_string(&path).expect("configuration");
+            fs::write(&path, set(&text, "dir", &format!("\"{folder}\""))).expect("configuration");
+        }
+        std::os::unix::fs::symlink(folder, self.path("tapes")).expect("link");
+        self
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let Some((starter, args)) = self.starter.split_first() else {
+            return Command::new(program);
+        };
+        let mut command = Command::new(starter);
+        command.args(args).arg(program);
+        command
     }
 
     fn configure(&self, name: &str, frames: usize) {
@@ -117,7 +145,7 @@ impl World {
 
     fn engine(&self, strace: &[&str], config: &str, run: &str) -> Ended {
         self.forget_logs();
-        let mut command = Command::new("strace");
+        let mut command = self.command(Path::new("strace"));
         command.args(["-qq", "-o", "trace.log"]).args(strace).arg(program("corelane-engine"));
         command.args([&format!("--config={config}.toml"), &format!("--run-dir={run}")]);
         self.end(command)
@@ -144,7 +172,7 @@ impl World {
     /// Starts a station that has little to do but to write out what is on the tapes.
     pub(super) fn start_again(&self, run: &str) -> Ended {
         self.forget_logs();
-        let mut command = Command::new(program("corelane-engine"));
+        let mut command = self.command(&program("corelane-engine"));
         command.args(["--config=few.toml", &format!("--run-dir={run}")]);
         self.end(command)
     }
