@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test lint fmt bench fuzz wire onnxruntime train clean
+.PHONY: help build run test lint fmt bench sim fuzz wire onnxruntime hftbacktest train musl clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -26,6 +26,10 @@ fmt: ## format the source
 bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
 	$(CARGO) bench --locked --profile dist -p corelane-benches
 
+sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
+	$(CARGO) run --locked --release --quiet -p corelane-tests --bin sim -- \
+		--seed=$(or $(SEED),1) --seeds=$(or $(SEEDS),2000) --events=$(or $(EVENTS),10000) --threads=2
+
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
@@ -43,11 +47,20 @@ onnxruntime: ## fetch ONNX Runtime from PyPI into .venv-onnxruntime (optional ba
 	.venv-onnxruntime/bin/pip install --quiet --no-deps onnxruntime==1.31.1
 	@echo "export ORT_DYLIB_PATH=$$(ls $(CURDIR)/.venv-onnxruntime/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)"
 
+hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
+	python3 -m venv .venv-hftbacktest
+	.venv-hftbacktest/bin/pip install --quiet -r tests/hftbacktest/requirements.txt
+
 train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train
 	.venv-train/bin/pip install --quiet -r sidecars/signal/training/requirements.txt
 	.venv-train/bin/python sidecars/signal/training/prepare.py --corelane=$(BIN)/corelane --raw=../shared/data/binance-raw --out=target/features
 	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models/bin_ctabl
+
+MUSL := x86_64-unknown-linux-musl
+musl: ## build for musl (needs musl-gcc and the rustup target) and verify a run of the other build with it
+	CC_x86_64_unknown_linux_musl=musl-gcc $(CARGO) build --locked --release -p corelane-tools --target $(MUSL)
+	CORELANE_OTHER_BUILD=$(CURDIR)/target/$(MUSL)/release/corelane $(CARGO) test --locked --workspace --test all -- another_build
 
 clean: ## remove build output and runs
 	$(CARGO) clean

@@ -37,6 +37,8 @@
 #define CORELANE_FLAG_FIRST 1
 /* Header flag: last frame of a depth message. */
 #define CORELANE_FLAG_LAST 2
+/* Header flag: a depth delta of one order. */
+#define CORELANE_FLAG_ORDER 4
 /* Most levels a writer puts in one frame. */
 #define CORELANE_MAX_LEVELS 4000
 /* Snapshots in a signal request. */
@@ -278,7 +280,7 @@ enum corelane_exec_type {
     CORELANE_EXEC_TYPE_PENDING_REPLACE = 0x45 /* 'E' */,
     /* "trade": A fill, partial or full. */
     CORELANE_EXEC_TYPE_TRADE = 0x46 /* 'F' */,
-    /* "trade-cancel": A fill was taken back. */
+    /* "trade-cancel": A fill was taken back; the report carries that fill's execution id. */
     CORELANE_EXEC_TYPE_TRADE_CANCEL = 0x48 /* 'H' */,
     /* "order-status": Answer to a status query. */
     CORELANE_EXEC_TYPE_ORDER_STATUS = 0x49 /* 'I' */,
@@ -1030,7 +1032,10 @@ struct corelane_depth_delta {
     uint64_t first_update_id;
     /* Last venue update number in this message. */
     uint64_t last_update_id;
-    /* Last update number of the message before, where the venue says so; else undefined. */
+    /*
+     * Last update number of the message before, where the venue says so; else undefined. With the
+     * flag for one order: the venue's number of that order.
+     */
     uint64_t prev_update_id;
     /* Bid levels that follow. */
     uint16_t bid_count;

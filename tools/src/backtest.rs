@@ -1,10 +1,11 @@
 //! `corelane backtest`: strategies over a recording in event time, scores from the model in this
-//! process.
+//! process or from the record of a run.
 //!
 //! Two runs over the same recording give the same `state_hash`.
 
 use crate::cli::BacktestArgs;
 use crate::output::Output;
+use crate::scores::Scores;
 use crate::table;
 use signal::{BackendChoice, ModelError, RuntimeOptions};
 use station::backtest::{Backtest, Options, Scorer, backtest_on};
@@ -12,6 +13,8 @@ use station::config::{Config, Overrides, Setting};
 use station::operator::Failure;
 use station::prepare;
 use tape::Recording;
+use venues::sim::Latency;
+use wire::exit::Exit;
 use wire::signal::{SignalRequest, SignalResponse};
 use wire::{FrameHeader, TsNs};
 
@@ -24,9 +27,10 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
         return crate::sweep::sweep(args);
     }
     let config = Config::load(&args.config, &overrides(args, Vec::new()))?;
-    let mut model = Model::load(&config)?;
+    let scores = args.scores.as_deref().map(Scores::read).transpose()?;
+    let mut model = Model::load(&config, scores.as_ref())?;
     let recording = prepare::read(&config)?;
-    let done = model.run(&config, &recording, args.signal_latency_us)?;
+    let done = model.run(&config, &recording, &latency(args)?)?;
     let mut out = Output::stdout();
     if args.json {
         out.line(format_args!("{}", done.summary))?;
@@ -42,23 +46,44 @@ pub(crate) fn overrides(args: &BacktestArgs, set: Vec<Setting>) -> Overrides {
     Overrides { recording, strategy, set, ..Overrides::default() }
 }
 
-/// The configured model in this process, or none.
-pub(crate) struct Model(Option<signal::Scorer>);
+/// From a signal request to its answer, as the arguments have it.
+pub(crate) fn latency(args: &BacktestArgs) -> Result<Latency, Failure> {
+    let Some(path) = &args.signal_latency else {
+        return Ok(Latency::Constant(args.signal_latency_us.saturating_mul(1_000)));
+    };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let samples: Option<Vec<u64>> = lines.map(|line| line.parse().ok()).collect();
+    samples.filter(|samples| !samples.is_empty()).map(Latency::Samples).ok_or_else(|| {
+        let allowed = "a file with one number of nanoseconds a line";
+        let fields = format!("key=--signal-latency found={} allowed=({allowed})", path.display());
+        Failure::new(Exit::Arguments, "argument is not understood", fields, "correct the argument")
+    })
+}
 
-impl Model {
-    /// Loads the model a configuration names.
-    pub(crate) fn load(config: &Config) -> Result<Self, Failure> {
+/// Where scores come from.
+pub(crate) enum Model<'a> {
+    /// Nowhere: every request stays unanswered.
+    None,
+    /// The configured model in this process.
+    InProcess(Box<signal::Scorer>),
+    /// The record of a run.
+    Recorded(&'a Scores),
+}
+
+impl<'a> Model<'a> {
+    /// Recorded scores where they are given, else the model a configuration names.
+    pub(crate) fn load(config: &Config, scores: Option<&'a Scores>) -> Result<Self, Failure> {
+        if let Some(scores) = scores.filter(|_| config.signal.enabled) {
+            return Ok(Self::Recorded(scores));
+        }
         let Some(dir) = config.signal.model.as_ref().filter(|_| config.signal.enabled) else {
-            return Ok(Self(None));
+            return Ok(Self::None);
         };
         let choice = BackendChoice::from_name(&config.signal.backend);
         let options = RuntimeOptions::from_environment(choice.unwrap_or(BackendChoice::Auto));
-        signal::Scorer::load(dir, &options).map(|s| Self(Some(s))).map_err(|e| model_failure(&e))
-    }
-
-    /// No model: every request stays unanswered.
-    pub(crate) fn none() -> Self {
-        Self(None)
+        let loaded = signal::Scorer::load(dir, &options).map_err(|e| model_failure(&e))?;
+        Ok(Self::InProcess(Box::new(loaded)))
     }
 
     /// One backtest with its scores.
@@ -66,16 +91,19 @@ impl Model {
         &mut self,
         config: &Config,
         recording: &Recording,
-        signal_latency_us: u64,
+        latency: &Latency,
     ) -> Result<Backtest, Failure> {
-        let hash = self.0.as_ref().map_or(0, signal::Scorer::model_hash);
-        let mut score = |request: &SignalRequest| {
-            let window = request.input()?;
-            let score = self.0.as_mut()?.score(&[window]).into_iter().next()?;
-            Some(answer(request, &score, hash))
+        let mut score = |request: &SignalRequest| match self {
+            Self::None => None,
+            Self::Recorded(scores) => scores.answer(request),
+            Self::InProcess(scorer) => {
+                let window = request.input()?;
+                let score = scorer.score(&[window]).into_iter().next()?;
+                Some(answer(request, &score, scorer.model_hash()))
+            }
         };
-        let latency_ns = signal_latency_us.saturating_mul(1_000);
-        let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency_ns });
+        let latency = latency.clone();
+        let scorer = config.signal.enabled.then_some(Scorer { score: &mut score, latency });
         backtest_on(config, recording, Options { scorer, ..Options::default() })
     }
 }

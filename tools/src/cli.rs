@@ -133,9 +133,15 @@ pub struct BacktestArgs {
     /// Repeated, once for each combination.
     #[arg(long, value_name = "KEY=A,B,C")]
     pub set: Vec<String>,
+    /// Take scores from the record of this run (`runs/<id>`) instead of the model.
+    #[arg(long, value_name = "RUNDIR")]
+    pub scores: Option<PathBuf>,
     /// Engine time from a signal request to its answer, microseconds.
     #[arg(long, value_name = "US", default_value_t = 1_000)]
     pub signal_latency_us: u64,
+    /// The same, drawn from a file with one recorded number of nanoseconds a line.
+    #[arg(long, value_name = "FILE", conflicts_with = "signal_latency_us")]
+    pub signal_latency: Option<PathBuf>,
     /// Print one JSON object; with --set one row in it for each combination.
     #[arg(long)]
     pub json: bool,
@@ -233,6 +239,9 @@ pub enum What {
 pub enum Format {
     /// Comma-separated values with a header line.
     Csv,
+    /// Parquet files, beside the record where no directory is named; only in a build with the
+    /// feature `parquet`.
+    Parquet,
 }
 
 /// `corelane export`.

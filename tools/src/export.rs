@@ -1,8 +1,11 @@
-//! `corelane export`: orders, fills, best prices, scores, alarms, kills and modes of a run as CSV.
+//! `corelane export`: orders, fills, best prices, scores, alarms, kills and modes of a run as CSV,
+//! or as Parquet where this was built with the feature of that name.
 //!
 //! Prices, quantities and fees are exact decimal text; times are nanoseconds since the UNIX epoch.
 
 mod events;
+#[cfg(feature = "parquet")]
+mod parquet;
 
 use crate::cli::{ExportArgs, Format, What};
 use crate::output::Output;
@@ -10,6 +13,7 @@ use crate::record::{self, Item};
 use crate::recording;
 use station::operator::Failure;
 use std::fmt::Write as _;
+use std::path::Path;
 use tape::Recording;
 use wire::decimal::{E9, Increments};
 use wire::exit::Exit;
@@ -55,17 +59,19 @@ impl What {
 /// Runs the command.
 ///
 /// # Errors
-/// A failure of the record or the output.
+/// A failure of the record or the output; `ARGUMENTS` for Parquet in a build without it.
 pub fn export(args: &ExportArgs) -> Result<(), Failure> {
-    let Format::Csv = args.format;
+    if args.format == Format::Parquet && !cfg!(feature = "parquet") {
+        return Err(no_parquet());
+    }
     let (recording, fault) = recording::open(&record::path_of(&args.run_dir)?)?;
     // Several tables go to files: beside the record where no directory is named.
-    let several = args.what.len() > 1;
-    let dir = args.out.as_ref().or_else(|| several.then_some(&args.run_dir));
+    let to_files = args.what.len() > 1 || args.format == Format::Parquet;
+    let dir = args.out.as_ref().or_else(|| to_files.then_some(&args.run_dir));
     for what in &args.what {
         let Some(dir) = dir else {
             let mut out = Output::stdout();
-            write(*what, &recording, &mut out)?;
+            write_csv(*what, &recording, &mut out)?;
             out.finish()?;
             continue;
         };
@@ -77,10 +83,12 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
                 "check the path",
             )
         })?;
-        let path = dir.join(format!("{}.csv", what.name()));
-        let mut file = Output::file(&path)?;
-        write(*what, &recording, &mut file)?;
-        file.finish()?;
+        let extension = match args.format {
+            Format::Csv => "csv",
+            Format::Parquet => "parquet",
+        };
+        let path = dir.join(format!("{}.{extension}", what.name()));
+        write_file(*what, args.format, &recording, &path)?;
         let mut out = Output::stdout();
         out.line(format_args!("{}", path.display()))?;
         out.finish()?;
@@ -88,20 +96,65 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
     recording::settle(fault)
 }
 
-fn write(what: What, recording: &Recording, out: &mut Output) -> Result<(), Failure> {
+fn write_file(
+    what: What,
+    format: Format,
+    recording: &Recording,
+    path: &Path,
+) -> Result<(), Failure> {
+    if format == Format::Parquet {
+        return write_parquet(what, recording, path);
+    }
+    let mut file = Output::file(path)?;
+    write_csv(what, recording, &mut file)?;
+    file.finish()
+}
+
+#[cfg(feature = "parquet")]
+fn write_parquet(what: What, recording: &Recording, path: &Path) -> Result<(), Failure> {
+    let failed = |error: ::parquet::errors::ParquetError| {
+        let fields = format!("path={} error=\"{error}\"", path.display());
+        Failure::new(Exit::Resource, "cannot write", fields, "check the path and the free space")
+    };
+    let mut table = parquet::Table::create(path, what.columns()).map_err(failed)?;
+    let mut outcome = Ok(());
+    each_row(what, recording, |line| {
+        outcome = table.row(line);
+        outcome.is_ok()
+    });
+    outcome.and_then(|()| table.finish()).map_err(failed)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn write_parquet(_: What, _: &Recording, _: &Path) -> Result<(), Failure> {
+    Err(no_parquet())
+}
+
+fn no_parquet() -> Failure {
+    let fields = "key=--format found=parquet allowed=csv";
+    let next = "build with `cargo build --release -p corelane-tools --features parquet`";
+    Failure::new(Exit::Arguments, "this build writes no Parquet", fields, next)
+}
+
+fn write_csv(what: What, recording: &Recording, out: &mut Output) -> Result<(), Failure> {
     out.line(format_args!("{}", what.columns()))?;
     let mut outcome = Ok(true);
+    each_row(what, recording, |line| {
+        outcome = out.line(format_args!("{line}"));
+        matches!(outcome, Ok(true))
+    });
+    outcome.map(|_| ())
+}
+
+/// Calls `take` with each row of a table until it has enough.
+fn each_row(what: What, recording: &Recording, mut take: impl FnMut(&str) -> bool) {
     let mut line = String::new();
     record::walk(recording, |item| {
         line.clear();
         // Writing to a string cannot fail.
         let _ = row(what, item, recording, &mut line);
-        if !line.is_empty() {
-            outcome = out.line(format_args!("{line}"));
-        }
-        matches!(outcome, Ok(true))
+        line.is_empty() || take(&line)
     });
-    outcome.map(|_| ())
 }
 
 /// Writes one row where the item belongs to the table.

@@ -7,6 +7,7 @@
 mod binance;
 mod carried;
 mod input;
+mod lobster;
 mod ohlcv;
 mod options;
 mod output;
@@ -20,6 +21,7 @@ use tape::{Summary, TapeError};
 use venues::binance::Counters;
 use wire::exit::Exit;
 
+pub use lobster::OrderCounts;
 pub use options::{Format, ImportArgs, Kind};
 
 /// Why an import stopped. Nothing is left under the asked name.
@@ -114,6 +116,8 @@ pub struct ImportSummary {
     pub frames: Summary,
     /// What the feed handler did, where there was one.
     pub feed: Option<Counters>,
+    /// What came by order, where it did.
+    pub orders: Option<OrderCounts>,
     /// Levels of the book carried over the cut: bids, asks.
     pub carried: Option<(usize, usize)>,
 }
@@ -134,6 +138,18 @@ impl std::fmt::Display for ImportSummary {
                 feed.gaps, feed.stale, feed.general
             )?;
         }
+        if let Some(orders) = &self.orders {
+            writeln!(
+                f,
+                "  rows equal to the order book file: {}, levels revealed by it: {}",
+                orders.rows_equal, orders.revealed
+            )?;
+            writeln!(
+                f,
+                "  messages of unknown orders: {}, hidden executions between two ticks, left out: {}",
+                orders.unknown, orders.between_ticks
+            )?;
+        }
         if let Some((bids, asks)) = self.carried {
             writeln!(f, "  book carried over the cut: {bids} bids, {asks} asks")?;
         }
@@ -150,16 +166,23 @@ pub fn import(args: &ImportArgs) -> Result<ImportSummary, ImportError> {
     let sources =
         args.inputs.iter().map(|path| Source::look(path)).collect::<Result<Vec<_>, _>>()?;
     let partial = partial_name(&args.out);
-    let mut target = Target::new(&partial, &spec, &sources);
+    let mut listed = sources.clone();
+    listed.extend(args.orderbook.as_deref().map(Source::look).transpose()?);
+    let mut target = Target::new(&partial, &spec, &listed);
+    let (mut feed, mut orders) = (None, None);
     let result = match args.format {
-        Format::BinanceJsonl => binance::run(&spec, &sources, &mut target).map(Some),
-        Format::OhlcvCsv => ohlcv::run(&spec, &sources, &mut target).map(|()| None),
+        Format::BinanceJsonl => {
+            binance::run(&spec, &sources, &mut target).map(|counters| feed = Some(counters))
+        }
+        Format::OhlcvCsv => ohlcv::run(&spec, &sources, &mut target),
+        Format::Lobster => lobster::run(&spec, &sources, args.orderbook.as_deref(), &mut target)
+            .map(|counts| orders = Some(counts)),
     };
-    let done = result.and_then(|feed| {
+    let done = result.and_then(|()| {
         let (lines, carried) = (target.lines, target.carried);
-        Ok((feed, lines, carried, target.finish()?))
+        Ok((lines, carried, target.finish()?))
     });
-    let (feed, lines, carried, frames) = match done {
+    let (lines, carried, frames) = match done {
         Ok(done) => done,
         Err(error) => {
             // Where it was never made there is nothing to remove.
@@ -173,7 +196,7 @@ pub fn import(args: &ImportArgs) -> Result<ImportSummary, ImportError> {
         why: why.to_string(),
     })?;
     let bytes = std::fs::metadata(&args.out).map_or(0, |meta| meta.len());
-    Ok(ImportSummary { out: args.out.clone(), bytes, lines, frames, feed, carried })
+    Ok(ImportSummary { out: args.out.clone(), bytes, lines, frames, feed, orders, carried })
 }
 
 /// The command: imports, and prints what was made.

@@ -24,6 +24,7 @@ pub mod record;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod scores;
 pub mod sweep;
 pub mod table;
 pub mod verify;

@@ -4,9 +4,10 @@
 //! arguments, the last parameter turning fastest, whatever the number of CPUs, and each is exactly
 //! what a backtest with those parameters in the file gives.
 
-use crate::backtest::{Model, overrides};
+use crate::backtest::{Model, latency, overrides};
 use crate::cli::BacktestArgs;
 use crate::output::Output;
+use crate::scores::Scores;
 use crate::table::plain;
 use serde_json::{Map, Value, json};
 use station::config::{Config, Setting};
@@ -16,6 +17,7 @@ use std::fmt::Write as _;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tape::Recording;
+use venues::sim::Latency;
 use wire::decimal::Increments;
 use wire::exit::Exit;
 
@@ -36,6 +38,13 @@ struct Point {
     config: Config,
 }
 
+/// Where the scores of every point come from.
+struct Scoring<'a> {
+    latency: Latency,
+    /// Recorded ones; without them the configured model.
+    scores: Option<&'a Scores>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -49,7 +58,9 @@ pub fn sweep(args: &BacktestArgs) -> Result<(), Failure> {
         .collect::<Result<_, Failure>>()?;
     let Some(first) = points.first() else { return Ok(()) };
     let recording = prepare::read(&first.config)?;
-    let rows = run(&points, &recording, args.signal_latency_us)?;
+    let scores = args.scores.as_deref().map(Scores::read).transpose()?;
+    let scoring = Scoring { latency: latency(args)?, scores: scores.as_ref() };
+    let rows = run(&points, &recording, &scoring)?;
     let mut out = Output::stdout();
     if args.json {
         let file = recording.path.file_name().map(|name| name.to_string_lossy());
@@ -122,7 +133,11 @@ fn point(args: &BacktestArgs, set: Vec<Setting>) -> Result<Point, Failure> {
 }
 
 /// Runs every point, on as many threads as there are CPUs; rows in the order of the points.
-fn run(points: &[Point], recording: &Recording, latency_us: u64) -> Result<Vec<Value>, Failure> {
+fn run(
+    points: &[Point],
+    recording: &Recording,
+    scoring: &Scoring<'_>,
+) -> Result<Vec<Value>, Failure> {
     let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -132,7 +147,7 @@ fn run(points: &[Point], recording: &Recording, latency_us: u64) -> Result<Vec<V
             // ORDERING: relaxed; each number is taken once, and the threads share nothing else.
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(point) = points.get(index) else { return rows };
-            let row = run_point(point, recording, latency_us, &mut model);
+            let row = run_point(point, recording, scoring, &mut model);
             let failed = row.is_err();
             rows.push((index, row));
             if failed {
@@ -155,23 +170,23 @@ fn gone<T>(panic: Box<dyn std::any::Any + Send>) -> T {
 }
 
 /// One row; each thread loads the model once, and only where a strategy asks it.
-fn run_point(
+fn run_point<'a>(
     point: &Point,
     recording: &Recording,
-    latency_us: u64,
-    model: &mut Option<Model>,
+    scoring: &Scoring<'a>,
+    model: &mut Option<Model<'a>>,
 ) -> Result<Value, Failure> {
     let Point { set, config } = point;
-    let mut none = Model::none();
+    let mut none = Model::None;
     let model = if config.strategies.iter().any(|s| s.params.uses_signal()) {
         match model {
             Some(model) => model,
-            None => model.insert(Model::load(config)?),
+            None => model.insert(Model::load(config, scoring.scores)?),
         }
     } else {
         &mut none
     };
-    let done = model.run(config, recording, latency_us)?;
+    let done = model.run(config, recording, &scoring.latency)?;
     let number = |text: &String| text.parse::<i64>().map_or_else(|_| json!(text), |n| json!(n));
     let name = |s: &Setting| format!("{}.{}", s.strategy, s.key);
     let params: Map<String, Value> = set.iter().map(|s| (name(s), number(&s.value))).collect();

@@ -98,7 +98,10 @@ def decode(data: bytes | bytearray | memoryview) -> Frame:
     if layout is None:
         raise WireError("UnknownKind", head.kind)
     has_levels = layout.cls in (DepthDelta, BookSnapshot)
-    if head.flags & ~((FLAG_FIRST | FLAG_LAST) if has_levels else 0):
+    flags = (FLAG_FIRST | FLAG_LAST) if has_levels else 0
+    if layout.cls is DepthDelta:
+        flags |= FLAG_ORDER
+    if head.flags & ~flags:
         raise WireError("BadValue", 7)
     if len(data) < layout.size or (len(data) > layout.size and not layout.has_tail):
         raise WireError("BadLength")
@@ -347,6 +350,8 @@ MAX_FRAME_BYTES = 65536
 FLAG_FIRST = 1
 #: Header flag: last frame of a depth message.
 FLAG_LAST = 2
+#: Header flag: a depth delta of one order.
+FLAG_ORDER = 4
 #: Most levels a writer puts in one frame.
 MAX_LEVELS = 4000
 #: Snapshots in a signal request.
@@ -559,7 +564,7 @@ class ExecType(_Code):
     PENDING_REPLACE = ord("E"), "pending-replace"
     #: A fill, partial or full.
     TRADE = ord("F"), "trade"
-    #: A fill was taken back.
+    #: A fill was taken back; the report carries that fill's execution id.
     TRADE_CANCEL = ord("H"), "trade-cancel"
     #: Answer to a status query.
     ORDER_STATUS = ord("I"), "order-status"
@@ -1256,7 +1261,8 @@ class DepthDelta(Frame):
     first_update_id: int
     #: Last venue update number in this message.
     last_update_id: int
-    #: Last update number of the message before, where the venue says so; else undefined.
+    #: Last update number of the message before, where the venue says so; else undefined. With the
+    #: flag for one order: the venue's number of that order.
     prev_update_id: int
     #: Bid levels as the venue sent them.
     bids: tuple[Level, ...]

@@ -121,6 +121,7 @@ constants! {
     MAX_FRAME_BYTES = Size(frame::MAX_FRAME_BYTES), "Largest frame.";
     FLAG_FIRST = Size(market::FLAG_FIRST.into()), "Header flag: first frame of a depth message.";
     FLAG_LAST = Size(market::FLAG_LAST.into()), "Header flag: last frame of a depth message.";
+    FLAG_ORDER = Size(market::FLAG_ORDER.into()), "Header flag: a depth delta of one order.";
     MAX_LEVELS = Size(market::MAX_LEVELS), "Most levels a writer puts in one frame.";
     SIGNAL_WINDOW = Size(signal::WINDOW), "Snapshots in a signal request.";
     SIGNAL_DEPTH = Size(signal::DEPTH), "Levels a side in each snapshot.";

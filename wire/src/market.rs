@@ -13,6 +13,9 @@ use crate::units::{PriceTicks, QtyLots};
 pub const FLAG_FIRST: u8 = 1;
 /// Header flag of depth deltas and snapshots: the last frame of its message.
 pub const FLAG_LAST: u8 = 2;
+/// Header flag of depth deltas: the change of one order, whose venue number is `prev_update_id`.
+/// The frame names its level alone, with what the whole level holds after it.
+pub const FLAG_ORDER: u8 = 4;
 
 /// Levels that fit one depth frame beside its head.
 pub const MAX_LEVELS: usize = 4000;
@@ -88,7 +91,8 @@ wire_struct! {
         first_update_id: u64,
         /// Last venue update number in this message.
         last_update_id: u64,
-        /// Last update number of the message before, where the venue says so; else undefined.
+        /// Last update number of the message before, where the venue says so; else undefined. With
+        /// the flag for one order: the venue's number of that order.
         prev_update_id: u64,
         /// Bid levels that follow.
         bid_count: u16,

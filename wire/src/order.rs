@@ -81,7 +81,7 @@ wire_code! {
         PendingReplace = b'E', "pending-replace";
         /// A fill, partial or full.
         Trade = b'F', "trade";
-        /// A fill was taken back.
+        /// A fill was taken back; the report carries that fill's execution id.
         TradeCancel = b'H', "trade-cancel";
         /// Answer to a status query.
         OrderStatus = b'I', "order-status";

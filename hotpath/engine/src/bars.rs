@@ -7,7 +7,6 @@
 //! Must never: use a float, wrap a sum, reopen a closed bar, or allocate. Runs on the order loop.
 
 use crate::state::{StateError, StateReader};
-use core::ops::Deref;
 use wire::market::AggressorSide;
 use wire::{PriceTicks, QtyLots, TsNs};
 
@@ -167,27 +166,31 @@ impl Bar {
 /// The bars that closed at one step, at most one of each interval, shortest first.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct ClosedBars {
-    bars: [Bar; 3],
-    len: usize,
-}
+pub struct ClosedBars([Option<Bar>; 3]);
 
 impl ClosedBars {
-    const NONE: Self = Self { bars: [Bar::NONE; 3], len: 0 };
-
-    fn push(&mut self, bar: Bar) {
-        if let Some(slot) = self.bars.get_mut(self.len) {
-            *slot = bar;
-            self.len += 1;
-        }
+    /// Made at every event: an option tells with one byte that there is no bar, and this way only
+    /// that byte is written.
+    #[inline]
+    fn none() -> Self {
+        Self(core::array::from_fn(|_| None))
     }
-}
 
-impl Deref for ClosedBars {
-    type Target = [Bar];
+    /// The bars, in the order of [`BarInterval::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = &Bar> {
+        self.0.iter().flatten()
+    }
 
-    fn deref(&self) -> &[Bar] {
-        self.bars.get(..self.len).unwrap_or(&[])
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
     }
 }
 
@@ -216,6 +219,8 @@ pub struct BarAggregator {
     /// The latest engine time seen; never goes back.
     now: TsNs,
     open: [Option<Bar>; 3],
+    /// When the next open bar ends; undefined where none is open. Asked at every event.
+    next_close: TsNs,
 }
 
 impl Default for BarAggregator {
@@ -228,7 +233,7 @@ impl BarAggregator {
     /// No bar open.
     #[must_use]
     pub const fn new() -> Self {
-        Self { now: TsNs(0), open: [None; 3] }
+        Self { now: TsNs(0), open: [None; 3], next_close: TsNs::UNDEF }
     }
 
     /// Takes a trade at engine time `ts` and returns the bars that closed before it. A trade whose
@@ -266,22 +271,29 @@ impl BarAggregator {
                 None => *open = Some(Bar::opened(interval, self.now, &trade)),
             }
         }
+        self.next_close = self.earliest_end();
         Ok(closed)
     }
 
     /// Moves engine time on and returns the bars that have ended. An undefined time or one before
     /// the latest changes nothing.
+    #[inline]
     pub fn advance(&mut self, ts: TsNs) -> ClosedBars {
-        let mut closed = ClosedBars::NONE;
+        let mut closed = ClosedBars::none();
         if ts == TsNs::UNDEF || ts <= self.now {
             return closed;
         }
         self.now = ts;
-        for open in &mut self.open {
-            if let Some(bar) = open.take_if(|bar| bar.end_ns() <= ts) {
-                closed.push(bar);
+        // Undefined is later than any time that is not.
+        if ts < self.next_close {
+            return closed;
+        }
+        for (open, closed) in self.open.iter_mut().zip(&mut closed.0) {
+            if open.as_ref().is_some_and(|bar| bar.end_ns() <= ts) {
+                *closed = open.take();
             }
         }
+        self.next_close = self.earliest_end();
         closed
     }
 
@@ -289,7 +301,11 @@ impl BarAggregator {
     /// open.
     #[must_use]
     pub fn next_close_ns(&self) -> Option<TsNs> {
-        self.open.iter().flatten().map(Bar::end_ns).min()
+        (self.next_close != TsNs::UNDEF).then_some(self.next_close)
+    }
+
+    fn earliest_end(&self) -> TsNs {
+        self.open.iter().flatten().map(Bar::end_ns).min().unwrap_or(TsNs::UNDEF)
     }
 
     /// The bar of an interval that is still open.
@@ -318,6 +334,7 @@ impl BarAggregator {
         for (open, interval) in self.open.iter_mut().zip(BarInterval::ALL) {
             *open = if from.bool()? { Some(Bar::loaded(interval, from)?) } else { None };
         }
+        self.next_close = self.earliest_end();
         Ok(())
     }
 }
@@ -334,7 +351,11 @@ mod tests {
 
     fn trade(bars: &mut BarAggregator, ts: u64, price: i64, qty: i64) -> Vec<Bar> {
         let side = if qty % 2 == 0 { AggressorSide::Buy } else { AggressorSide::Sell };
-        bars.on_trade(TsNs(ts), PriceTicks(price), QtyLots(qty), side).unwrap().to_vec()
+        bars.on_trade(TsNs(ts), PriceTicks(price), QtyLots(qty), side)
+            .unwrap()
+            .iter()
+            .copied()
+            .collect()
     }
 
     #[test]

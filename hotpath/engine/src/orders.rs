@@ -236,6 +236,12 @@ impl OrderTable {
         Some(id)
     }
 
+    /// Whether this session has given an id out.
+    #[must_use]
+    pub fn was_given(&self, id: ClOrdId) -> bool {
+        (ClOrdId::new(self.epoch, 1)..ClOrdId::new(self.epoch, self.next)).contains(&id)
+    }
+
     /// Takes an id for a request that is no order (a cancel), so that ids stay unique.
     pub fn take_request_id(&mut self) -> ClOrdId {
         let id = ClOrdId::new(self.epoch, self.next);

@@ -61,6 +61,8 @@ pub(crate) struct Timers {
     deadlines: Vec<TsNs>,
     strategies: usize,
     earliest: TsNs,
+    /// The lowest number among those set to the earliest; any where none is set.
+    first: usize,
 }
 
 impl Timers {
@@ -69,6 +71,7 @@ impl Timers {
             deadlines: vec![TsNs::UNDEF; strategies * TIMERS_PER_STRATEGY + EngineTimer::ALL.len()],
             strategies,
             earliest: TsNs::UNDEF,
+            first: 0,
         }
     }
 
@@ -111,10 +114,20 @@ impl Timers {
     }
 
     pub(crate) fn set(&mut self, id: u32, at: TsNs) {
-        if let Some(slot) = usize::try_from(id).ok().and_then(|i| self.deadlines.get_mut(i)) {
-            *slot = at;
-            self.earliest = self.deadlines.iter().copied().min().unwrap_or(TsNs::UNDEF);
+        let Ok(id) = usize::try_from(id) else { return };
+        let Some(slot) = self.deadlines.get_mut(id) else { return };
+        *slot = at;
+        if (at, id) <= (self.earliest, self.first) {
+            (self.earliest, self.first) = (at, id);
+        } else if id == self.first {
+            // The earliest went: the table says which is next.
+            self.find_earliest();
         }
+    }
+
+    fn find_earliest(&mut self) {
+        let next = self.deadlines.iter().copied().zip(0..).min();
+        (self.earliest, self.first) = next.unwrap_or((TsNs::UNDEF, 0));
     }
 
     pub(crate) fn earliest(&self) -> Option<TsNs> {
@@ -127,8 +140,7 @@ impl Timers {
         if self.earliest == TsNs::UNDEF || self.earliest > now {
             return None;
         }
-        let index = self.deadlines.iter().position(|d| *d == self.earliest)?;
-        Some((u32::try_from(index).ok()?, self.earliest))
+        Some((u32::try_from(self.first).ok()?, self.earliest))
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {
@@ -139,7 +151,7 @@ impl Timers {
         for deadline in &mut self.deadlines {
             *deadline = from.time()?;
         }
-        self.earliest = self.deadlines.iter().copied().min().unwrap_or(TsNs::UNDEF);
+        self.find_earliest();
         Ok(())
     }
 }
@@ -171,5 +183,24 @@ mod tests {
         assert_eq!(timers.due(TsNs(50)), Some((16, TsNs(50))), "pulled only forward");
         assert_eq!(Timers::id(1, 1), Some(5));
         assert_eq!(Timers::id(1, TIMERS_PER_STRATEGY), None);
+    }
+    /// The table against one that looks through all deadlines every time.
+    #[test]
+    fn the_earliest_is_what_a_search_finds() {
+        let mut timers = Timers::new(2);
+        let mut random = 7_u64;
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (id, at) = ((random >> 40) % 17, (random >> 33) % 6);
+            let at = if at == 0 { TsNs::UNDEF } else { TsNs(at) };
+            timers.set(u32::try_from(id).unwrap(), at);
+            let least = timers.deadlines.iter().min().copied().filter(|at| *at != TsNs::UNDEF);
+            assert_eq!(timers.earliest(), least);
+            let due = least.map(|at| {
+                let first = timers.deadlines.iter().position(|d| *d == at).unwrap();
+                (u32::try_from(first).unwrap(), at)
+            });
+            assert_eq!(timers.due(TsNs(10)), due);
+        }
     }
 }

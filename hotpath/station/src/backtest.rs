@@ -16,13 +16,20 @@ use engine::{Engine, OwnStrategy, Sink};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::OnceLock;
 use tape::Recording;
 use venues::player::Speed;
-use venues::sim::SimVenue;
+use venues::sim::{Latency, Link, QueueModel, SimVenue};
 use wire::control::Command;
 use wire::exit::Exit;
+use wire::market::FLAG_ORDER;
+use wire::risk::{RiskField, RiskInput};
 use wire::signal::{SignalRequest, SignalResponse};
 use wire::{FrameKind, FrameSink, TsNs};
+
+/// Calibrated once: a sweep runs thousands of backtests, and calibrating spins.
+static CLOCK: OnceLock<Clock> = OnceLock::new();
 
 /// Makes a score of a request; `None` is an abstention that never arrives.
 pub type ScoreFn<'a> = dyn FnMut(&SignalRequest) -> Option<SignalResponse> + 'a;
@@ -34,13 +41,13 @@ pub type Observer<'a> = dyn FnMut(&[u8]) + 'a;
 pub struct Scorer<'a> {
     /// The model.
     pub score: &'a mut ScoreFn<'a>,
-    /// From request to answer, nanoseconds of engine time.
-    pub latency_ns: u64,
+    /// From request to answer, engine time; first in, first out. Draws follow `venue.seed`.
+    pub latency: Latency,
 }
 
 impl fmt::Debug for Scorer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scorer").field("latency_ns", &self.latency_ns).finish_non_exhaustive()
+        f.debug_struct("Scorer").field("latency", &self.latency).finish_non_exhaustive()
     }
 }
 
@@ -53,6 +60,29 @@ pub struct Options<'a> {
     pub observer: Option<&'a mut Observer<'a>>,
     /// Strategies of the caller's own; they follow those of the configuration.
     pub own: Vec<OwnStrategy>,
+    /// A fixed clock: an engine's timers fire with its next input, and where the market is silent
+    /// that may be late. Without it they wait for the market, as in a replay.
+    pub clock: Option<Ticks>,
+}
+
+/// Moments of engine time at which the engine is told that its clock is in step, whatever the
+/// market does: all multiples of the period, plus the phase, after the first event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticks {
+    /// From one to the next, nanoseconds; at least 1.
+    pub period_ns: NonZeroU64,
+    /// Added to each, nanoseconds.
+    pub phase_ns: u64,
+}
+
+impl Ticks {
+    /// The first one after a moment.
+    #[must_use]
+    pub fn after(self, now: TsNs) -> TsNs {
+        let period = self.period_ns.get();
+        let periods = now.get().saturating_sub(self.phase_ns) / period;
+        TsNs(periods.saturating_add(1).saturating_mul(period).saturating_add(self.phase_ns))
+    }
 }
 
 impl fmt::Debug for Options<'_> {
@@ -83,18 +113,21 @@ pub fn backtest(config: &Config, options: Options<'_>) -> Result<Backtest, Failu
 /// Runs a recording that is in memory already through engine and venue.
 ///
 /// # Errors
-/// As [`prepare::ready`]; `RESOURCE` where a recorded event is no frame; `KILLED` where an order
-/// has not the next approval.
+/// As [`prepare::ready`]; `CONFIGURATION` where the queue model needs orders the recording does not
+/// name; `ARGUMENTS` for a latency without samples; `RESOURCE` where a recorded event is no frame;
+/// `KILLED` where an order has not the next approval.
 pub fn backtest_on(
     config: &Config,
     recording: &Recording,
     options: Options<'_>,
 ) -> Result<Backtest, Failure> {
+    check_orders(config, recording)?;
+    let score_link = score_link(config, options.scorer.as_ref())?;
     let mut event_time = config.clone();
     event_time.data.speed = Speed::Max;
     let Ready { engine, venue, start, events, .. } =
         prepare::ready(&event_time, recording, options.own)?;
-    let clock = Clock::calibrate();
+    let clock = CLOCK.get_or_init(Clock::calibrate);
     let begin = clock.cycles();
     let start_ns = clock.wall_ns();
     let mut world = World {
@@ -103,10 +136,13 @@ pub fn backtest_on(
         approval: ApprovalCheck::default(),
         seen: Seen { observer: options.observer, ..Seen::default() },
         scorer: options.scorer,
+        score_link,
         scores: VecDeque::new(),
-        reports: Reports::default(),
+        reports: Queue::default(),
         scratch: Vec::new(),
         start: StartMode::new(config.session.start_mode),
+        ticks: options.clock,
+        tick: options.clock.map(|ticks| ticks.after(start)),
         signal_received: 0,
     };
     for frame in start_inputs(&world.engine, &[], start) {
@@ -138,7 +174,7 @@ pub fn backtest_on(
             "unusable": engine.counters().signal_unusable,
             "overwritten": 0,
             "received": world.signal_received,
-            "latency_ns": world.scorer.as_ref().map(|scorer| scorer.latency_ns),
+            "latency_ns": world.scorer.as_ref().map(|scorer| stated(&scorer.latency)),
         }),
         host: json!({ "threads": 1, "speed": "event time" }),
         station: json!({ "approvals_spent": world.approval.spent() }),
@@ -149,26 +185,78 @@ pub fn backtest_on(
     Ok(Backtest { summary, state_hash, engine: world.engine })
 }
 
-/// Small frames of the venue, kept until the engine takes them.
-#[derive(Debug, Default)]
-struct Reports(VecDeque<Vec<u64>>);
+/// The way of the scores, with draws of its own: the venue's come from the seed itself.
+fn score_link(config: &Config, scorer: Option<&Scorer<'_>>) -> Result<Link, Failure> {
+    let latency = scorer.map_or(Latency::Constant(0), |scorer| scorer.latency.clone());
+    latency.validate().map_err(|why| {
+        let (what, fields) = ("latency of scores is refused", format!("why=\"{why}\""));
+        Failure::new(Exit::Arguments, what, fields, "give at least one sample")
+    })?;
+    let seed = config.venue.seed.rotate_left(32) ^ u64::from_le_bytes(*b"scorelat");
+    Ok(Link::new(latency, seed))
+}
 
-impl FrameSink for Reports {
-    fn push(&mut self, frame: &[u8]) {
-        self.0.push_back(words_of(frame));
+/// A latency model as the summary states it.
+fn stated(latency: &Latency) -> Value {
+    match latency {
+        Latency::Constant(ns) => json!(ns),
+        Latency::Samples(samples) => json!({ "samples": samples.len() }),
+        Latency::Quantiles(rows) => json!({ "quantiles": rows.len() }),
     }
 }
 
-fn words_of(frame: &[u8]) -> Vec<u64> {
-    let mut words = vec![0; frame.len() / 8];
-    bytemuck::cast_slice_mut(&mut words).copy_from_slice(frame);
-    words
+/// A queue kept by order needs a recording that names orders.
+fn check_orders(config: &Config, recording: &Recording) -> Result<(), Failure> {
+    let names_orders = |frame| {
+        let header = wire::frame::header(frame).ok();
+        header.is_some_and(|h| h.flags & FLAG_ORDER != 0)
+    };
+    if config.venue.queue_model != QueueModel::L3Fifo || recording.frames().any(names_orders) {
+        return Ok(());
+    }
+    let what = "recording has no orders one by one for queue model l3-fifo";
+    let fields = format!("file={} path={}", config.file.display(), recording.path.display());
+    let next = "import order by order data, or set another venue.queue_model";
+    Err(Failure::new(Exit::Configuration, what, fields, next))
+}
+
+/// Frames one behind the other, kept until somebody takes them; the memory is kept longer.
+#[derive(Debug, Default)]
+struct Queue {
+    words: Vec<u64>,
+    /// Where the first frame not taken begins.
+    next: usize,
+}
+
+impl FrameSink for Queue {
+    fn push(&mut self, frame: &[u8]) {
+        self.words.extend_from_slice(bytemuck::cast_slice(frame));
+    }
+}
+
+impl Queue {
+    /// The words of the first frame not taken yet, which is taken herewith.
+    #[inline]
+    fn take(&mut self) -> Option<&[u64]> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let rest = self.words.get(self.next..).unwrap_or(&[]);
+        let Ok(header) = wire::frame::header(bytemuck::cast_slice(rest)) else {
+            self.words.clear();
+            self.next = 0;
+            return None;
+        };
+        let (begin, len) = (self.next, header.len_bytes as usize / 8);
+        self.next += len;
+        self.words.get(begin..self.next)
+    }
 }
 
 /// The engine's outputs of one input.
 #[derive(Default)]
 struct Seen<'a> {
-    orders: Vec<Vec<u64>>,
+    orders: Queue,
     requests: Vec<SignalRequest>,
     observer: Option<&'a mut Observer<'a>>,
 }
@@ -188,7 +276,7 @@ impl Sink for Seen<'_> {
         if kind == Some(FrameKind::SignalRequest) {
             self.requests.extend(bytemuck::try_from_bytes::<SignalRequest>(frame).ok().copied());
         } else if kind.is_some_and(goes_to_venue) {
-            self.orders.push(words_of(frame));
+            self.orders.push(frame);
         }
     }
 }
@@ -199,11 +287,15 @@ struct World<'a> {
     approval: ApprovalCheck,
     seen: Seen<'a>,
     scorer: Option<Scorer<'a>>,
+    score_link: Link,
     scores: VecDeque<(TsNs, SignalResponse)>,
-    reports: Reports,
+    reports: Queue,
     scratch: Vec<u64>,
     start: StartMode,
     signal_received: u64,
+    ticks: Option<Ticks>,
+    /// The next tick of the fixed clock.
+    tick: Option<TsNs>,
 }
 
 impl World<'_> {
@@ -229,31 +321,40 @@ impl World<'_> {
 
     /// When something happens next without a market event.
     fn next_due(&self) -> Option<TsNs> {
-        let score = self.scores.front().map(|(at, _)| *at);
-        match (self.venue.next_due(), score) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let or_never = |at: Option<TsNs>| at.unwrap_or(TsNs::UNDEF);
+        let score = or_never(self.scores.front().map(|(at, _)| *at));
+        let next = or_never(self.venue.next_due()).min(score).min(or_never(self.tick));
+        (next != TsNs::UNDEF).then_some(next)
     }
 
-    /// Runs what is due at `at`: the venue first, then one score.
+    /// Runs what is due at `at`: the venue first, then one score, then the clock.
     fn step(&mut self, at: TsNs) -> Result<(), Failure> {
         if self.venue.next_due().is_some_and(|due| due <= at) {
             self.venue.advance(at, &mut self.reports);
             return self.deliver();
         }
-        if let Some((due, mut response)) = self.scores.pop_front() {
+        if self.scores.front().is_some_and(|(due, _)| *due <= at)
+            && let Some((due, mut response)) = self.scores.pop_front()
+        {
             response.header.ts_recv_ns = due;
             response.header.seq = 0;
             self.signal_received += 1;
             return self.feed(bytemuck::bytes_of(&response));
         }
+        if let (Some(ticks), Some(due)) = (self.ticks, self.tick.filter(|due| *due <= at)) {
+            self.tick = Some(ticks.after(due));
+            let mut input = RiskInput::new(RiskField::ClockOffset, 0);
+            input.header.ts_recv_ns = due;
+            return self.feed(bytemuck::bytes_of(&input));
+        }
         Ok(())
     }
 
     fn deliver(&mut self) -> Result<(), Failure> {
-        while let Some(words) = self.reports.0.pop_front() {
-            self.feed(bytemuck::cast_slice(&words))?;
+        while let Some(words) = self.reports.take() {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(words);
+            self.feed_scratch()?;
         }
         Ok(())
     }
@@ -261,9 +362,12 @@ impl World<'_> {
     /// One input of the engine, and what its outputs set going.
     fn feed(&mut self, frame: &[u8]) -> Result<(), Failure> {
         self.scratch.clear();
-        self.scratch.resize(frame.len() / 8, 0);
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.scratch);
-        bytes.copy_from_slice(frame);
+        self.scratch.extend_from_slice(bytemuck::cast_slice(frame));
+        self.feed_scratch()
+    }
+
+    fn feed_scratch(&mut self) -> Result<(), Failure> {
+        let bytes = bytemuck::cast_slice_mut(&mut self.scratch);
         self.engine.input(bytes, &mut self.seen).map_err(|why| {
             let fields = format!("why=\"{why}\"");
             Failure::new(Exit::Bug, "engine refuses an input", fields, "report it")
@@ -271,40 +375,50 @@ impl World<'_> {
         if let Some(command) = self.start.due(self.engine.mode(), self.engine.now()) {
             self.feed(bytemuck::bytes_of(&command))?;
         }
-        let spent = self.approval.spent();
-        for words in std::mem::take(&mut self.seen.orders) {
-            self.send(bytemuck::cast_slice(&words))?;
+        if !self.seen.orders.words.is_empty() {
+            self.send_orders()?;
         }
-        // One for each, as the edge of a replay says it.
-        for spent in spent + 1..=self.approval.spent() {
-            let count = wire_count(spent, self.engine.now());
-            self.feed(bytemuck::bytes_of(&count))?;
+        if self.seen.requests.is_empty() {
+            return Ok(());
         }
         for request in std::mem::take(&mut self.seen.requests) {
             let Some(scorer) = &mut self.scorer else { continue };
-            let due = self.engine.now().saturating_add(scorer.latency_ns);
             if let Some(response) = (scorer.score)(&request) {
+                let due = self.score_link.arrival(self.engine.now(), TsNs(0));
                 self.scores.push_back((due, response));
             }
         }
         Ok(())
     }
 
-    fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
-        let judged = self.approval.judge(frame);
-        let sent = matches!(judged, Ok(Checked::Send { .. }))
-            && self.venue.on_order(frame, self.engine.now()).is_ok();
-        if sent {
-            return Ok(());
+    /// Hands the engine's orders to the venue, as the edge of a replay does.
+    fn send_orders(&mut self) -> Result<(), Failure> {
+        let spent = self.approval.spent();
+        let now = self.engine.now();
+        while let Some(words) = self.seen.orders.take() {
+            let frame = bytemuck::cast_slice(words);
+            let judged = self.approval.judge(frame);
+            let is_taken = matches!(judged, Ok(Checked::Send { .. }))
+                && self.venue.on_order(frame, now).is_ok();
+            if !is_taken {
+                let what = "order without its approval was refused";
+                let fields = format!("judged=\"{judged:?}\"");
+                let next = "report it: something wrote an order past the gate";
+                return Err(Failure::new(Exit::Killed, what, fields, next));
+            }
         }
-        let fields = format!("judged=\"{judged:?}\"");
-        let next = "report it: something wrote an order past the gate";
-        Err(Failure::new(Exit::Killed, "order without its approval was refused", fields, next))
+        // One for each, as the edge of a replay says it.
+        for spent in spent + 1..=self.approval.spent() {
+            let count = wire_count(spent, self.engine.now());
+            self.feed(bytemuck::bytes_of(&count))?;
+        }
+        Ok(())
     }
 
     /// Ends in good order: working orders are canceled, reports come in, late scores do not count.
     fn end(&mut self) -> Result<(), Failure> {
         self.scores.clear();
+        self.tick = None;
         let at = self.engine.now().max(self.venue.now());
         let shutdown = control(Command::Shutdown, 0, "end of the recording", at);
         self.feed(bytemuck::bytes_of(&shutdown))?;

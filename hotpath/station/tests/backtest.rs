@@ -4,7 +4,9 @@ mod common;
 
 use bytemuck::Zeroable;
 use common::World;
-use corelane_station::backtest::{Options, Scorer, backtest};
+use corelane_station::backtest::{Options, Scorer, Ticks, backtest};
+use venues::sim::Latency;
+use wire::risk::RiskField;
 use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::{Frame, FrameHeader};
 
@@ -43,6 +45,40 @@ fn another_latency_gives_another_state() {
     assert_ne!(first.state_hash, second.state_hash);
 }
 
+#[test]
+fn a_queue_by_order_needs_a_recording_that_names_orders() {
+    let world = World::new(100, "", false);
+    let text = common::text("day.clrec", "", false);
+    let text = text.replace("[venue]\n", "[venue]\nqueue_model = \"l3-fifo\"\n");
+    assert!(text.contains("l3-fifo"));
+    let config = common::config(world.dir.path(), &text);
+    let failure = backtest(&config, Options::default()).expect_err("no orders in it");
+    assert!(failure.to_string().contains("l3-fifo"), "{failure}");
+}
+
+#[test]
+fn the_fixed_clock_ticks_where_the_market_is_silent() {
+    let world = World::new(50, "", false);
+    let period = std::num::NonZeroU64::new(3_000_000).expect("not 0");
+    let clock = Some(Ticks { period_ns: period, phase_ns: 1 });
+    let mut ticks = Vec::new();
+    let mut observer = |frame: &[u8]| {
+        if let Ok(Frame::RiskInput(input)) = wire::decode(frame)
+            && input.field == RiskField::ClockOffset.code()
+        {
+            ticks.push(input.header.ts_recv_ns.get());
+        }
+    };
+    let options = Options { observer: Some(&mut observer), clock, ..Options::default() };
+    backtest(&world.config, options).expect("backtest");
+    // The first is the station's own, at the start. Events come every 10 ms.
+    let first = common::START_NS / 3_000_000 * 3_000_000 + 1;
+    let first = if first <= common::START_NS { first + 3_000_000 } else { first };
+    assert_eq!(ticks[1], first);
+    assert!(ticks.len() > 150, "{}", ticks.len());
+    assert!(ticks[1..].windows(2).all(|pair| pair[1] == pair[0] + 3_000_000));
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "a model may abstain; this one never does")]
 fn answer(request: &SignalRequest) -> Option<SignalResponse> {
     let mut header = FrameHeader::new::<SignalResponse>();
@@ -63,7 +99,7 @@ fn answer(request: &SignalRequest) -> Option<SignalResponse> {
 #[test]
 fn scores_arrive_after_their_latency_and_move_the_taker() {
     let world = World::new(3_000, "", true);
-    let run = |latency_ns| {
+    let run = |latency: Latency| {
         let mut frames: Vec<(u64, u64)> = Vec::new();
         let mut asked = std::collections::BTreeMap::new();
         let mut observer = |frame: &[u8]| match wire::decode(frame) {
@@ -76,17 +112,29 @@ fn scores_arrive_after_their_latency_and_move_the_taker() {
             _ => {}
         };
         let mut score = answer;
-        let scorer = Some(Scorer { score: &mut score, latency_ns });
+        let scorer = Some(Scorer { score: &mut score, latency });
         let options = Options { scorer, observer: Some(&mut observer), ..Options::default() };
         (backtest(&world.config, options).expect("backtest"), frames)
     };
-    let (fast, frames) = run(3_000_000);
+    let (fast, frames) = run(Latency::Constant(3_000_000));
     assert!(frames.len() > 50, "{}", frames.len());
     assert!(frames.iter().all(|(asked, came)| *came == asked + 3_000_000));
     assert!(fast.summary["signal"]["answers"].as_u64() > Some(50));
     assert!(fast.summary["strategies"]["taker"]["fills"].as_u64() > Some(0));
-    let (late, _) = run(600_000_000);
+    let (late, _) = run(Latency::Constant(600_000_000));
     assert_eq!(late.summary["signal"]["answers"], 0, "beyond the time to live");
     assert!(late.summary["signal"]["stale"].as_u64() > Some(50));
     assert_eq!(late.summary["strategies"]["taker"]["fills"], 0);
+    // Drawn: every answer after one of the samples or behind the one before it, and repeatable.
+    let samples = vec![1_000_000, 4_000_000, 250_000_000];
+    let (first, drawn) = run(Latency::Samples(samples.clone()));
+    let (second, again) = run(Latency::Samples(samples.clone()));
+    assert_eq!((first.state_hash, &drawn), (second.state_hash, &again));
+    assert_eq!(first.summary["signal"]["latency_ns"]["samples"], 3);
+    let mut before = 0;
+    for (asked, came) in &drawn {
+        assert!(samples.contains(&(came - asked)) || *came == before, "{asked} {came}");
+        before = *came;
+    }
+    assert!(samples.iter().all(|ns| drawn.iter().any(|(asked, came)| came - asked == *ns)));
 }

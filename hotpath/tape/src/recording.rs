@@ -4,9 +4,10 @@
 //! Must never: hold more than its limit. Runs on housekeeping threads; allocates.
 
 use crate::error::TapeError;
-use crate::header::{Header, Summary};
+use crate::header::{Header, Summary, hex};
 use crate::journal::JournalReader;
 use crate::reader::RecordingReader;
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -136,6 +137,14 @@ impl Source {
         }
     }
 
+    /// Digest of all frames, where the end of the file does not hold one; of a cut file none.
+    fn digest(&self, words: &[u64]) -> String {
+        match self {
+            Self::File(_) => String::new(),
+            Self::Journal(_) => hex(&Sha256::digest(bytemuck::cast_slice::<u64, u8>(words))),
+        }
+    }
+
     fn summary(&self) -> Option<Summary> {
         match self {
             Self::File(reader) => reader.summary().cloned(),
@@ -168,9 +177,12 @@ fn take(mut source: Source, path: &Path, limit: u64) -> (Recording, Option<TapeE
         words.extend_from_slice(bytemuck::cast_slice(frame));
         record += 1;
     };
-    let partial =
-        || Summary { frames: record, raw_bytes: (words.len() * 8) as u64, ..Summary::default() };
-    let summary = source.summary().unwrap_or_else(partial);
+    let summary = source.summary().unwrap_or_else(|| Summary {
+        frames: record,
+        raw_bytes: (words.len() * 8) as u64,
+        sha256: source.digest(&words),
+        ..Summary::default()
+    });
     let header = source.header();
     let recording = Recording { path: path.to_path_buf(), header, summary, words, instruments };
     (recording, fault)

@@ -560,6 +560,13 @@ impl TapeReader {
         self.ring.word(at::FAILED).load(Ordering::Acquire) != 0
     }
 
+    /// The reading end as the next process would find it: at the first record not given free. For
+    /// tapes in memory, which cannot be opened again; for tests and simulations.
+    #[must_use]
+    pub fn as_left(&self) -> Self {
+        Self::new(self.ring.clone())
+    }
+
     /// Number of the last frame on the tape, as far as it can be read; nothing is taken.
     pub fn last_number(&mut self) -> u64 {
         let before = (self.start, self.position, self.number);

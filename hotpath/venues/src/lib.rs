@@ -9,5 +9,6 @@
 //! allocates nothing after warm-up.
 
 pub mod binance;
+pub mod by_order;
 pub mod player;
 pub mod sim;

@@ -3,8 +3,9 @@
 //!
 //! Owns: its own book, its own record of every order, its own positions and money, both latencies,
 //! the fees, and what is scripted to go wrong. Must never: share code with the engine's order
-//! states, read a clock, use a float, or fill a resting order without a recorded trade at or
-//! through its price. Runs on the edge thread in a replay and inline in a backtest; may allocate.
+//! states, read a clock, use a float (but for the share of the logarithmic queue model, from
+//! `libm`), or fill a resting order without a recorded trade at or through its price. Runs on the
+//! edge thread in a replay and inline in a backtest; may allocate.
 //!
 //! # Time
 //! The venue lives on the receive clock of the recording (`ts_recv_ns` of market frames): one
@@ -92,6 +93,7 @@ mod config;
 mod entry;
 mod faults;
 mod fees;
+mod ladder;
 mod latency;
 mod ledger;
 mod market;
@@ -106,7 +108,7 @@ mod trades;
 pub use config::{DEFAULT_BALANCE_E9, OrderError, SimConfig, SimError};
 pub use faults::{Fault, FaultPlan, Outage, Requests, Scripted, When, Which};
 pub use fees::Fees;
-pub use latency::{Latency, Quantile};
+pub use latency::{Latency, Link, Quantile};
 pub use ledger::{Ledger, VenueFill};
 pub use queue::QueueModel;
 pub use status::OrderView;
@@ -114,7 +116,7 @@ pub use throttle::{Budget, Throttle};
 
 use faults::Faults;
 use fees::Valuation;
-use latency::{Link, SplitMix64};
+use latency::SplitMix64;
 use market::{Market, market_header};
 use order::{Order, Owner};
 use outbox::Outbox;
@@ -152,7 +154,7 @@ enum IdUse {
 }
 
 /// What the venue does next without a market frame; in this order at one nanosecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Request,
     Expiry,
@@ -285,12 +287,23 @@ impl SimVenue {
         self.clock
     }
 
+    /// Asked at every market frame: the usual answer, nothing, comes from four look-ups.
+    #[inline]
     fn next_event(&self) -> Option<(TsNs, Event)> {
-        let request = self.inbox.front().map(|sent| (sent.arrival, Event::Request));
-        let expiry = self.expiries.first().map(|(at, _)| (*at, Event::Expiry));
-        let fault = self.outbox.faults.next_timed().map(|at| (at, Event::Fault));
-        let up = self.session.up_at().map(|at| (at, Event::SessionUp));
-        [request, expiry, fault, up].into_iter().flatten().min()
+        let mut next: Option<(TsNs, Event)> = None;
+        let mut take = |at: Option<TsNs>, event| {
+            // At one nanosecond the event asked for first goes first.
+            if let Some(at) = at
+                && next.is_none_or(|(earliest, _)| at < earliest)
+            {
+                next = Some((at, event));
+            }
+        };
+        take(self.inbox.front().map(|sent| sent.arrival), Event::Request);
+        take(self.expiries.first().map(|(at, _)| *at), Event::Expiry);
+        take(self.outbox.faults.next_timed(), Event::Fault);
+        take(self.session.up_at(), Event::SessionUp);
+        next
     }
 
     fn run(&mut self, now: TsNs, inclusive: bool, out: &mut impl FrameSink) {
@@ -350,7 +363,10 @@ impl SimVenue {
 }
 
 fn earlier(a: Option<TsNs>, b: Option<TsNs>) -> Option<TsNs> {
-    a.into_iter().chain(b).min()
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, None) | (None, one) => one,
+    }
 }
 
 /// The side of the book an order takes from.

@@ -22,6 +22,45 @@ fn two_backtests_end_in_the_same_state() {
     assert_ne!(first["state_hash"], other["state_hash"], "the signal's latency matters");
 }
 
+/// The answers of a run's record, given again: to the same requests, with the file in the state.
+#[test]
+fn recorded_scores_are_given_again() {
+    let record = || {
+        let dir = tempfile::tempdir().unwrap();
+        let file = config(dir.path(), |text| set(&text, "speed", "\"max\""));
+        clean(corelane(&["run", &format!("--config={}", file.display()), "--json"]));
+        let run = only_run(dir.path());
+        (dir, run)
+    };
+    let (_dir, run) = record();
+    let recording = tape::read_all(run.join("journal")).unwrap();
+    let is_answer = |frame: &[u8]| matches!(decode(frame), Ok(Frame::SignalResponse(_)));
+    let answers = recording.frames().filter(|frame| is_answer(frame)).count() as u64;
+    assert!(answers > 0, "the model answered");
+    let backtest = |run: &std::path::Path| {
+        let scores = format!("--scores={}", run.display());
+        json(&clean(corelane(&["backtest", "--config=config/demo.toml", "--json", &scores])))
+    };
+    let (first, second) = (backtest(&run), backtest(&run));
+    assert_eq!(first["state_hash"], second["state_hash"]);
+    assert_eq!(first["signal"]["received"], answers);
+    let by_model = json(&clean(corelane(&["backtest", "--config=config/demo.toml", "--json"])));
+    assert_ne!(first["state_hash"], by_model["state_hash"], "the file is in the state");
+    let output = corelane(&["backtest", "--config=config/demo.toml", "--scores=config"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
+    let samples = run.join("latency.txt");
+    std::fs::write(&samples, "900000\n1500000\n40000000\n").unwrap();
+    let (scores, drawn) =
+        (format!("--scores={}", run.display()), format!("--signal-latency={}", samples.display()));
+    let drawn = ["backtest", "--config=config/demo.toml", "--json", &scores, &drawn];
+    let (third, fourth) = (json(&clean(corelane(&drawn))), json(&clean(corelane(&drawn))));
+    assert_eq!(third["state_hash"], fourth["state_hash"]);
+    assert_eq!(third["signal"]["latency_ns"]["samples"], 3);
+    assert_ne!(third["state_hash"], first["state_hash"]);
+    let output = corelane(&["backtest", "--config=config/demo.toml", "--signal-latency=none"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
+}
+
 /// The text without the part from one line to another.
 fn without(text: &str, from: &str, to: &str) -> String {
     let (head, rest) = text.split_once(from).expect(from);

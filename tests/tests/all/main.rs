@@ -7,10 +7,14 @@ mod bad_input;
 mod commands;
 mod event_time;
 mod explain;
+mod hftbacktest;
 mod limits;
+#[path = "../../maker/maker.rs"]
+mod maker;
 mod new_strategy;
 mod notary;
 mod sidecar;
+mod simulation;
 mod snapshots;
 mod strategies;
 mod support;

@@ -7,6 +7,7 @@ use crate::support::{clean, corelane, json};
 use serde_json::Value;
 use std::mem::offset_of;
 use std::path::Path;
+use std::process::Command;
 use wire::exit::Exit;
 use wire::order::NewOrder;
 use wire::{Frame, FrameKind, decode};
@@ -46,6 +47,19 @@ fn a_run_with_live_sidecars_repeats_with_no_sidecar_present() {
     let summary = std::fs::read_to_string(run().join("summary.json")).unwrap();
     assert_eq!(answer["state_hash"], json(&summary)["state_hash"]);
     assert!(json(&summary)["signal"]["answers"].as_u64() > Some(0), "with answers of a model");
+}
+
+/// Another build of the same source (release, musl, another machine's) repeats what this one did:
+/// `CORELANE_OTHER_BUILD` names its `corelane`.
+#[test]
+fn another_build_repeats_the_run_of_this_one() {
+    let Some(other) = std::env::var_os("CORELANE_OTHER_BUILD") else {
+        eprintln!("SKIPPED another_build_repeats_the_run: CORELANE_OTHER_BUILD names no corelane");
+        return;
+    };
+    let mut command = Command::new(other);
+    let said = clean(command.arg("verify").arg(run()).output().unwrap());
+    assert!(said.starts_with("repeated: "), "{said}");
 }
 
 #[test]

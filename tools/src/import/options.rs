@@ -16,6 +16,8 @@ pub enum Format {
     BinanceJsonl,
     /// Bars: `ts_ms,open,high,low,close,volume`, ascending; each becomes four derived trades.
     OhlcvCsv,
+    /// LOBSTER messages, order by order: `seconds,type,order id,size,price,direction`.
+    Lobster,
 }
 
 /// What kind of contract it is.
@@ -82,6 +84,14 @@ pub struct ImportArgs {
     /// Zstandard level, 1 to 22.
     #[arg(long, default_value_t = 9)]
     pub level: i32,
+    /// LOBSTER only: midnight of the files' day at the exchange, UTC as 2012-06-21T04:00:00Z or ns
+    /// since 1970.
+    #[arg(long)]
+    pub midnight: Option<String>,
+    /// LOBSTER only: the order book file of the message file. The recording begins with its first
+    /// row, and the book must be equal to every row.
+    #[arg(long, value_name = "PATH")]
+    pub orderbook: Option<PathBuf>,
     /// Bars only: milliseconds a bar lasts.
     #[arg(long, default_value_t = 60_000)]
     pub bar_ms: u64,
@@ -103,6 +113,8 @@ pub(super) struct Spec {
     pub(super) level: i32,
     pub(super) bar_ms: u64,
     pub(super) round: bool,
+    /// Midnight at the exchange; 0 but for LOBSTER files.
+    pub(super) midnight_ns: u64,
 }
 
 impl Spec {
@@ -166,6 +178,16 @@ impl Spec {
         if from_ns >= to_ns {
             return Err(refuse("to", args.to.as_deref().unwrap_or(""), "later than --from"));
         }
+        let is_lobster = args.format == Format::Lobster;
+        let found = |text: &Option<String>| text.as_deref().unwrap_or("nothing").to_owned();
+        if args.midnight.is_some() != is_lobster {
+            let allowed = "a moment with --format=lobster, nothing with another";
+            return Err(refuse("midnight", &found(&args.midnight), allowed));
+        }
+        if let Some(path) = args.orderbook.as_ref().filter(|_| !is_lobster) {
+            let found = path.display().to_string();
+            return Err(refuse("orderbook", &found, "nothing but with --format=lobster"));
+        }
         if !(1..=22).contains(&args.level) {
             return Err(refuse("level", &args.level.to_string(), "1 to 22"));
         }
@@ -182,6 +204,7 @@ impl Spec {
             level: args.level,
             bar_ms: args.bar_ms,
             round: args.round,
+            midnight_ns: moment("midnight", &args.midnight, 0)?,
         })
     }
 }

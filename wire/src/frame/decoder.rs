@@ -105,6 +105,7 @@ pub enum Frame<'a> {
 ///
 /// # Errors
 /// A [`DecodeError`] that says what is wrong; nothing is accepted in part.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds have no flags")]
 pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let header = header(bytes)?;
     let len = width(header.len_bytes);
@@ -115,8 +116,11 @@ pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
         return Err(DecodeError::BadLength);
     }
     let kind = FrameKind::from_code(header.kind).ok_or(DecodeError::UnknownKind(header.kind))?;
-    let is_depth = matches!(kind, FrameKind::DepthDelta | FrameKind::BookSnapshot);
-    let flags_allowed = if is_depth { market::FLAG_FIRST | market::FLAG_LAST } else { 0 };
+    let flags_allowed = match kind {
+        FrameKind::DepthDelta => market::FLAG_FIRST | market::FLAG_LAST | market::FLAG_ORDER,
+        FrameKind::BookSnapshot => market::FLAG_FIRST | market::FLAG_LAST,
+        _ => 0,
+    };
     check(header.flags & !flags_allowed == 0, offset_of!(FrameHeader, flags))?;
     match kind {
         FrameKind::DepthDelta => depth(bytes).map(Frame::DepthDelta),

@@ -56,7 +56,8 @@ impl Engine {
         self.flatten = Some(Flatten::begin(target, self.open_lots(target)));
         self.stop_parents(|engine, p| engine.covers_parent(target, p), out);
         self.cancel_in(target, out);
-        self.timers.set_engine(EngineTimer::Flatten, self.now.saturating_add(FLATTEN_NS));
+        // Asked for again, it comes no later.
+        self.timers.pull_engine(EngineTimer::Flatten, self.now.saturating_add(FLATTEN_NS));
         true
     }
 
@@ -132,10 +133,17 @@ impl Engine {
     }
 
     /// What no strategy holds (a position the session began with, a fill of an unknown order)
-    /// goes to the first strategy of the instrument at the market, so that it can be taken off.
+    /// goes at the market to the first strategy of the instrument that may trade it, so that it can
+    /// be taken off.
     fn attribute_rest(&mut self, index: usize) {
         let state = &self.instruments[index];
-        let Some(first) = self.on_instrument[index].first().copied() else { return };
+        let may = |s: &&usize| {
+            let allowed =
+                u32::try_from(**s).ok().and_then(|n| state.risk.rules.strategies.checked_shr(n));
+            allowed.is_some_and(|bits| bits & 1 == 1) && self.strategies[**s].risk.epoch != 0
+        };
+        let on = &self.on_instrument[index];
+        let Some(first) = on.iter().find(may).or(on.first()).copied() else { return };
         let held = state.position.lots().get();
         let owners = self.on_instrument[index].iter().map(|s| &self.strategies[*s].position);
         let owned = owners.fold(0_i64, |sum, p| sum.saturating_add(p.lots().get()));

@@ -10,7 +10,7 @@ use crate::sink::Sink;
 use wire::order::Side;
 use wire::reconcile::PositionReport;
 use wire::risk::AlarmCode;
-use wire::{MoneyE9, PriceTicks, QtyLots};
+use wire::{InstrumentId, MoneyE9, PriceTicks, QtyLots};
 
 impl Engine {
     pub(super) fn on_position_report<S: Sink>(&mut self, report: &PositionReport, out: &mut S) {
@@ -67,6 +67,14 @@ impl Engine {
         state.opening = Some((lots, price.get()));
         self.refresh(index);
         true
+    }
+
+    /// What the venue's last list left unexplained may be explained since: only its next word is to
+    /// be accepted.
+    pub(super) fn doubt_position(&mut self, instrument: InstrumentId) {
+        if let Some(state) = self.instruments.get_mut(index_of(instrument)) {
+            state.unexplained_lots = 0;
+        }
     }
 
     /// An operator takes the venue's positions for ours: what its last word left unexplained is

@@ -4,7 +4,7 @@
 use super::{Concern, Engine, Execution, index_of, kind_code};
 use crate::mode::ModeEvent;
 use crate::order::{Anomaly, OrderEvent, is_done, step};
-use crate::orders::Order;
+use crate::orders::{Order, Replacing};
 use crate::sink::Sink;
 use crate::strategy::{Context, OrderUpdate};
 use wire::order::{CancelReject, ExecType, ExecutionReport, OrdStatus, RejectReason, Side};
@@ -22,8 +22,14 @@ impl Engine {
             self.counters.late_reports += 1;
             return;
         }
+        if is_fill && self.knows_execution(report, true) {
+            // Taken back before it came: it never counts.
+            self.counters.late_reports += 1;
+            return;
+        }
+        let is_booked = is_bust && self.was_booked(report);
         let Some(order) = self.order_of(report, is_fill || is_bust, out) else {
-            self.unattributed(report, is_fill, out);
+            self.unattributed(report, is_fill || is_booked, out);
             return;
         };
         let Some(event) = event_of(report, &order) else {
@@ -35,7 +41,7 @@ impl Engine {
             OrderEvent::Acked if order.status == OrdStatus::PendingNew => {
                 self.clear_rejects(&order);
             }
-            OrderEvent::FillBusted => return self.bust(report, &order, out),
+            OrderEvent::FillBusted => return self.bust(report, &order, is_booked, out),
             OrderEvent::Replaced => return self.replaced(report, &order, out),
             OrderEvent::RequestRefused => {
                 return self.refused(&order, report.cl_ord_id, report.order_id, out);
@@ -66,6 +72,10 @@ impl Engine {
             | OrderEvent::StatusPartFilled => {}
         }
         if is_fill {
+            if order.status == OrdStatus::Unknown {
+                // It may be one the venue's last list had counted already.
+                self.doubt_position(report.header.instrument_id);
+            }
             self.book_fill(report, usize::from(order.request.strategy.get()), out);
             if let Some(parent) = self.parents.get_mut(order.request.parent_id) {
                 parent.cum_lots = parent.cum_lots.saturating_add(report.last_qty_lots.get());
@@ -157,7 +167,10 @@ impl Engine {
         out: &mut S,
     ) {
         let is_open = !is_done(order.status);
-        let amendment = order.replacing.filter(|r| r.id == request || !order.cancel_sent);
+        // A request of ours that is not the amendment is a cancel, this one or an earlier.
+        let is_cancel = self.orders.was_given(request);
+        let is_of = |r: &Replacing| r.id == request || !(is_cancel || order.cancel_sent);
+        let amendment = order.replacing.filter(is_of);
         let before = self.change(order.cl_ord_id, |o| {
             if amendment.is_some() {
                 o.replacing = None;
@@ -256,24 +269,27 @@ impl Engine {
     }
 
     /// A fill was taken back: the position goes back with it, no more than the order has filled;
-    /// the order is asked after.
-    fn bust<S: Sink>(&mut self, report: &ExecutionReport, order: &Order, out: &mut S) {
+    /// the order is asked after. One that was never booked has nothing to give back, and will not
+    /// count when it comes.
+    fn bust<S: Sink>(
+        &mut self,
+        report: &ExecutionReport,
+        order: &Order,
+        is_booked: bool,
+        out: &mut S,
+    ) {
         let qty = report.last_qty_lots.get().min(order.cum_qty_lots.get());
+        let qty = if is_booked { qty } else { 0 };
         self.counters.anomalies += 1;
         let concern = Concern::of(AlarmCode::FillBusted, order.cum_qty_lots.get(), qty);
         self.difference(&concern.on_order(order), out);
         if qty == 0 {
+            if !is_booked && !is_done(order.status) {
+                self.ask_status(order.cl_ord_id, out);
+            }
             return;
         }
-        let undo = ExecutionReport {
-            side: match order.request.side {
-                Side::Buy => Side::Sell.code(),
-                Side::Sell => Side::Buy.code(),
-            },
-            fee_e9: wire::MoneyE9(report.fee_e9.get().saturating_neg()),
-            last_qty_lots: QtyLots(qty),
-            ..*report
-        };
+        let undo = ExecutionReport { last_qty_lots: QtyLots(qty), ..reversed(report) };
         self.book_fill(&undo, usize::from(order.request.strategy.get()), out);
         if let Some(parent) = self.parents.get_mut(order.request.parent_id) {
             parent.cum_lots = parent.cum_lots.saturating_sub(qty).max(0);
@@ -301,20 +317,25 @@ impl Engine {
         self.change_mode(ModeEvent::Anomaly, kind_code(FrameKind::Alarm), out);
     }
 
-    /// A report that names no order of ours: a fill is a fact and is booked on the instrument.
-    fn unattributed<S: Sink>(&mut self, report: &ExecutionReport, is_fill: bool, out: &mut S) {
-        if is_fill {
-            self.book_fill(report, usize::MAX, out);
-            self.after_fill(report, out);
-            self.counters.anomalies += 1;
-            let mut concern =
-                Concern::of(AlarmCode::UnattributedFill, 0, report.last_qty_lots.get());
-            concern.instrument = report.header.instrument_id;
-            concern.order = report.cl_ord_id;
-            self.difference(&concern, out);
-            self.follow_external(report);
-        } else {
+    /// A report that names no order of ours: a fill is a fact and is booked on the instrument, and so
+    /// is the taking back of one that was.
+    fn unattributed<S: Sink>(&mut self, report: &ExecutionReport, counts: bool, out: &mut S) {
+        if !counts {
             self.counters.late_reports += 1;
+            return;
+        }
+        let is_fill = report.exec_type == ExecType::Trade.code();
+        let booked = if is_fill { *report } else { reversed(report) };
+        self.book_fill(&booked, usize::MAX, out);
+        self.after_fill(&booked, out);
+        self.counters.anomalies += 1;
+        let code = if is_fill { AlarmCode::UnattributedFill } else { AlarmCode::FillBusted };
+        let mut concern = Concern::of(code, 0, report.last_qty_lots.get());
+        concern.instrument = report.header.instrument_id;
+        concern.order = report.cl_ord_id;
+        self.difference(&concern, out);
+        if is_fill {
+            self.follow_external(report);
         }
     }
 
@@ -376,17 +397,26 @@ impl Engine {
         self.check_fill_rate(index, report.last_qty_lots.get(), out);
     }
 
-    /// Whether a fill, or the taking back of one, was booked already; remembers it if not.
+    /// Whether a fill, or the taking back of one, came already; remembers it if not.
     fn seen_execution(&mut self, report: &ExecutionReport, is_bust: bool) -> bool {
-        let (instrument, id) = (report.header.instrument_id.get(), report.exec_id);
-        let execution = Execution { instrument, is_bust, id };
-        if self.executions.contains(&execution) {
+        if self.knows_execution(report, is_bust) {
             return true;
         }
         let slot = self.executions_next % self.executions.len();
-        self.executions[slot] = execution;
+        self.executions[slot] = execution_of(report, is_bust);
         self.executions_next += 1;
         false
+    }
+
+    /// Whether a fill, or the taking back of one, is among those remembered.
+    fn knows_execution(&self, report: &ExecutionReport, is_bust: bool) -> bool {
+        self.executions.contains(&execution_of(report, is_bust))
+    }
+
+    /// Whether the fill that a report takes back was booked: it is remembered, or may be older than
+    /// what is.
+    fn was_booked(&self, report: &ExecutionReport) -> bool {
+        self.executions_next > self.executions.len() || self.knows_execution(report, false)
     }
 
     fn clear_rejects(&mut self, order: &Order) {
@@ -410,6 +440,18 @@ impl Engine {
         let instrument = self.instruments.get(slot.instrument)?;
         Some(Context { now: self.now, instrument, position: &slot.position })
     }
+}
+
+/// A fill, or the taking back of one, as it is remembered: both carry the fill's number.
+fn execution_of(report: &ExecutionReport, is_bust: bool) -> Execution {
+    Execution { instrument: report.header.instrument_id.get(), is_bust, id: report.exec_id }
+}
+
+/// What takes a fill back from a position: the other side of it, its fee returned.
+fn reversed(report: &ExecutionReport) -> ExecutionReport {
+    let side = if report.side == Side::Buy.code() { Side::Sell } else { Side::Buy };
+    let fee_e9 = wire::MoneyE9(report.fee_e9.get().saturating_neg());
+    ExecutionReport { side: side.code(), fee_e9, ..*report }
 }
 
 /// Whether an event answers what the venue owed us about an order.

@@ -309,8 +309,13 @@ impl Engine {
             // Fills we never heard of: asked for by name, they come again with the answer.
             let concern = Concern::of(AlarmCode::FillMismatch, ours, theirs).on_order(order);
             self.found_difference(Some(index), &concern, out);
+            // Every fill it knows came with the answer: it denies one of ours, and says that the
+            // order is over. What it denies shows in the position.
+            let is_over = ours > theirs && is_done(status) && !is_done(order.status);
             if listed != 0 {
                 self.ask_status(id, out);
+            } else if let Some(event) = status_event(status).filter(|_| is_over) {
+                self.advance_order(order, event, report.order_id, QtyLots(0), false, out);
             } else {
                 self.lose(order, out);
             }

@@ -72,10 +72,11 @@ impl VenueRisk {
     /// Takes the free balance and how much of it may be claimed.
     pub fn set_balance(&mut self, balance_e9: i64, use_bp: i64) {
         self.balance_e9 = balance_e9;
-        // Rounded down: a share of an unknown balance stays below 0.
-        let share = i128::from(balance_e9).saturating_mul(i128::from(use_bp)).div_euclid(10_000);
-        let beyond = if balance_e9 < 0 { i64::MIN } else { i64::MAX };
-        self.credit_e9 = i64::try_from(share).unwrap_or(beyond);
+        // Of a debt, or a balance that is not known, no share is taken: a smaller share would be a
+        // smaller debt, and a tighter limit would let more through.
+        let use_bp = if balance_e9 < 0 { 10_000 } else { use_bp };
+        let share = i128::from(balance_e9).saturating_mul(i128::from(use_bp)) / 10_000;
+        self.credit_e9 = i64::try_from(share).unwrap_or(i64::MAX);
     }
 
     pub(crate) fn hash_into(&self, h: &mut StateHasher) {

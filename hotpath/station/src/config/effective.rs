@@ -110,6 +110,8 @@ fn queue_model(model: QueueModel) -> String {
         QueueModel::RiskAverse => "risk-averse".to_owned(),
         QueueModel::Proportional => "proportional".to_owned(),
         QueueModel::Power { exponent } => format!("power-{exponent}"),
+        QueueModel::Log => "log".to_owned(),
+        QueueModel::L3Fifo => "l3-fifo".to_owned(),
     }
 }
 

@@ -111,6 +111,8 @@ fn venue(folder: &Folder<'_>, mut table: Table<'_, '_>, problems: &mut Problems<
         ("proportional", QueueModel::Proportional),
         ("power-2", QueueModel::Power { exponent: 2 }),
         ("power-3", QueueModel::Power { exponent: 3 }),
+        ("log", QueueModel::Log),
+        ("l3-fifo", QueueModel::L3Fifo),
     ];
     let queue_model = table.choice_or("queue_model", &models, default.queue_model, problems);
     let mut rate = |key| {
@@ -307,17 +309,15 @@ fn notary(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     let every = table.integer_or("every_ms", 1..=3_600_000, 1_000, problems);
     let mut anchors = Vec::new();
     if let Some(found) = table.value("anchors", problems) {
-        let list = found.value.as_array();
-        let texts = list.and_then(|list| {
-            list.iter().map(|value| value.get_ref().as_str().filter(|t| !t.is_empty())).collect()
-        });
-        let texts: Option<Vec<&str>> = texts;
-        match texts {
-            Some(texts) => anchors.extend(texts.iter().map(PathBuf::from)),
-            None => {
-                let allowed = "a list of file names, such as [\"/mnt/other/anchor.clk\"]";
-                problems.add(found.line, "notary.anchors", shown(found.value), allowed);
-            }
+        let text = |value: &toml::Spanned<DeValue<'_>>| {
+            value.get_ref().as_str().filter(|text| !text.is_empty()).map(PathBuf::from)
+        };
+        let list = found.value.as_array().and_then(|list| list.iter().map(text).collect());
+        if let Some(list) = list {
+            anchors = list;
+        } else {
+            let allowed = "a list of file names, such as [\"/mnt/other/anchor.clk\"]";
+            problems.add(found.line, "notary.anchors", shown(found.value), allowed);
         }
     }
     table.finish(problems);

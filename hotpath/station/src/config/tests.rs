@@ -124,6 +124,17 @@ fn the_venue_s_balance_and_throttle_have_bounds() {
 }
 
 #[test]
+fn every_queue_model_has_one_word() {
+    for word in ["risk-averse", "proportional", "power-2", "power-3", "log", "l3-fifo"] {
+        let text = GOOD.replace("\"power-2\"", &format!("\"{word}\""));
+        let shown = parse(&text).expect(word).effective();
+        assert_eq!(shown["venue"]["queue_model"], word);
+    }
+    let all = complaints(&GOOD.replace("\"power-2\"", "\"power-4\""));
+    assert!(all.contains("key=venue.queue_model") && all.contains("\"log\""), "{all}");
+}
+
+#[test]
 fn every_problem_of_a_file_is_told_in_one_run() {
     let text = r#"
 [session]

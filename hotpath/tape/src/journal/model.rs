@@ -22,7 +22,8 @@ pub enum Fault {
     Short(usize),
     /// The process dies before the call: it and all later ones fail, nothing changes any more.
     Kill,
-    /// The process dies in the call: a write has taken half, a sync or another name has not been.
+    /// The process dies in the call: a write has taken half, a file that is cleared is only
+    /// shorter, a sync or another name has not been.
     KillInside,
 }
 
@@ -234,20 +235,24 @@ impl Storage for ModelDisk {
     }
 
     fn keep(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.whole_call()?;
-        let held = Held { cache: bytes.to_vec(), disk: bytes.to_vec(), pending: Vec::new() };
+        let dies = self.call()? == Some(Fault::KillInside);
+        let whole = if dies { bytes.len() / 2 } else { bytes.len() };
+        let cache = bytes.get(..whole).unwrap_or_default().to_vec();
+        let held = Held { cache: cache.clone(), disk: cache, pending: Vec::new() };
         self.files.insert(name.to_owned(), held);
-        Ok(())
+        if dies { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     fn clear_from(&mut self, name: &str, offset: u64, capacity: u64) -> io::Result<()> {
-        self.whole_call()?;
+        let dies = self.call()? == Some(Fault::KillInside);
         let held = self.held(name)?;
         held.cache.truncate(usize::try_from(offset).map_err(io::Error::other)?);
-        held.cache.resize(usize::try_from(capacity).map_err(io::Error::other)?, 0);
+        if !dies {
+            held.cache.resize(usize::try_from(capacity).map_err(io::Error::other)?, 0);
+        }
         held.disk.clone_from(&held.cache);
         held.pending.clear();
-        Ok(())
+        if dies { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     fn shrink(&mut self, name: &str, len: u64) -> io::Result<()> {

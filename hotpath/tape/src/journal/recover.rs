@@ -85,7 +85,10 @@ pub fn recover<S: Storage>(
     let segments = load(storage, path)?;
     let Some(last) = segments.last() else { return Ok(None) };
     let frames = check_sealed(path, &segments, outside)?;
-    let cut_after = if outside.has_failed { outside.synced_frame } else { u64::MAX };
+    // All before the last segment was synced before that one was begun, whether or not the tape
+    // was still told.
+    let trusted = outside.synced_frame.max(frames);
+    let cut_after = if outside.has_failed { trusted } else { u64::MAX };
     let walk = walk(last, frames, cut_after);
     let vouched = beyond(last, walk.offset);
     let watermark = walk
@@ -99,23 +102,23 @@ pub fn recover<S: Storage>(
         return Err(here(walk.bad.unwrap_or("the journal ends before what was synced")));
     }
     let is_short = (last.bytes.len() as u64) < last.head.capacity_bytes;
-    let is_vouched = outside.synced_frame > 0 || outside.checkpoint_seq > 0;
+    let is_being_cut = is_short && walk.offset == last.bytes.len() && {
+        storage.read(&cut_name(last.head.segment, walk.offset)).is_ok()
+    };
+    let is_vouched = outside.synced_frame > 0 || outside.checkpoint_seq > 0 || is_being_cut;
     if is_short && !is_whole && !is_vouched {
         return Err(here("the file is shorter than it was made, and nothing says what it held"));
     }
     let (offset, seq, frames) = match walk.after_frame {
-        Some((offset, seq)) if outside.has_failed => (offset, seq, outside.synced_frame),
-        _ if outside.has_failed && walk.frames > outside.synced_frame => {
-            return Err(here("the segment before the last one was never synced"));
-        }
-        _ => (walk.offset, walk.seq, walk.frames),
+        Some((offset, seq)) => (offset, seq, trusted),
+        None => (walk.offset, walk.seq, walk.frames),
     };
     let seal = walk.seal.filter(|_| offset == walk.offset);
     let tail = last.bytes.get(offset..).unwrap_or_default();
     let tail_end = tail.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
     let mut cut_file = None;
     if tail_end > 0 {
-        let name = format!("cut-{:06}-{offset}.bin", last.head.segment);
+        let name = cut_name(last.head.segment, offset);
         let kept = tail.get(..tail_end).unwrap_or_default();
         storage.keep(&name, kept).map_err(io("write"))?;
         cut_file = Some(name);
@@ -144,6 +147,11 @@ pub fn recover<S: Storage>(
         is_closed,
         watermark,
     }))
+}
+
+/// Name of the file that keeps what was cut from a segment behind `offset`.
+fn cut_name(segment: u64, offset: usize) -> String {
+    format!("cut-{segment:06}-{offset}.bin")
 }
 
 /// Checks every head, and every record of the segments before the last one; their frames.
@@ -284,7 +292,7 @@ fn beyond(segment: &Loaded, offset: usize) -> u64 {
         .filter_map(|record| match record.kind {
             RecordKind::Synced => record.payload_as::<JournalSynced>().map(|synced| synced.seq),
             // A segment is synced before its seal is written.
-            RecordKind::Seal => Some(record.seq - 1),
+            RecordKind::Seal => Some(record.seq.saturating_sub(1)),
             RecordKind::Frame | RecordKind::Open | RecordKind::Recovered => None,
         })
         .max()

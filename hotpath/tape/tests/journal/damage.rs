@@ -4,8 +4,9 @@
 use crate::support::{prefix, recovered, write};
 use corelane_tape::TapeError;
 use corelane_tape::journal::model::{ModelDisk, SECTOR_BYTES};
-use corelane_tape::journal::{Outside, Recovered, Storage as _};
+use corelane_tape::journal::{Moment, Outside, Recovered, Storage as _, record};
 use std::sync::atomic::{AtomicU64, Ordering};
+use wire::journal::RecordKind;
 
 const SEGMENT: u64 = 16 << 10;
 const FRAMES: u64 = 320;
@@ -171,4 +172,20 @@ fn a_segment_missing_twice_there_or_of_another_journal_is_refused() {
     assert!(recovered(&mut gone, &word).is_err(), "the tape knows of more");
     let word = Outside { checkpoint_seq: 330, ..Outside::default() };
     assert!(recovered(&mut gone, &word).is_err(), "the notary knows of more");
+}
+
+/// Whole by its checksum, and no seal any writer makes: it must not stop the process that reads it.
+#[test]
+fn a_seal_behind_the_end_with_number_zero_vouches_for_nothing() {
+    let (mut disk, synced) = journal();
+    let last = disk.names().into_iter().filter(|name| name.starts_with('0')).max().expect("four");
+    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
+    let of = (whole.options.instance, whole.segment, 0);
+    let mut seal = Vec::new();
+    record::encode(&mut seal, RecordKind::Seal, of, Moment::default(), &[0; 16]);
+    let end = usize::try_from(whole.offset).expect("small");
+    disk.bytes_mut(&last).expect("there")[end..end + seal.len()].copy_from_slice(&seal);
+    let outside = Outside { synced_frame: synced, ..Outside::default() };
+    let found = recovered(&mut disk, &outside).expect("above the watermark");
+    assert_eq!((found.seq, found.cut_bytes > 0), (whole.seq, true));
 }

@@ -121,6 +121,69 @@ fn a_failed_call_is_the_last_and_nothing_after_the_last_good_sync_is_trusted() {
     }
 }
 
+/// A full segment is synced between two batches, and the tape does not hear of it before the batch
+/// ends: its word is behind what the segments themselves show.
+#[test]
+fn a_failure_behind_a_segment_the_tape_has_not_heard_of_is_cut_at_that_segment() {
+    const LONG_BATCH: u64 = 60;
+    let (disk, _) = write(ModelDisk::default(), SEGMENT, FRAMES, LONG_BATCH, true);
+    let (mut behind, mut failed) = (0, 0);
+    for call in 1..=disk.expect("ended").calls() {
+        let mut disk = ModelDisk::default();
+        disk.fault_at(call, Fault::Error(ErrorKind::Other));
+        let (disk, said) = write(disk, SEGMENT, FRAMES, LONG_BATCH, true);
+        let (Some(disk), Some(_)) = (disk, &said.failed) else { continue };
+        failed += 1;
+        behind += u64::from(said.told < said.synced.frame);
+        let outside = Outside { synced_frame: said.told, has_failed: true, ..Outside::default() };
+        for mut disk in [disk.clone().restarted(), disk.after_power_loss(|| true)] {
+            let found = recovered(&mut disk, &outside)
+                .unwrap_or_else(|error| panic!("call {call}: {error}"));
+            assert!(found.frames >= said.told, "call {call}: {found:?} {said:?}");
+            assert!(found.frames <= said.synced.frame, "call {call}: {found:?} {said:?}");
+            assert_eq!(prefix(&frames_of(&mut disk)), found.frames, "call {call}");
+            let again = recovered(&mut disk, &outside).expect("again");
+            assert_eq!((again.seq, again.cut_bytes), (found.seq, 0), "call {call}");
+        }
+    }
+    assert!(behind > 3 && failed > behind, "{behind} of {failed} with the tape's word behind");
+}
+
+#[test]
+fn a_recovery_that_is_killed_at_any_call_is_made_good_by_the_next() {
+    let mut struck = 0;
+    // Failures early, where the tape has no frame to vouch for, and late.
+    for call in (4..40).chain(calls_of_a_run() - 6..=calls_of_a_run()) {
+        let mut disk = ModelDisk::default();
+        disk.fault_at(call, Fault::Error(ErrorKind::Other));
+        let (disk, said) = write(disk, SEGMENT, FRAMES, BATCH, true);
+        let (Some(disk), Some(_)) = (disk, &said.failed) else { continue };
+        let outside =
+            Outside { synced_frame: said.synced.frame, has_failed: true, ..Outside::default() };
+        let mut undisturbed = disk.clone().restarted();
+        let due = recovered(&mut undisturbed, &outside).expect("undisturbed");
+        for (at_call, fault) in (1..=2).flat_map(|n| [(n, Fault::Kill), (n, Fault::KillInside)]) {
+            let mut disk = disk.clone().restarted();
+            disk.fault_at(disk.calls() + at_call, fault);
+            if recovered(&mut disk, &outside).is_ok() {
+                continue;
+            }
+            struck += 1;
+            let mut disk = disk.restarted();
+            let found = recovered(&mut disk, &outside)
+                .unwrap_or_else(|error| panic!("call {call}, {fault:?} {at_call}: {error}"));
+            assert_eq!((found.seq, found.offset), (due.seq, due.offset), "{call} {at_call}");
+            let names = disk.names();
+            assert_eq!(names, undisturbed.names(), "{call} {fault:?} {at_call}");
+            for name in names {
+                let same = disk.bytes_mut(&name) == undisturbed.bytes_mut(&name);
+                assert!(same, "{call} {fault:?} {at_call}: {name} differs");
+            }
+        }
+    }
+    assert!(struck > 50, "{struck} struck");
+}
+
 #[test]
 fn a_short_write_goes_on_where_it_stopped() {
     for call in 1..=calls_of_a_run() {
@@ -159,4 +222,26 @@ fn a_full_disk_is_known_before_the_room_is_needed() {
     let mut disk = writer.into_storage();
     disk.set_room(0);
     recovers(disk.restarted(), &said, true, "full");
+}
+
+/// A batch that goes over into a new segment syncs the old one by itself; the tape hears only of
+/// whole batches. If the batch then fails, its word is behind the segment, and the segment counts.
+#[test]
+fn a_tape_that_was_not_told_of_a_sealed_segment_contradicts_no_journal() {
+    let mut behind = 0;
+    for call in 1..=calls_of_a_run() {
+        let mut disk = ModelDisk::default();
+        disk.fault_at(call, Fault::Error(ErrorKind::Other));
+        let (disk, said) = write(disk, SEGMENT, FRAMES, BATCH, true);
+        let Some(mut disk) = disk.filter(|_| said.failed.is_some()) else { continue };
+        let told = said.synced.frame / BATCH * BATCH;
+        let outside = Outside { synced_frame: told, has_failed: true, ..Outside::default() };
+        let found = match recovered(&mut disk, &outside) {
+            Ok(found) => found.frames,
+            Err(error) => panic!("call {call}: {error}"),
+        };
+        assert!((told..=said.synced.frame).contains(&found), "call {call}: {found} {said:?}");
+        behind += u64::from(found > told);
+    }
+    assert!(behind > 0, "some failure came after a new segment");
 }

@@ -38,6 +38,8 @@ pub(crate) struct Said {
     pub(crate) pushed: u64,
     /// Highest mark it called synced.
     pub(crate) synced: Mark,
+    /// Last frame of the last batch that was synced: what the tape's reader is told.
+    pub(crate) told: u64,
     pub(crate) failed: Option<TapeError>,
 }
 
@@ -79,7 +81,7 @@ pub(crate) fn push_all(
         said.pushed = n;
         if n % batch == 0 {
             writer.write()?;
-            writer.sync()?;
+            said.told = writer.sync()?.frame;
             // A full disk is met again, and reported, when the room is needed.
             let _ = writer.prepare_next();
         }

@@ -5,6 +5,7 @@
 //! trade (a trade shows in the next depth or quote message). Runs wherever the simulated venue
 //! runs; may allocate (tree nodes).
 
+use super::ladder::Ladder;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use wire::frame::Depth;
@@ -51,8 +52,8 @@ enum Best {
 /// One instrument's book.
 #[derive(Debug)]
 pub(crate) struct SimBook {
-    bids: BTreeMap<PriceTicks, QtyLots>,
-    asks: BTreeMap<PriceTicks, QtyLots>,
+    bids: Ladder,
+    asks: Ladder,
     touch: Option<Touch>,
     taken_bids: BTreeMap<PriceTicks, Taken>,
     taken_asks: BTreeMap<PriceTicks, Taken>,
@@ -65,8 +66,8 @@ impl SimBook {
     /// An empty book that waits for its snapshot.
     pub(crate) fn new() -> Self {
         Self {
-            bids: BTreeMap::new(),
-            asks: BTreeMap::new(),
+            bids: Ladder::new(BookSide::Bid),
+            asks: Ladder::new(BookSide::Ask),
             touch: None,
             taken_bids: BTreeMap::new(),
             taken_asks: BTreeMap::new(),
@@ -142,15 +143,8 @@ impl SimBook {
     }
 
     fn set_levels(&mut self, bids: &[Level], asks: &[Level]) {
-        for (side, levels) in [(&mut self.bids, bids), (&mut self.asks, asks)] {
-            for level in levels {
-                if level.qty_lots.get() == 0 {
-                    side.remove(&level.price_ticks);
-                } else {
-                    side.insert(level.price_ticks, level.qty_lots);
-                }
-            }
-        }
+        self.bids.set_all(bids);
+        self.asks.set_all(asks);
     }
 
     fn finish(&mut self, flags: u8, last_update_id: u64, applied: Applied) -> Applied {
@@ -174,10 +168,10 @@ impl SimBook {
     /// A level is refreshed when the venue shows another quantity for it than when we took from
     /// it; the same quantity stated again is no refresh.
     fn forget_refreshed(&mut self) {
+        if self.taken_bids.is_empty() && self.taken_asks.is_empty() {
+            return;
+        }
         for side in [BookSide::Bid, BookSide::Ask] {
-            if self.taken(side).is_empty() {
-                continue;
-            }
             let mut taken = std::mem::take(self.taken_mut(side));
             taken.retain(|price, t| self.displayed(side, *price).get() == t.displayed);
             *self.taken_mut(side) = taken;
@@ -209,12 +203,15 @@ impl SimBook {
         level.map_or(Best::Nowhere, Best::At)
     }
 
-    fn in_depth(&self, side: BookSide, price: PriceTicks) -> QtyLots {
-        let levels = match side {
+    fn depth(&self, side: BookSide) -> &Ladder {
+        match side {
             BookSide::Bid => &self.bids,
             BookSide::Ask => &self.asks,
-        };
-        levels.get(&price).copied().unwrap_or(QtyLots(0))
+        }
+    }
+
+    fn in_depth(&self, side: BookSide, price: PriceTicks) -> QtyLots {
+        self.depth(side).get(price)
     }
 
     /// Quantity the venue shows at a price by the newest message that says so.
@@ -260,13 +257,10 @@ impl SimBook {
         }
         let behind =
             |price: PriceTicks| best.is_none_or(|level| is_better(side, level.price_ticks, price));
-        let mut depth = |(price, qty): (&PriceTicks, &QtyLots)| {
-            if behind(*price) { each(*price, *qty) } else { ControlFlow::Continue(()) }
-        };
-        let _stopped = match side {
-            BookSide::Bid => self.bids.iter().rev().try_for_each(&mut depth),
-            BookSide::Ask => self.asks.iter().try_for_each(&mut depth),
-        };
+        self.depth(side).walk(|level| {
+            let (price, qty) = (level.price_ticks, level.qty_lots);
+            if behind(price) { each(price, qty) } else { ControlFlow::Continue(()) }
+        });
     }
 
     /// The best level with something left to take.

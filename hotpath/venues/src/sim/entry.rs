@@ -201,7 +201,8 @@ impl SimVenue {
         let market = &mut self.markets[market];
         let displayed = market.book.displayed(along(side), price);
         let own_ahead = market.resting(side).own_ahead(&self.orders, price);
-        let queue = QueuePosition::at_end(displayed, own_ahead, market.book.as_of_update());
+        let mut queue = QueuePosition::at_end(displayed, own_ahead, market.book.as_of_update());
+        queue.arrival = market.orders.next();
         self.orders[index].state = State::Resting(queue);
         market.resting_mut(side).insert(&self.orders, index);
     }
@@ -272,7 +273,7 @@ impl SimVenue {
             return None;
         };
         match self.orders.get(*index)?.state {
-            State::Resting(queue) => Some(QtyLots(queue.ahead)),
+            State::Resting(queue) => Some(QtyLots(queue.ahead())),
             State::Waiting { .. } | State::Taking | State::Done(_) => None,
         }
     }

@@ -101,23 +101,25 @@ impl SplitMix64 {
     }
 }
 
-/// One direction of the session: first in, first out, as a TCP connection is. A message that
-/// draws a shorter latency than the one before waits behind it.
+/// One direction of a connection: first in, first out, as TCP is. A message that draws a shorter
+/// latency than the one before waits behind it.
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub struct Link {
     latency: Latency,
     random: SplitMix64,
     last_arrival: TsNs,
 }
 
 impl Link {
-    pub(crate) fn new(latency: Latency, seed: u64) -> Self {
+    /// A link with draws of its own.
+    #[must_use]
+    pub fn new(latency: Latency, seed: u64) -> Self {
         Self { latency, random: SplitMix64::new(seed), last_arrival: TsNs(0) }
     }
 
     /// When a message sent at `sent_at` arrives: never before `not_before`, never before the one
     /// sent ahead of it.
-    pub(crate) fn arrival(&mut self, sent_at: TsNs, not_before: TsNs) -> TsNs {
+    pub fn arrival(&mut self, sent_at: TsNs, not_before: TsNs) -> TsNs {
         let drawn = sent_at.saturating_add(self.latency.draw(&mut self.random));
         self.last_arrival = drawn.max(not_before).max(self.last_arrival);
         self.last_arrival

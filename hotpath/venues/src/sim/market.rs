@@ -9,10 +9,12 @@ use super::checks::is_triggered;
 use super::fees::Valuation;
 use super::order::State;
 use super::outbox::Fill;
+use super::queue::{QueueModel, QueuePosition};
 use super::trades::Resting;
 use super::{SimVenue, along};
+use crate::by_order::OrderBook;
 use wire::instrument::Instrument;
-use wire::market::{AggressorSide, Status, Trade, TradingStatus};
+use wire::market::{AggressorSide, Level, Status, Trade, TradingStatus};
 use wire::order::{ExecType, Liquidity, OrdStatus, Side};
 use wire::{Frame, FrameHeader, PriceTicks, QtyLots};
 
@@ -21,6 +23,8 @@ pub(crate) struct Market {
     pub(crate) row: Instrument,
     pub(crate) valuation: Valuation,
     pub(crate) book: SimBook,
+    /// The book by order, kept only for the queue model that asks it.
+    pub(crate) orders: OrderBook,
     pub(crate) status: TradingStatus,
     /// Price of the last recorded trade.
     pub(crate) last_trade: Option<PriceTicks>,
@@ -36,6 +40,7 @@ impl Market {
             row,
             valuation,
             book: SimBook::new(),
+            orders: OrderBook::new(),
             status: TradingStatus::Trading,
             last_trade: None,
             buys: Resting::default(),
@@ -67,14 +72,22 @@ impl Market {
 impl SimVenue {
     #[expect(clippy::wildcard_enum_match_arm, reason = "market_header lets market kinds through")]
     pub(super) fn apply(&mut self, index: usize, frame: &Frame<'_>) {
-        let book = &mut self.markets[index].book;
+        let by_order = self.queue_model == QueueModel::L3Fifo;
+        let Market { book, orders, .. } = &mut self.markets[index];
         match frame {
             Frame::BookSnapshot(depth) => {
                 let applied = book.on_snapshot(depth);
+                if by_order {
+                    orders.on_snapshot(depth);
+                }
                 self.move_queues(index, applied);
             }
             Frame::DepthDelta(depth) => {
                 let applied = book.on_delta(depth);
+                if by_order {
+                    orders.on_delta(depth);
+                }
+                self.name_levels(index, [depth.bids, depth.asks]);
                 self.move_queues(index, applied);
             }
             Frame::Quote(quote) => book.on_quote(quote),
@@ -86,23 +99,50 @@ impl SimVenue {
         self.release_stops(index);
     }
 
+    /// Tells the orders at the prices a depth frame names; it counts at its message's end.
+    fn name_levels(&mut self, index: usize, levels: [&[Level]; 2]) {
+        if !self.queue_model.follows_depth() {
+            return;
+        }
+        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(levels) {
+            for i in self.markets[index].resting(side).iter() {
+                let order = &mut self.orders[i];
+                if let State::Resting(queue) = &mut order.state
+                    && levels.iter().any(|level| level.price_ticks == order.price_ticks)
+                {
+                    queue.name();
+                }
+            }
+        }
+    }
+
     fn move_queues(&mut self, index: usize, applied: Applied) {
-        if applied == Applied::Incomplete {
+        if applied == Applied::Incomplete || !self.queue_model.follows_depth() {
             return;
         }
         let market = &self.markets[index];
+        let lot_size_e9 = market.row.lot_size_e9;
         for side in [Side::Buy, Side::Sell] {
             let resting = market.resting(side);
             for i in resting.iter() {
                 let order = &mut self.orders[i];
-                let (new, update) = market.book.depth_at(along(side), order.price_ticks);
+                let shown = market.book.depth_at(along(side), order.price_ticks);
                 let State::Resting(queue) = &mut order.state else {
                     continue;
                 };
-                match applied {
-                    Applied::Snapshot => queue.on_resync(self.queue_model, new),
-                    Applied::Delta => queue.on_depth(self.queue_model, new, update),
-                    Applied::Incomplete => {}
+                let price = order.price_ticks;
+                match (applied, self.queue_model) {
+                    (Applied::Snapshot, QueueModel::L3Fifo) => {
+                        // Who stands where is not known any more: all of it is ahead.
+                        *queue = QueuePosition::at_end(shown.0, 0, 0);
+                        queue.arrival = market.orders.next();
+                    }
+                    (Applied::Snapshot, _) => queue.on_resync(shown.0),
+                    (Applied::Delta, QueueModel::L3Fifo) => {
+                        queue.on_orders(market.orders.ahead(along(side), price, queue.arrival));
+                    }
+                    (Applied::Delta, _) => queue.on_depth(self.queue_model, shown, lot_size_e9),
+                    (Applied::Incomplete, _) => {}
                 }
             }
             resting.keep_time_order(&mut self.orders);

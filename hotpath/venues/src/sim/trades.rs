@@ -5,6 +5,7 @@
 //! order's price. Runs wherever the simulated venue runs; may allocate.
 
 use super::order::{Order, State, signed};
+use super::queue::QueuePosition;
 use wire::order::Side;
 use wire::{PriceTicks, QtyLots};
 
@@ -38,25 +39,25 @@ impl Resting {
     /// Lots of others ahead of the last of our orders at this price.
     pub(crate) fn own_ahead(&self, orders: &[Order], price: PriceTicks) -> i64 {
         self.iter().fold(0, |most, i| match (&orders[i].state, orders[i].price_ticks == price) {
-            (State::Resting(queue), true) => most.max(queue.ahead),
+            (State::Resting(queue), true) => most.max(queue.ahead()),
             _ => most,
         })
     }
 
     /// Of our own orders at one price the later never stands ahead of the earlier.
     pub(crate) fn keep_time_order(&self, orders: &mut [Order]) {
-        let mut previous: Option<(PriceTicks, i64)> = None;
+        let mut previous: Option<(PriceTicks, QueuePosition)> = None;
         for i in self.iter() {
             let order = &mut orders[i];
             let State::Resting(queue) = &mut order.state else {
                 continue;
             };
-            if let Some((price, ahead)) = previous
+            if let Some((price, earlier)) = previous
                 && price == order.price_ticks
             {
-                queue.ahead = queue.ahead.max(ahead);
+                queue.keep_behind(&earlier);
             }
-            previous = Some((order.price_ticks, queue.ahead));
+            previous = Some((order.price_ticks, *queue));
         }
     }
 
@@ -90,15 +91,16 @@ impl Resting {
                 continue;
             };
             if through {
-                queue.on_trade_through();
+                queue.reach_front();
             } else {
-                let eats = (queue.ahead - eaten).clamp(0, left);
+                let eats = (queue.ahead() - eaten).clamp(0, left);
                 eaten += eats;
                 left -= eats;
                 queue.on_trade(qty.get(), eaten);
             }
-            let filled = if queue.ahead == 0 { leaves.min(left) } else { 0 };
+            let filled = if queue.ahead() == 0 { leaves.min(left) } else { 0 };
             if filled > 0 {
+                queue.reach_front();
                 left -= filled;
                 position = position.saturating_add(signed(order.kind.side, filled));
                 fills.push((i, QtyLots(filled)));

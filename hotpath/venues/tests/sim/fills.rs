@@ -224,6 +224,7 @@ fn the_queue_moves_with_depth_by_the_model_and_never_with_quotes() {
         (QueueModel::RiskAverse, 10, 10),
         (QueueModel::Proportional, 5, 5),
         (QueueModel::Power { exponent: 3 }, 5, 5),
+        (QueueModel::Log, 5, 5),
     ] {
         let mut world = World::open(config(model));
         world.place(limit(1, Side::Buy, 100, 4), 2);

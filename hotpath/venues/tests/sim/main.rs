@@ -6,6 +6,7 @@
 
 mod entry;
 mod faults;
+mod fifo;
 mod fills;
 mod ledger;
 mod lots;

@@ -4,8 +4,8 @@ use corelane_venues::sim::{Fees, Latency, QueueModel, SimConfig, SimVenue};
 use wire::frame::WireFrame;
 use wire::instrument::{Instrument, InstrumentType, padded};
 use wire::market::{
-    AggressorSide, BookSnapshot, DepthDelta, FLAG_FIRST, FLAG_LAST, Gap, GapReason, Level, Quote,
-    Status, Trade, TradingStatus,
+    AggressorSide, BookSnapshot, DepthDelta, FLAG_FIRST, FLAG_LAST, FLAG_ORDER, Gap, GapReason,
+    Level, Quote, Status, Trade, TradingStatus,
 };
 use wire::order::{
     CancelOrder, CancelReject, ExecInst, ExecType, ExecutionReport, NewOrder, OrdStatus, OrdType,
@@ -76,6 +76,20 @@ pub(crate) fn delta(at: u64, last_update_id: u64, sides: Side2<'_>) -> Framed {
 }
 
 pub(crate) fn delta_part(at: u64, last_update_id: u64, sides: Side2<'_>, flags: u8) -> Framed {
+    delta_of(at, (last_update_id, SEQ_UNDEF), sides, flags)
+}
+
+/// A change by one order.
+pub(crate) fn order_delta(at: u64, order_id: u64, sides: Side2<'_>) -> Framed {
+    delta_of(at, (at, order_id), sides, FLAG_FIRST | FLAG_LAST | FLAG_ORDER)
+}
+
+fn delta_of(
+    at: u64,
+    (last_update_id, prev_update_id): (u64, u64),
+    sides: Side2<'_>,
+    flags: u8,
+) -> Framed {
     let (tail, bid_count, ask_count) = levels(sides);
     let mut header = header::<DepthDelta>(at, &tail);
     header.flags = flags;
@@ -83,7 +97,7 @@ pub(crate) fn delta_part(at: u64, last_update_id: u64, sides: Side2<'_>, flags: 
         header,
         first_update_id: last_update_id,
         last_update_id,
-        prev_update_id: SEQ_UNDEF,
+        prev_update_id,
         bid_count,
         ask_count,
         reserved: [0; 4],

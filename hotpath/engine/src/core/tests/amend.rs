@@ -377,6 +377,29 @@ fn an_amendment_lost_with_the_session_is_over_when_the_old_id_is_listed_again() 
     assert_eq!(rig.reserved(), (20, 0, 1));
 }
 
+/// A venue's refusal of a cancel that comes twice refuses no amendment that is on its way.
+#[test]
+fn a_cancels_refusal_told_twice_is_no_word_about_the_amendment() {
+    let mut rig = Rig::live();
+    let order = resting(&mut rig);
+    let new = amend(&mut rig, &order, 9_999, 20);
+    rig.drain(|_| {});
+    rig.engine.cancel_own(OWN, order.cl_ord_id, &mut rig.record);
+    let mut cancel = ClOrdId::UNDEF;
+    rig.drain(|f| {
+        if let Frame::CancelOrder(c) = f {
+            cancel = c.cl_ord_id;
+        }
+    });
+    for _ in 0..2 {
+        rig.refuse(cancel, order.cl_ord_id, RejectReason::Throttled);
+        assert_eq!(rig.reserved(), (20, 0, 1));
+        assert_eq!(rig.order(order.cl_ord_id).replacing.map(|r| r.id), Some(new));
+    }
+    rig.say(replaced_by(&order, new, 0, 20));
+    assert_eq!((rig.order(new).status, rig.reserved()), (OrdStatus::New, (20, 0, 1)));
+}
+
 #[test]
 fn amendments_hold_their_place_in_a_full_table() {
     let mut rig = Rig::live();
@@ -405,7 +428,7 @@ fn a_bust_while_an_amendment_is_on_its_way_reserves_the_worse() {
     let order = resting(&mut rig);
     rig.fill(order.cl_ord_id, 4, 1);
     let new = amend(&mut rig, &order, 9_999, 20);
-    let bust = ExecutionReport { exec_type: ExecType::TradeCancel.code(), ..fill_of(&order, 4, 9) };
+    let bust = ExecutionReport { exec_type: ExecType::TradeCancel.code(), ..fill_of(&order, 4, 1) };
     rig.say(bust);
     rig.say(bust);
     assert_eq!((rig.lots(), rig.reserved()), (0, (20, 0, 1)), "taken back once");
@@ -414,7 +437,7 @@ fn a_bust_while_an_amendment_is_on_its_way_reserves_the_worse() {
     // A bust that names the old id is one of the order as it goes on.
     rig.fill(new, 20, 2);
     assert_eq!((rig.lots(), rig.reserved()), (20, (0, 0, 0)));
-    rig.say(ExecutionReport { exec_id: 10, ..bust });
+    rig.say(ExecutionReport { exec_id: 2, ..bust });
     assert_eq!((rig.lots(), rig.reserved()), (16, (4, 0, 1)));
     assert_eq!(rig.order(new).status, OrdStatus::Unknown);
 }

@@ -131,15 +131,20 @@ impl Ledger {
             return;
         }
         let mut lots = report.last_qty_lots.get();
+        let knows_other = self.seen.contains(&(instrument, !is_bust, report.exec_id));
+        if knows_other != is_bust {
+            // Taken back before it came, or never there to be taken back.
+            return;
+        }
         if is_bust {
             let order = engine.orders().get(report.orig_cl_ord_id);
             let order = order.or_else(|| engine.orders().get(report.cl_ord_id));
             let fits = |o: &&Order| {
                 o.request.instrument.get() == instrument && o.request.side.code() == report.side
             };
-            let cum =
-                order.filter(fits).map_or(0, |o| engine.orders().newest(o).cum_qty_lots.get());
-            lots = -lots.min(cum);
+            // Of an order that is forgotten, or that it does not fit, all of it goes back.
+            let cum = order.filter(fits).map(|o| engine.orders().newest(o).cum_qty_lots.get());
+            lots = -lots.min(cum.unwrap_or(lots));
         }
         let sign = if report.side == Side::Buy.code() { 1 } else { -1 };
         self.lots[usize::try_from(instrument).expect("small")] += sign * lots;

@@ -5,6 +5,8 @@ use super::*;
 use crate::strategy::Placement;
 use wire::control::Command;
 use wire::order::{ExecInst, ExecType, NewOrder, Side};
+use wire::reconcile::SessionState;
+use wire::risk::RiskField;
 use wire::{PriceTicks, QtyLots};
 
 fn all(_: &mut FrameHeader) {}
@@ -45,6 +47,42 @@ fn it_is_refused_outside_reducing_under_a_latch_and_for_nothing_known() {
     assert!(!desk.control(Command::Flatten, 0, "", own), "latched");
     desk.control(Command::Resume, 0, "looked", own);
     assert!(desk.control(Command::Flatten, 0, "", own));
+}
+
+/// A position no strategy holds goes to one that may trade it.
+#[test]
+fn what_nobody_holds_is_closed_by_a_strategy_that_may() {
+    let mut desk = Desk::new(&[1], &[0, 0, 0], |setup| {
+        setup.limits.symbols.iter_mut().flatten().for_each(|r| r.rules.strategies = 0b110);
+        setup.limits.strategies[1] = None;
+    });
+    desk.risk(RiskField::ClockOffset, 0);
+    desk.book(0, 9_999, 10_001);
+    desk.session(1, SessionState::Up);
+    desk.answer(1, &[], &[(0, 7, Some(10_000))]);
+    desk.mode(Mode::Reducing);
+    desk.take();
+    assert!(desk.control(Command::Flatten, 0, "", all));
+    desk.wait(SECOND);
+    let sent = desk.take().orders();
+    assert_eq!(
+        sent.iter().map(|o| (o.header.strategy_id.get(), o.qty_lots.get())).collect::<Vec<_>>(),
+        [(2, 7)]
+    );
+}
+
+/// Who asks again and again does not put it off.
+#[test]
+fn asking_again_does_not_put_the_first_attempt_off() {
+    let mut desk = Desk::live(&[1], &[0], |_| {});
+    desk.hold(0, 10);
+    desk.mode(Mode::Reducing);
+    desk.take();
+    for _ in 0..4 {
+        assert!(desk.control(Command::Flatten, 0, "", all));
+        desk.wait(SECOND / 4);
+    }
+    assert_eq!(desk.take().orders().len(), 1, "a second after it was first asked for");
 }
 
 #[test]

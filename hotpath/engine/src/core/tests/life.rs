@@ -172,7 +172,7 @@ fn executions_rejects_and_the_fill_rate_trip_once() {
     assert_eq!(rig.alarmed(AlarmCode::FillRate), 2, "passed a second time");
     // A bust is no execution.
     let executions = rig.engine.strategies[OWN].risk.executions;
-    let bust = ExecutionReport { exec_type: b'H', ..fill_of(&order, 11, 5) };
+    let bust = ExecutionReport { exec_type: b'H', ..fill_of(&order, 11, 4) };
     rig.say(bust);
     assert_eq!(rig.engine.strategies[OWN].risk.executions, executions);
     assert_eq!((rig.alarmed(AlarmCode::FillRate), rig.lots()), (2, 12));

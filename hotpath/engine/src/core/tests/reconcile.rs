@@ -3,6 +3,7 @@
 use super::script::{Desk, SECOND};
 use super::*;
 use crate::strategy::Placement;
+use wire::control::Command;
 use wire::order::{ExecType, NewOrder, OrdStatus, Side};
 use wire::reconcile::SessionState;
 use wire::{PriceTicks, QtyLots};
@@ -171,6 +172,53 @@ fn fills_the_venue_does_not_know_are_a_difference_too() {
     desk.feed(Desk::view(&order, OrdStatus::Unknown, 0));
     assert_eq!(desk.take().alarms(), [AlarmCode::FillMismatch], "filled, and yet not known");
     assert_eq!(status(&desk, &order), OrdStatus::Unknown, "no answer that could end it");
+}
+
+/// The venue told a fill under two ids, and later says that the order ended with one of them: it is
+/// over; the lots it denies are a matter of the position.
+#[test]
+fn an_order_that_is_over_ends_though_the_venue_denies_a_fill() {
+    let mut desk = one();
+    let order = desk.rest(0, Side::Buy, 5);
+    let first = desk.report(&order, ExecType::Trade, 2);
+    desk.report(&order, ExecType::Trade, 2);
+    due(&mut desk);
+    desk.take();
+    desk.answer(1, &[], &[(0, 2, None)]);
+    assert_eq!(status(&desk, &order), OrdStatus::Unknown);
+    desk.report_as(&order, ExecType::Trade, 2, first);
+    let mut over = Desk::view(&order, OrdStatus::Canceled, 2);
+    over.leaves_qty_lots = QtyLots(0);
+    desk.feed(over);
+    assert_eq!(status(&desk, &order), OrdStatus::Canceled);
+    assert_eq!(desk.engine().instruments()[0].risk.buy_lots, 0);
+    assert!(desk.take().alarms().contains(&AlarmCode::FillMismatch));
+    assert!(!reconciled(&desk), "the position differs still");
+    desk.wait(SECOND);
+    desk.answer(1, &[], &[(0, 2, None)]);
+    assert_eq!(
+        (desk.take().alarms(), reconciled(&desk)),
+        (vec![AlarmCode::PositionMismatch], false)
+    );
+    assert!(desk.control(Command::Accept, 0, "one fill, told twice", |_| {}));
+    desk.answer(1, &[], &[(0, 2, None)]);
+    assert!(reconciled(&desk));
+}
+
+/// A fill of an order that was unknown may be one the last list had counted: only the next list
+/// says what is left to accept.
+#[test]
+fn what_an_unknown_order_filled_is_not_accepted_a_second_time() {
+    let mut desk = one();
+    let order = desk.rest(0, Side::Buy, 5);
+    due(&mut desk);
+    desk.answer(1, &[], &[(0, 5, None)]);
+    assert_eq!(status(&desk, &order), OrdStatus::Unknown);
+    desk.report(&order, ExecType::Trade, 5);
+    assert!(desk.control(Command::Accept, 0, "the venue is right", |_| {}));
+    assert_eq!(desk.engine().instruments()[0].position.lots().get(), 5, "explained by the fill");
+    desk.answer(1, &[], &[(0, 5, None)]);
+    assert!(reconciled(&desk));
 }
 
 #[test]

@@ -81,3 +81,63 @@ fn an_end_with_unheard_fills_keeps_the_reservation() {
         assert_eq!(rig.alarmed(AlarmCode::FillMismatch), 1);
     }
 }
+
+fn bust_of(fill: &ExecutionReport) -> ExecutionReport {
+    ExecutionReport { exec_type: ExecType::TradeCancel.code(), ..*fill }
+}
+
+/// A fill that no order of ours explains is booked as a fact, and so is the taking back of it.
+#[test]
+fn a_strangers_fill_that_is_taken_back_goes_back() {
+    let mut rig = wide_rig(16);
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let id = rig.engine.wish(0, &near, &mut rig.record).expect("approved");
+    let stranger = ExecutionReport { cl_ord_id: ClOrdId(77), ..fill_of(&rig.order(id), 4, 1) };
+    rig.say(stranger);
+    assert_eq!(rig.lots(), 4);
+    rig.say(bust_of(&stranger));
+    rig.say(bust_of(&stranger));
+    assert_eq!((rig.lots(), rig.alarmed(AlarmCode::FillBusted)), (0, 1));
+    rig.say(bust_of(&ExecutionReport { exec_id: 2, ..stranger }));
+    assert_eq!((rig.lots(), rig.alarmed(AlarmCode::FillBusted)), (0, 1), "never booked");
+    assert_eq!(rig.reserved(), (10, 0, 1));
+}
+
+/// Its place in the table was given to another order: the fill still goes back.
+#[test]
+fn a_fill_of_an_order_that_is_forgotten_can_be_taken_back() {
+    let mut rig = wide_rig(16);
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let first = rig.engine.wish(0, &near, &mut rig.record).expect("approved");
+    let fill = fill_of(&rig.order(first), 10, 1);
+    rig.say(fill);
+    for n in 0..16 {
+        let other = Placement::limit(Side::Buy, PriceTicks(9_980 + n), QtyLots(1));
+        let id = rig.engine.wish(0, &other, &mut rig.record).expect("approved");
+        let order = rig.order(id);
+        rig.say(word(&order, ExecType::Canceled));
+    }
+    assert!(rig.engine.orders().get(first).is_none());
+    rig.say(bust_of(&fill));
+    assert_eq!((rig.lots(), rig.alarmed(AlarmCode::FillBusted)), (0, 1));
+}
+
+/// The taking back came, the fill did not: other fills of the order stay, and the fill does not
+/// count when it comes at last.
+#[test]
+fn a_fill_that_was_taken_back_before_it_came_never_counts() {
+    let mut rig = Rig::live();
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let order = rig.working(&near);
+    rig.fill(order.cl_ord_id, 5, 1);
+    let lost = fill_of(&rig.order(order.cl_ord_id), 3, 2);
+    rig.kinds();
+    rig.say(bust_of(&lost));
+    assert_eq!((rig.lots(), rig.reserved()), (5, (5, 0, 1)));
+    assert_eq!(rig.alarmed(AlarmCode::FillBusted), 1);
+    assert!(rig.kinds().contains(&FrameKind::OrderStatusRequest), "asked by name");
+    rig.say(lost);
+    rig.say(bust_of(&lost));
+    assert_eq!((rig.lots(), rig.reserved()), (5, (5, 0, 1)));
+    assert_eq!(rig.order(order.cl_ord_id).cum_qty_lots, QtyLots(5));
+}

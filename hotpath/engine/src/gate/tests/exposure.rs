@@ -169,7 +169,7 @@ fn orders_claim_a_share_of_the_free_balance() {
     denies("CREDIT_INSUFFICIENT", 100 * E9, 100 * E9 + 1, claimed(90 * E9 + 1));
     denies("CREDIT_INSUFFICIENT", 100 * E9, i64::MAX, claimed(i64::MAX));
     for (balance, share, credit) in
-        [(-1, 5_000, -1), (-1, 1, -1), (19_999, 1, 1), (0, 10_000, 0), (-20_000, 5_000, -10_000)]
+        [(-1, 5_000, -1), (-1, 1, -1), (19_999, 1, 1), (0, 10_000, 0), (-20_000, 5_000, -20_000)]
     {
         let mut venue = VenueRisk::new(VenueId(1));
         assert_eq!((venue.balance_e9, venue.credit_e9), (-1, -1), "unknown at first");

@@ -354,8 +354,10 @@ impl Oracle<'_> {
         let bp = i128::from(firm.limits.max_concentration_bp);
         let name = i128::from(firm.limits.max_gross_e9) * bp / 10_000;
         self.hold(45, sum(s.contribution.gross_e9, increase_base) <= name);
-        let credit = (i128::from(r.venue.balance_e9) * i128::from(firm.limits.credit_use_bp))
-            .div_euclid(10_000);
+        let balance = i128::from(r.venue.balance_e9);
+        // All of a debt, a share of a balance.
+        let bp = if balance < 0 { 10_000 } else { i128::from(firm.limits.credit_use_bp) };
+        let credit = balance * bp / 10_000;
         self.hold(46, sum(r.venue.claimed_e9, added_base) <= credit);
         self.hold(47, capital <= strategy.limits.capital_e9.into());
         let slope = i128::from(s.var_slope_e9);

@@ -58,6 +58,19 @@ fn no_field_loosens_any_breach() {
     }
 }
 
+/// Found by the property below: a smaller share of a debt was a smaller debt.
+#[test]
+fn a_smaller_share_of_a_debt_lets_nothing_through() {
+    let mut rig = Rig::new();
+    for (balance_e9, whole, half) in [(-10, -10, -10), (i64::MIN, i64::MIN, i64::MIN), (10, 10, 5)]
+    {
+        rig.venue.set_balance(balance_e9, 10_000);
+        assert_eq!(rig.venue.credit_e9, whole);
+        rig.venue.set_balance(balance_e9, 5_000);
+        assert_eq!(rig.venue.credit_e9, half);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
 
