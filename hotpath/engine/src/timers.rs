@@ -120,12 +120,12 @@ impl Timers {
         if (at, id) <= (self.earliest, self.first) {
             (self.earliest, self.first) = (at, id);
         } else if id == self.first {
-            self.look();
+            // The earliest went: the table says which is next.
+            self.find_earliest();
         }
     }
 
-    /// Which is the earliest, from the table.
-    fn look(&mut self) {
+    fn find_earliest(&mut self) {
         let next = self.deadlines.iter().copied().zip(0..).min();
         (self.earliest, self.first) = next.unwrap_or((TsNs::UNDEF, 0));
     }
@@ -151,7 +151,7 @@ impl Timers {
         for deadline in &mut self.deadlines {
             *deadline = from.time()?;
         }
-        self.look();
+        self.find_earliest();
         Ok(())
     }
 }

@@ -140,7 +140,9 @@ impl Engine {
         for execution in &mut self.executions {
             *execution = Execution::loaded(from)?;
         }
-        self.executions_next = from.count(self.executions.len().saturating_sub(1))?;
+        // Counts on beyond the log: what it remembers is taken by its remainder.
+        let executions = from.counter()?;
+        self.executions_next = usize::try_from(executions).map_err(|_| from.bad())?;
         self.counters.load_from(from)
     }
 

@@ -169,6 +169,7 @@ fn check_same(one: &Engine, other: &Engine) {
     for (a, b) in one.instruments.iter().zip(&other.instruments) {
         assert_eq!((&a.risk, a.quote, a.touch()), (&b.risk, b.quote, b.touch()));
         assert_eq!(a.book.counters(), b.book.counters());
+        assert_eq!(a.bars.next_close_ns(), b.bars.next_close_ns());
     }
     for (a, b) in one.strategies.iter().zip(&other.strategies) {
         assert_eq!((&a.risk, a.position), (&b.risk, b.position));

@@ -13,8 +13,6 @@ use wire::order::{CancelReject, ExecType, NewOrder, OrdStatus, RejectReason};
 use wire::units::SEQ_UNDEF;
 use wire::{PriceTicks, QtyLots};
 
-const STEPS: u64 = 1_200;
-
 fn engine() -> Engine {
     let mut setup = setup();
     setup.limits = open_limits(1, 4, &[VenueId(1)]);
@@ -229,9 +227,9 @@ impl World {
         }
     }
 
-    fn run(mut self) -> Rig {
+    fn run(mut self, steps: u64) -> Rig {
         self.snapshot(true);
-        for _ in 0..STEPS {
+        for _ in 0..steps {
             self.at += self.dice.below(INTERVAL * 3);
             match self.dice.below(8) {
                 0 | 7 if !self.asked.is_empty() => {
@@ -255,7 +253,8 @@ impl World {
 fn every_strategy_of_the_project_goes_on_the_same() {
     let (mut done, mut sent) = (0, [0_u64; 4]);
     for seed in 0..12 {
-        let (one, other) = (World::new(seed, None).run(), World::new(seed, Some(12)).run());
+        let (one, other) =
+            (World::new(seed, None).run(1_200), World::new(seed, Some(12)).run(1_200));
         assert_eq!(one.record.inputs, other.record.inputs, "seed {seed}");
         assert_eq!(one.record.outputs, other.record.outputs, "seed {seed}");
         assert_eq!(one.engine.state_hash(), other.engine.state_hash(), "seed {seed}");
@@ -274,4 +273,18 @@ fn every_strategy_of_the_project_goes_on_the_same() {
         }
     }
     assert!(done > 800 && sent.iter().all(|n| *n > 20), "{done} loads, orders {sent:?}");
+}
+
+/// Beyond every log and round the order table more than once.
+#[test]
+fn a_long_session_goes_on_the_same() {
+    let steps = 40_000;
+    let (one, other) = (World::new(77, None).run(steps), World::new(77, Some(600)).run(steps));
+    assert_eq!(one.record.outputs, other.record.outputs);
+    assert_eq!(one.engine.state_hash(), other.engine.state_hash());
+    assert!(other.reload.is_some_and(|r| r.done > 40));
+    let (engine, asked) = (&one.engine, REQUEST_LOG as u64);
+    let counts = (engine.executions_next, engine.request_ids);
+    assert!(counts.0 > EXEC_LOG && counts.1 > asked, "{counts:?}");
+    assert!(engine.counters.orders > 2 * engine.orders.capacity() as u64);
 }
