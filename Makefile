@@ -37,11 +37,12 @@ sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
-fuzz: ## fuzz the decoders for a minute each (stable Rust, needs a C++ compiler)
+FUZZ_SECONDS := 60
+fuzz: ## fuzz decoders, journal and tape for a minute each (stable Rust, needs a C++ compiler)
 	cd tests/fuzz && RUSTFLAGS="$(SANCOV)" $(CARGO) build --release --target $$(rustc -vV | sed -n 's/host: //p')
-	cd tests/fuzz && mkdir -p corpus/decode corpus/binance
-	cd tests/fuzz && target/*/release/decode -max_total_time=60 corpus/decode ../../wire/tests/corpus
-	cd tests/fuzz && target/*/release/binance -max_total_time=60 corpus/binance seeds/binance
+	cd tests/fuzz && for target in decode binance record journal reader tape; do \
+	  seeds=seeds/$$target; case $$target in decode) seeds=../../wire/tests/corpus;; reader) seeds=seeds/journal;; esac; \
+	  mkdir -p corpus/$$target; target/*/release/$$target -max_total_time=$(FUZZ_SECONDS) corpus/$$target $$seeds || exit 1; done
 
 wire: ## write WIRE.md, the C header, the Python mirror and the golden frames anew
 	$(CARGO) run --locked -p corelane-wire --example wire-bindings

@@ -224,6 +224,10 @@ impl<'a> Record<'a> {
         if len != due {
             return Err("the record's length is not the one its kind has");
         }
+        let vouched = || bytemuck::try_pod_read_unaligned::<JournalSynced>(payload).ok();
+        if kind == RecordKind::Synced && vouched().is_none_or(|synced| synced.seq >= head.seq) {
+            return Err("the record vouches for what was not written before it");
+        }
         let at = Moment { mono_ns: head.mono_ns, utc_ns: head.utc_ns.get() };
         Ok(Self { kind, seq: head.seq, at, payload })
     }

@@ -253,7 +253,8 @@ fn walk(segment: &Loaded, frames: u64) -> Walk {
         match record.kind {
             RecordKind::Frame => walk.frames += 1,
             RecordKind::Synced => {
-                walk.synced = record.payload_as::<JournalSynced>().map_or(0, |synced| synced.seq);
+                let synced = record.payload_as::<JournalSynced>().map_or(0, |synced| synced.seq);
+                walk.synced = walk.synced.max(synced);
             }
             RecordKind::Seal => {
                 walk.seal = record.payload_as::<JournalSeal>();

@@ -240,3 +240,23 @@ fn a_seal_that_is_not_as_long_as_a_seal_is_no_record() {
     let found = recovered(&mut disk, &Outside::default()).expect("above the watermark");
     assert_eq!((found.seq, found.cut_bytes > 0, found.is_sealed), (whole.seq, true, false));
 }
+
+/// A `synced` record that vouches for itself or later ones, whole by its checksum, and a later one
+/// that does not: what is vouched for must not depend on which of them is read last.
+#[test]
+fn a_synced_record_vouches_for_nothing_behind_itself() {
+    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
+    let mut disk = disk.expect("written");
+    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
+    let mut records = Vec::new();
+    for (seq, vouched) in [(2, 2_u64), (3, 1)] {
+        let of = (whole.options.instance, whole.segment, seq);
+        let payload = vouched.to_le_bytes();
+        record::encode(&mut records, RecordKind::Synced, of, Moment::default(), &payload);
+    }
+    let end = usize::try_from(whole.offset).expect("small");
+    let file = disk.bytes_mut("000001.clj").expect("there");
+    file[end..end + records.len()].copy_from_slice(&records);
+    let found = recovered(&mut disk, &Outside::default()).expect("above the watermark");
+    assert_eq!((found.seq, found.cut_bytes > 0), (whole.seq, true));
+}

@@ -3,4 +3,5 @@
 mod damage;
 mod faults;
 mod life;
+mod reading;
 mod support;
