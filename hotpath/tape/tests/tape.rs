@@ -328,3 +328,33 @@ fn a_file_a_killed_start_was_making_is_removed_and_no_other() {
     holder.lock().expect("locked");
     assert!(!Tape::remove_half_made(&locked).expect("its maker lives") && locked.exists());
 }
+
+#[test]
+fn a_ring_is_filled_to_its_last_byte() {
+    let (mut writer, mut reader) = Tape::in_memory(MIN_BYTES).split();
+    // 16,390 records of 64 bytes are all of 1,048,960.
+    for n in 1..=16_390 {
+        assert!(writer.push(!n, &frame(n, 40)), "{n}");
+    }
+    assert!(!writer.push(0, &frame(1, 40)), "not one more");
+    assert_eq!((writer.used(), writer.fill_e3()), (MIN_BYTES, 1_000));
+    assert_eq!(reader.last_number(), 16_390);
+}
+
+#[test]
+fn a_tape_of_other_layouts_says_so_and_its_instance_is_whole() {
+    let Some(dir) = tmpfs("a_tape_of_other_layouts_says_so") else { return };
+    let path = dir.path().join("a.tape");
+    let of = Place { instance: [0xFF; 16], ..place("j") };
+    let (writer, reader) = Tape::create(&path, MIN_BYTES, &of).expect("made").split();
+    let mut image = reader.image();
+    drop((writer, reader));
+    let tape = Tape::open(&path).expect("there");
+    assert!(tape.place() == &of && tape.is_of_this_build());
+    // The layouts' hash is word 5, the checksum of words 0 to 254 word 255.
+    image[5] ^= 1;
+    let crc =
+        image[..255].iter().fold(0, |crc, word| crc32c::crc32c_append(crc, &word.to_le_bytes()));
+    image[255] = u64::from(crc);
+    assert!(!Tape::of_image(&image).expect("a sound head").is_of_this_build());
+}

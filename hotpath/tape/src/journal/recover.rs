@@ -178,8 +178,7 @@ fn check_sealed(path: &Path, segments: &[Loaded], outside: &Outside) -> Result<u
             break;
         }
         let walk = walk(segment, frames);
-        let follows =
-            walk.seal.is_some_and(|s| s.next_segment == due + 1 && s.frames == walk.frames);
+        let follows = walk.seal.is_some_and(|seal| seal.next_segment != 0);
         if !follows {
             let what = walk.bad.unwrap_or("the segment ends without its seal");
             return Err(damaged(path, segment, (walk.offset, walk.seq + 1), below, what));
@@ -248,6 +247,16 @@ fn walk(segment: &Loaded, frames: u64) -> Walk {
                 return walk;
             }
         };
+        if record.kind == RecordKind::Seal {
+            let next = [0, segment.head.segment + 1];
+            let seal = record.payload_as::<JournalSeal>();
+            let fits = |s: &JournalSeal| s.frames == walk.frames && next.contains(&s.next_segment);
+            walk.seal = seal.filter(fits);
+            if walk.seal.is_none() {
+                walk.bad = Some("the seal does not fit its segment");
+                return walk;
+            }
+        }
         walk.offset += record.bytes();
         walk.seq = record.seq;
         match record.kind {
@@ -256,10 +265,7 @@ fn walk(segment: &Loaded, frames: u64) -> Walk {
                 let synced = record.payload_as::<JournalSynced>().map_or(0, |synced| synced.seq);
                 walk.synced = walk.synced.max(synced);
             }
-            RecordKind::Seal => {
-                walk.seal = record.payload_as::<JournalSeal>();
-                return walk;
-            }
+            RecordKind::Seal => return walk,
             RecordKind::Open | RecordKind::Recovered => {}
         }
     }

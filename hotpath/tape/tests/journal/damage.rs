@@ -1,22 +1,17 @@
 //! Every bit and every length of a 64 KiB journal, sectors of other segments: refused below the
 //! synced watermark, cut above it, never taken for whole.
 
-use crate::support::{PATH, frame, prefix, recovered, write};
+use crate::support::{prefix, recovered, write};
 use corelane_tape::TapeError;
 use corelane_tape::journal::model::{ModelDisk, SECTOR_BYTES};
-use corelane_tape::journal::record::HEAD_BYTES;
-use corelane_tape::journal::{
-    JournalWriter, Moment, Outside, Recovered, SegmentHead, Storage as _, record,
-};
-use std::path::Path;
+use corelane_tape::journal::{Outside, Recovered, Storage as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use wire::journal::RecordKind;
 
-const SEGMENT: u64 = 16 << 10;
+pub(crate) const SEGMENT: u64 = 16 << 10;
 const FRAMES: u64 = 320;
 
 /// Four segments of 16 KiB, the last one open, its last batch not synced.
-fn journal() -> (ModelDisk, u64) {
+pub(crate) fn journal() -> (ModelDisk, u64) {
     let (disk, said) = write(ModelDisk::default(), SEGMENT, FRAMES, 9, false);
     let mut disk = disk.expect("written");
     let segments = disk.names().into_iter().filter(|name| name.starts_with('0')).count();
@@ -176,87 +171,4 @@ fn a_segment_missing_twice_there_or_of_another_journal_is_refused() {
     assert!(recovered(&mut gone, &word).is_err(), "the tape knows of more");
     let word = Outside { checkpoint_seq: 330, ..Outside::default() };
     assert!(recovered(&mut gone, &word).is_err(), "the notary knows of more");
-}
-
-/// Whole by its checksum, and no seal any writer makes: it must not stop the process that reads it.
-#[test]
-fn a_seal_behind_the_end_with_number_zero_vouches_for_nothing() {
-    let (mut disk, synced) = journal();
-    let last = disk.names().into_iter().filter(|name| name.starts_with('0')).max().expect("four");
-    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
-    let of = (whole.options.instance, whole.segment, 0);
-    let mut seal = Vec::new();
-    record::encode(&mut seal, RecordKind::Seal, of, Moment::default(), &[0; 16]);
-    let end = usize::try_from(whole.offset).expect("small");
-    disk.bytes_mut(&last).expect("there")[end..end + seal.len()].copy_from_slice(&seal);
-    let outside = Outside { synced_frame: synced, ..Outside::default() };
-    let found = recovered(&mut disk, &outside).expect("above the watermark");
-    assert_eq!((found.seq, found.cut_bytes > 0), (whole.seq, true));
-}
-
-/// A failure said by the tape, and a checkpoint beyond what it was told: the notary signs only what
-/// the disk is shown to have.
-#[test]
-fn a_failed_journal_is_not_cut_below_a_checkpoint() {
-    let (mut disk, synced) = journal();
-    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
-    let outside =
-        Outside { synced_frame: synced - 20, has_failed: true, checkpoint_seq: whole.seq - 3 };
-    for _ in 0..2 {
-        let found = recovered(&mut disk, &outside).expect("whole to the checkpoint");
-        assert_eq!(found.seq, whole.seq - 3);
-    }
-}
-
-/// A head that is whole by its checksum and gives its segment less room than a head and a seal take.
-#[test]
-fn a_segment_without_room_for_its_records_is_refused() {
-    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
-    let mut disk = disk.expect("written");
-    let file = disk.bytes_mut("000001.clj").expect("there");
-    let mut head = SegmentHead::parse(file).expect("a head");
-    head.capacity_bytes = 128;
-    file[..HEAD_BYTES].copy_from_slice(&head.to_bytes());
-    file.truncate(HEAD_BYTES);
-    let error = recovered(&mut disk, &Outside { synced_frame: 0, ..Outside::default() })
-        .map(|found| JournalWriter::resume(disk, Path::new(PATH), found, 1, Moment::default()))
-        .map(|writer| writer.expect("room").push(&frame(1), Moment::default()))
-        .expect_err("no room");
-    assert!(error.to_string().contains("no room"), "{error}");
-}
-
-/// A seal of the wrong length, whole by its checksum: it ends nothing, and what comes after it in the
-/// journal that goes on would never be read again.
-#[test]
-fn a_seal_that_is_not_as_long_as_a_seal_is_no_record() {
-    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
-    let mut disk = disk.expect("written");
-    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
-    let mut seal = Vec::new();
-    let of = (whole.options.instance, whole.segment, whole.seq + 1);
-    record::encode(&mut seal, RecordKind::Seal, of, Moment::default(), &[0; 24]);
-    let end = usize::try_from(whole.offset).expect("small");
-    disk.bytes_mut("000001.clj").expect("there")[end..end + seal.len()].copy_from_slice(&seal);
-    let found = recovered(&mut disk, &Outside::default()).expect("above the watermark");
-    assert_eq!((found.seq, found.cut_bytes > 0, found.is_sealed), (whole.seq, true, false));
-}
-
-/// A `synced` record that vouches for itself or later ones, whole by its checksum, and a later one
-/// that does not: what is vouched for must not depend on which of them is read last.
-#[test]
-fn a_synced_record_vouches_for_nothing_behind_itself() {
-    let (disk, _) = write(ModelDisk::default(), SEGMENT, 0, 1, false);
-    let mut disk = disk.expect("written");
-    let whole = recovered(&mut disk, &Outside::default()).expect("whole");
-    let mut records = Vec::new();
-    for (seq, vouched) in [(2, 2_u64), (3, 1)] {
-        let of = (whole.options.instance, whole.segment, seq);
-        let payload = vouched.to_le_bytes();
-        record::encode(&mut records, RecordKind::Synced, of, Moment::default(), &payload);
-    }
-    let end = usize::try_from(whole.offset).expect("small");
-    let file = disk.bytes_mut("000001.clj").expect("there");
-    file[end..end + records.len()].copy_from_slice(&records);
-    let found = recovered(&mut disk, &Outside::default()).expect("above the watermark");
-    assert_eq!((found.seq, found.cut_bytes > 0), (whole.seq, true));
 }

@@ -5,8 +5,10 @@ use corelane_tape::TapeError;
 use corelane_tape::journal::Storage as _;
 use corelane_tape::journal::model::ModelDisk;
 use corelane_tape::journal::reader::Ending;
+use corelane_tape::journal::record::{Step, step};
 use corelane_tape::journal::{Folder, JournalReader, JournalWriter, Outside, recover};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+use wire::journal::RecordKind;
 
 #[test]
 fn frames_come_back_in_order_over_many_segments_and_the_end_is_known() {
@@ -106,6 +108,23 @@ fn a_segment_under_the_name_of_the_next_is_not_written_over() {
 }
 
 #[test]
+fn every_sync_is_announced_by_the_next_batch() {
+    let (disk, said) = write(ModelDisk::default(), 64 << 10, 50, 10, false);
+    let bytes = disk.expect("written").read("000001.clj").expect("one segment");
+    let (mut at, mut seq, mut announced) = (256, 1, Vec::new());
+    while let Step::Record(record) = step(&bytes[at..], (*b"instance of test", 1), seq) {
+        if let (RecordKind::Synced, Some(seq)) = (record.kind, record.payload_as::<u64>()) {
+            announced.push(seq);
+        }
+        at += record.bytes();
+        seq += 1;
+    }
+    // The opening record, then such a record and ten frames a batch.
+    assert_eq!(announced, [1, 12, 23, 34, 45]);
+    assert_eq!(said.synced.seq, seq - 1);
+}
+
+#[test]
 fn a_folder_has_one_writer() {
     let dir = tempfile::tempdir().expect("folder");
     let first = Folder::open(dir.path()).expect("free");
@@ -156,6 +175,10 @@ proptest! {
     ) {
         let (disk, said) = write(ModelDisk::default(), kib << 10, frames, batch, ends);
         let mut disk = disk.expect("nothing failed");
+        for name in disk.names() {
+            let len = disk.bytes_mut(&name).expect("listed").len() as u64;
+            assert!(len <= kib << 10, "{name}: {len} bytes of {kib} KiB");
+        }
         let whole = if ends { frames } else { said.synced.frame };
         prop_assert_eq!(prefix(&crate::support::frames_of(&mut disk)), whole);
     }
