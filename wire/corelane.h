@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0x55c25cb26fb39f4f)
+#define CORELANE_SCHEMA_HASH UINT64_C(0xdf1c991fa0560139)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -2167,8 +2167,11 @@ struct corelane_journal_snapshot {
     uint64_t frame;
     /* Segment the next frame stands in: from there the journal is read. */
     uint64_t tail_segment;
-    /* Chain head before that segment: the history the state came from. */
-    uint8_t tail_prev_head[32];
+    /*
+     * SHA-256 of that segment up to the end of the frame it stands after, of its head alone where
+     * that frame stands before it: the history the state came from.
+     */
+    uint8_t tail_head[32];
     /* First eight bytes of the SHA-256 of the effective configuration, as in the session start. */
     uint64_t config_hash;
     /* Hash of every wire layout. */
@@ -2191,7 +2194,7 @@ CORELANE_AT(corelane_journal_snapshot, segment, 32);
 CORELANE_AT(corelane_journal_snapshot, seq, 40);
 CORELANE_AT(corelane_journal_snapshot, frame, 48);
 CORELANE_AT(corelane_journal_snapshot, tail_segment, 56);
-CORELANE_AT(corelane_journal_snapshot, tail_prev_head, 64);
+CORELANE_AT(corelane_journal_snapshot, tail_head, 64);
 CORELANE_AT(corelane_journal_snapshot, config_hash, 96);
 CORELANE_AT(corelane_journal_snapshot, schema_hash, 104);
 CORELANE_AT(corelane_journal_snapshot, state_hash, 112);

@@ -116,14 +116,14 @@ fn repeat_all(run: &Path, snapshots: bool) -> Outcome<(u64, u64)> {
     let mut lines: Vec<String> = Vec::new();
     let operator: &mut dyn Operator = &mut lines;
     let Begun { engine, mut reader, start, .. } = begin(run, false, operator)?;
-    let heads = reader.heads().copied().collect();
-    let mut keeper = snapshots.then(|| Keeper::new(run.join(JOURNAL), heads, &start, 0));
+    let (instance, _) = reader.identity();
+    let mut keeper = snapshots.then(|| Keeper::new(run.join(JOURNAL), instance, &start, 0));
     let mut repeat = Repeat::new(engine);
     let mut last = reader.read_so_far();
     while let Some(entry) = reader.next_frame()? {
         let ends = header(entry.frame).is_ok_and(|h| h.kind == FrameKind::SessionEnd.code());
         if let Some(keeper) = &mut keeper {
-            keeper.before(&repeat, entry.segment, last, ends);
+            keeper.before(&repeat, &entry, last, ends);
         }
         last = (entry.seq, entry.frame_number);
         let difference = repeat.take(entry.frame_number, entry.frame)?;

@@ -3,8 +3,8 @@
 //!
 //! Owns the comparison. It needs the run's folder alone: what sidecars and venue said are inputs. On
 //! the way it may write a snapshot at each segment's end, or begin at one and repeat the tail alone:
-//! then it says which, and vouches for nothing before it. Must never: go on past the first frame that differs, or call a journal repeated that was not read
-//! to its end.
+//! then it says which, and vouches for nothing before it. Must never: go on past the first frame that
+//! differs, or call a journal repeated that was not read to its end.
 
 mod differ;
 mod keep;
@@ -101,9 +101,10 @@ impl Verdict {
     fn line(&self, seconds: f64) -> String {
         let word = if self.difference.is_some() { "DIVERGED" } else { "repeated" };
         let rate = whole(self.rate(seconds));
+        let frames = self.frames - self.from.map_or(0, |head| head.frame);
         format!(
-            "{word}: {} frames, {} inputs in {seconds:.2} s ({rate} inputs/s), state_hash {:016x}",
-            self.frames, self.inputs, self.state_hash
+            "{word}: {frames} frames, {} inputs in {seconds:.2} s ({rate} inputs/s), state_hash {:016x}",
+            self.inputs, self.state_hash
         )
     }
 
@@ -127,7 +128,7 @@ fn run(begun: Begun, args: &VerifyArgs, path: &Path) -> Result<(Verdict, Journal
     let Begun { engine, mut reader, start, from } = begun;
     let mut keeper = args.snapshots.then(|| {
         let after = from.map_or(0, |head| head.segment);
-        Keeper::new(path.to_path_buf(), reader.heads().copied().collect(), &start, after)
+        Keeper::new(path.to_path_buf(), reader.identity().0, &start, after)
     });
     let mut repeat = Repeat::new(engine);
     let mut difference = None;
@@ -136,7 +137,7 @@ fn run(begun: Begun, args: &VerifyArgs, path: &Path) -> Result<(Verdict, Journal
     while let Some(entry) = reader.next_frame().map_err(|e| tape_failure(&e))? {
         frames = entry.frame_number;
         if let Some(keeper) = &mut keeper {
-            keeper.before(&repeat, entry.segment, last, is_end(entry.frame));
+            keeper.before(&repeat, &entry, last, is_end(entry.frame));
         }
         last = (entry.seq, entry.frame_number);
         difference = repeat.take(frames, entry.frame).map_err(|why| no_frame(frames, &why))?;

@@ -341,7 +341,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0x55c25cb26fb39f4f
+SCHEMA_HASH = 0xdf1c991fa0560139
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -2058,8 +2058,9 @@ class JournalSnapshot(NamedTuple):
     frame: int
     #: Segment the next frame stands in: from there the journal is read.
     tail_segment: int
-    #: Chain head before that segment: the history the state came from.
-    tail_prev_head: str
+    #: SHA-256 of that segment up to the end of the frame it stands after, of its head alone where
+    #: that frame stands before it: the history the state came from.
+    tail_head: str
     #: First eight bytes of the SHA-256 of the effective configuration, as in the session start.
     config_hash: int
     #: Hash of every wire layout.

@@ -182,8 +182,9 @@ wire_struct! {
         frame: u64,
         /// Segment the next frame stands in: from there the journal is read.
         tail_segment: u64,
-        /// Chain head before that segment: the history the state came from.
-        tail_prev_head: [u8; 32],
+        /// SHA-256 of that segment up to the end of the frame it stands after, of its head alone where
+        /// that frame stands before it: the history the state came from.
+        tail_head: [u8; 32],
         /// First eight bytes of the SHA-256 of the effective configuration, as in the session start.
         config_hash: u64,
         /// Hash of every wire layout.

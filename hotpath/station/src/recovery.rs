@@ -151,13 +151,16 @@ fn at_snapshot(
     if head.config_hash != start.config_hash {
         return Err("it is of another configuration".to_owned());
     }
-    let tail = reader.heads().find(|segment| segment.segment == head.tail_segment);
-    if tail.is_none_or(|tail| tail.prev_head != head.tail_prev_head) {
-        return Err("the journal has another history before the segment it goes on in".to_owned());
+    if !reader.heads().any(|segment| segment.segment == head.tail_segment) {
+        return Err("the journal does not have the segment it goes on in".to_owned());
+    }
+    go_to(reader, &head)?;
+    // The segment's head holds the chain before it, so this covers all that led to the state.
+    if reader.chain_here() != head.tail_head {
+        return Err("the journal has another history up to there".to_owned());
     }
     let fresh = Engine::new(setup.clone()).map_err(|error| error.to_string())?;
     let engine = fresh.load(&words, head.state_hash).map_err(|error| error.to_string())?;
-    go_to(reader, &head)?;
     Ok((engine, head))
 }
 

@@ -148,8 +148,8 @@ fn a_snapshot_that_is_not_sound_is_left_out_with_its_reason() {
         ("another journal", &|h, _| h.instance = [2; 16]),
         ("other layouts", &|h, _| h.schema_hash ^= 1),
         ("another configuration", &|h, _| h.config_hash ^= 1),
-        ("another history", &|h, _| h.tail_prev_head[0] ^= 1),
-        ("another history", &|h, _| h.tail_segment = 99),
+        ("another history", &|h, _| h.tail_head[0] ^= 1),
+        ("does not have the segment", &|h, _| h.tail_segment = 99),
         ("does not hold the record", &|h, _| h.seq -= 1),
         ("does not hold the record", &|h, _| h.frame += 1 << 40),
         ("state hash", &|h, _| h.state_hash ^= 1),
@@ -185,18 +185,24 @@ fn another_history_is_not_continued_and_a_wrong_tail_is_found() {
             fs::write(journal.join(name), bytes).unwrap();
         }
     };
-    // The end is another: the last segment's snapshot still fits, and the tail differs. (An order near
-    // the end may stand before the newest snapshot, where nothing of it is compared.)
-    let place = frames.len() - 1;
-    frames[place][7] ^= 1;
-    write_in_segments(dir.path(), &recording.header, &frames, SEGMENT);
-    put_back();
-    let (code, answer, said) = verify(dir.path(), &["--from-snapshot"]);
-    assert_eq!(code, Some(i32::from(Exit::Diverged.code())), "{said}");
-    assert_eq!(answer["difference"]["frame"], place + 1);
-    assert!(said.matches("another history").count() < kept.len(), "{said}");
+    // An output near the end is another: the last order, and a change of mode, which stands in the
+    // last segment and before its snapshot. What stands after the one that still fits differs.
+    for kind in [FrameKind::NewOrder, FrameKind::ModeChange] {
+        let is_of_kind = |f: &Vec<u64>| {
+            wire::frame::header(bytemuck::cast_slice(f)).unwrap().kind == kind.code()
+        };
+        let place = frames.iter().rposition(is_of_kind).unwrap();
+        frames[place][5] ^= 1;
+        write_in_segments(dir.path(), &recording.header, &frames, SEGMENT);
+        put_back();
+        let (code, answer, said) = verify(dir.path(), &["--from-snapshot"]);
+        assert_eq!(code, Some(i32::from(Exit::Diverged.code())), "{}: {said}", kind.name());
+        assert_eq!(answer["difference"]["frame"], place + 1);
+        let left_out = said.matches("another history").count();
+        assert!((1..kept.len()).contains(&left_out), "{}: {said}", kind.name());
+        frames[place][5] ^= 1;
+    }
     // The first input is another: no snapshot fits the journal any more.
-    frames[place][7] ^= 1;
     let first = frames.iter().position(|f| {
         decode(bytemuck::cast_slice(f)).is_ok_and(|_| {
             let kind = wire::frame::header(bytemuck::cast_slice(f)).unwrap().kind;

@@ -7,16 +7,18 @@
 use super::repeat::Repeat;
 use crate::recording::tape_failure;
 use engine::Engine;
+use sha2::{Digest as _, Sha256};
 use station::operator::Failure;
 use std::path::PathBuf;
-use tape::journal::{SegmentHead, SnapshotHead, write_snapshot};
+use tape::journal::reader::Entry;
+use tape::journal::{SnapshotHead, write_snapshot};
 use wire::station::SessionStart;
 
 /// Who writes them.
 #[derive(Debug)]
 pub(super) struct Keeper {
     folder: PathBuf,
-    heads: Vec<SegmentHead>,
+    instance: [u8; 16],
     config_hash: u64,
     /// The last segment at whose end one was written, or was there.
     done: u64,
@@ -29,30 +31,31 @@ impl Keeper {
     /// `from` is the segment of the snapshot the repetition begins at, 0 for the beginning.
     pub(super) fn new(
         folder: PathBuf,
-        heads: Vec<SegmentHead>,
+        instance: [u8; 16],
         start: &SessionStart,
         from: u64,
     ) -> Self {
         let config_hash = start.config_hash;
         let (words, written) = (Vec::new(), Vec::new());
-        Self { folder, heads, config_hash, done: from, words, written, failed: None }
+        Self { folder, instance, config_hash, done: from, words, written, failed: None }
     }
 
-    /// Before a frame of `segment`, with the record and frame before it; `ends` where it is the
-    /// session's last, so that its segment ends with it.
+    /// Before a frame, with the record and frame before it; `ends` where it is the session's last, so
+    /// that its segment ends with it.
     pub(super) fn before(
         &mut self,
         repeat: &Repeat,
-        segment: u64,
-        (seq, frame): (u64, u64),
+        next: &Entry<'_>,
+        last: (u64, u64),
         ends: bool,
     ) {
+        let segment = next.segment;
         let ended = if ends { segment } else { segment.saturating_sub(1) };
         if ended <= self.done || !repeat.has_met_all() || self.failed.is_some() {
             return;
         }
         self.done = ended;
-        if let Err(why) = self.write(repeat.engine(), ended, segment, (seq, frame)) {
+        if let Err(why) = self.write(repeat.engine(), ended, next, last) {
             self.failed = Some(why);
         }
     }
@@ -61,20 +64,17 @@ impl Keeper {
         &mut self,
         engine: &Engine,
         ended: u64,
-        tail: u64,
+        next: &Entry<'_>,
         (seq, frame): (u64, u64),
     ) -> Result<(), Failure> {
-        let Some(next) = self.heads.iter().find(|head| head.segment == tail) else {
-            return Ok(());
-        };
         let state_hash = engine.save(&mut self.words);
         let head = SnapshotHead {
-            instance: next.instance,
+            instance: self.instance,
             segment: ended,
             seq,
             frame,
-            tail_segment: tail,
-            tail_prev_head: next.prev_head,
+            tail_segment: next.segment,
+            tail_head: Sha256::digest(next.before).into(),
             config_hash: self.config_hash,
             schema_hash: wire::frame::schema_hash(),
             state_hash,

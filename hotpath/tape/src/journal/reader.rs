@@ -67,6 +67,8 @@ pub struct Entry<'a> {
     pub at: Moment,
     /// The frame, aligned to 8 bytes.
     pub frame: &'a [u8],
+    /// The segment it stands in, up to the end of the frame before; its head alone before its first.
+    pub before: &'a [u8],
 }
 
 impl JournalReader {
@@ -184,6 +186,13 @@ impl JournalReader {
         (self.seq, self.frames)
     }
 
+    /// SHA-256 of the segment up to the end of the frame read last, or of its head alone: as
+    /// [`Entry::before`] of the next frame, where that stands in the same segment.
+    #[must_use]
+    pub fn chain_here(&self) -> [u8; 32] {
+        Sha256::digest(self.bytes().get(..self.offset).unwrap_or_default()).into()
+    }
+
     /// How it ends, once [`JournalReader::next_frame`] has given `None`.
     #[must_use]
     pub fn ending(&self) -> &Ending {
@@ -210,6 +219,7 @@ impl JournalReader {
     /// [`TapeError::JournalDamaged`] inside or between segments that others follow,
     /// [`TapeError::Io`].
     pub fn next_frame(&mut self) -> Result<Option<Entry<'_>>, TapeError> {
+        let mut before = self.offset;
         loop {
             if self.ending != Ending::Reading {
                 return Ok(None);
@@ -240,18 +250,17 @@ impl JournalReader {
                     let (frame_number, seq) = (self.frames, self.seq);
                     let (_, segment) = self.of();
                     let frame = self.bytes().get(payload).unwrap_or_default();
-                    return Ok(Some(Entry { frame_number, seq, segment, at, frame }));
+                    let before = self.bytes().get(..before).unwrap_or_default();
+                    return Ok(Some(Entry { frame_number, seq, segment, at, frame, before }));
                 }
                 RecordKind::Seal if next_segment == 0 => self.ending = Ending::Closed,
                 RecordKind::Seal if is_last => self.ending = Ending::Open,
                 RecordKind::Seal => {
-                    // The thread took the last bytes that are not zero for the seal's end.
                     let hashed = self.loaded.chain.filter(|_| self.offset == self.loaded.end());
-                    let chain = hashed.unwrap_or_else(|| {
-                        Sha256::digest(self.bytes().get(..self.offset).unwrap_or_default()).into()
-                    });
+                    let chain = hashed.unwrap_or_else(|| self.chain_here());
                     self.current += 1;
                     self.load(Some(chain))?;
+                    before = self.offset;
                 }
                 RecordKind::Open | RecordKind::Synced | RecordKind::Recovered => {}
             }

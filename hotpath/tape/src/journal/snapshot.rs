@@ -30,8 +30,8 @@ pub struct SnapshotHead {
     pub frame: u64,
     /// Segment the next frame stands in.
     pub tail_segment: u64,
-    /// Chain head before that segment.
-    pub tail_prev_head: [u8; 32],
+    /// SHA-256 of that segment up to the end of the frame it stands after, or of its head alone.
+    pub tail_head: [u8; 32],
     /// Hash of the effective configuration.
     pub config_hash: u64,
     /// Hash of every wire layout.
@@ -105,7 +105,7 @@ fn write_synced(path: &Path, head: &SnapshotHead, words: &[u64]) -> io::Result<(
         seq: head.seq,
         frame: head.frame,
         tail_segment: head.tail_segment,
-        tail_prev_head: head.tail_prev_head,
+        tail_head: head.tail_head,
         config_hash: head.config_hash,
         schema_hash: head.schema_hash,
         state_hash: head.state_hash,
@@ -171,7 +171,7 @@ fn parse(
         seq: head.seq,
         frame: head.frame,
         tail_segment: head.tail_segment,
-        tail_prev_head: head.tail_prev_head,
+        tail_head: head.tail_head,
         config_hash: head.config_hash,
         schema_hash: head.schema_hash,
         state_hash: head.state_hash,
