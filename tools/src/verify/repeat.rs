@@ -64,13 +64,32 @@ impl Stream {
     }
 }
 
-impl Sink for Stream {
+/// What an engine makes of one recorded input: first of all that input, which is held against the
+/// recorded one where it stands.
+struct Making<'a> {
+    /// Until the first frame is made.
+    recorded: Option<&'a [u8]>,
+    made: &'a mut Stream,
+    /// The first frame made was the recorded one.
+    met: bool,
+}
+
+impl Making<'_> {
+    fn take(&mut self, frame: &[u8]) {
+        match self.recorded.take() {
+            Some(recorded) if recorded == frame => self.met = true,
+            _ => self.made.push(frame),
+        }
+    }
+}
+
+impl Sink for Making<'_> {
     fn input(&mut self, frame: &[u8]) {
-        self.push(frame);
+        self.take(frame);
     }
 
     fn output(&mut self, frame: &[u8]) {
-        self.push(frame);
+        self.take(frame);
     }
 }
 
@@ -125,14 +144,20 @@ impl Repeat {
             let is_same = recorded == made;
             return Ok((!is_same).then(|| difference(frame_number, recorded, made)));
         }
-        self.waiting.push(recorded);
         if !kind.is_some_and(FrameKind::is_outer_input) || self.end.is_some() {
+            self.waiting.push(recorded);
             return Ok(None);
         }
         self.input.clear();
         self.input.extend(recorded.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w)));
-        self.engine.input(bytemuck::cast_slice_mut(&mut self.input), &mut self.made)?;
+        let alone = Some(recorded).filter(|_| self.waiting.is_empty());
+        let mut making = Making { recorded: alone, made: &mut self.made, met: false };
+        self.engine.input(bytemuck::cast_slice_mut(&mut self.input), &mut making)?;
         self.inputs += 1;
+        if making.met {
+            return Ok(None);
+        }
+        self.waiting.push(recorded);
         Ok(self.meet(frame_number))
     }
 

@@ -1,17 +1,21 @@
-//! Hands out the frames of a journal; a thread reads and hashes one segment ahead.
+//! Hands out the frames of a journal; threads read and hash the segments ahead.
 //!
-//! Checks what recovery checks of the part it reads, and the chain; takes no lock, so it may read
-//! while a station writes. Must never: change a file, or hand out a frame that is not whole.
+//! Checks what recovery checks of the part it reads, and the chain; where the chain fits a whole
+//! segment, its records' own checksums add nothing and are not computed. Takes no lock, so it may
+//! read while a station writes. Must never: change a file, or hand out a frame that is not whole.
 
 use super::is_segment_name;
-use super::record::{HEAD_BYTES, Moment, SegmentHead, Step, genesis, step};
+use super::record::{Checksum, HEAD_BYTES, Moment, SegmentHead, Step, genesis, step, step_with};
 use crate::error::TapeError;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use wire::journal::{JournalSeal, RecordKind};
+
+/// Hashing a segment takes about as long as an engine needs for its inputs.
+const READING_THREADS_MAX: usize = 3;
 
 /// How a journal ends, for one who reads it to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,15 +37,23 @@ pub struct JournalReader {
     path: PathBuf,
     segments: Vec<(PathBuf, SegmentHead)>,
     current: usize,
-    /// Segments in order, as the thread has them ready.
-    ahead: Receiver<io::Result<Loaded>>,
+    ahead: Ahead,
     /// The current one.
     loaded: Loaded,
+    checksum: Checksum,
     offset: usize,
     seq: u64,
     frames: u64,
     about: String,
     ending: Ending,
+}
+
+/// The threads that read ahead, each every so many segments.
+#[derive(Debug)]
+struct Ahead {
+    threads: Vec<(Receiver<io::Result<Loaded>>, Sender<Loaded>)>,
+    /// Whose segment is next.
+    turn: usize,
 }
 
 /// A segment in memory.
@@ -102,13 +114,14 @@ impl JournalReader {
         if first.schema_hash != wire::frame::schema_hash() {
             return Err(TapeError::JournalLayouts { path: path.to_path_buf() });
         }
-        let ahead = load_ahead(segments.iter().map(|(file, _)| file.clone()).collect());
+        let ahead = Ahead::start(segments.iter().map(|(file, _)| file.clone()).collect());
         let mut reader = Self {
             path: path.to_path_buf(),
             segments,
             current: 0,
             ahead,
             loaded: Loaded::default(),
+            checksum: Checksum::Due,
             offset: 0,
             seq: 0,
             frames: 0,
@@ -171,7 +184,7 @@ impl JournalReader {
             return Err(TapeError::JournalLayouts { path: self.path.clone() });
         }
         let files = self.segments.iter().skip(index).map(|(file, _)| file.clone());
-        self.ahead = load_ahead(files.collect());
+        self.ahead = Ahead::start(files.collect());
         self.current = index;
         (self.seq, self.frames) =
             (head.first_seq.saturating_sub(1), head.first_frame.saturating_sub(1));
@@ -226,7 +239,7 @@ impl JournalReader {
             }
             let is_last = self.current + 1 == self.segments.len();
             let rest = self.bytes().get(self.offset..).unwrap_or_default();
-            let record = match step(rest, self.of(), self.seq + 1) {
+            let record = match step_with(rest, self.of(), self.seq + 1, self.checksum) {
                 Step::Record(record) => record,
                 Step::End if is_last => {
                     self.ending = Ending::Open;
@@ -287,8 +300,10 @@ impl JournalReader {
         self.offset = 0;
         let Some((file, head)) = self.segments.get(self.current) else { return Ok(()) };
         let io = |source| TapeError::Io { op: "read", path: file.clone(), source };
-        let gone = || Err(io::Error::other("the reading thread ended"));
-        self.loaded = self.ahead.recv().unwrap_or_else(|_| gone()).map_err(io)?;
+        self.ahead.next(&mut self.loaded).map_err(io)?;
+        let next = self.segments.get(self.current + 1).map(|(_, next)| next.prev_head);
+        let vouched = next.is_some() && self.loaded.chain == next;
+        self.checksum = if vouched { Checksum::Vouched } else { Checksum::Due };
         let first = self.segments.first().map_or(head, |(_, first)| first);
         let due = self.current as u64 + 1;
         let chain = chain.unwrap_or_else(|| genesis(first.instance));
@@ -322,6 +337,19 @@ impl Loaded {
         bytemuck::cast_slice::<u64, u8>(&self.words).get(..self.len).unwrap_or_default()
     }
 
+    /// Reads a file, in place of what it held.
+    fn fill(&mut self, file: &Path, hashes: bool) -> io::Result<()> {
+        let mut opened = File::open(file)?;
+        let len = usize::try_from(opened.metadata()?.len()).unwrap_or(0);
+        self.words.resize(len.div_ceil(8), 0);
+        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut self.words);
+        self.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default())?;
+        bytes.get_mut(self.len..).unwrap_or_default().fill(0);
+        let all = self.bytes().get(..self.end()).filter(|_| hashes);
+        self.chain = all.map(|bytes| Sha256::digest(bytes).into());
+        Ok(())
+    }
+
     /// Where the zeros begin that fill the segment up: a seal that others follow ends in a number
     /// that is not zero.
     fn end(&self) -> usize {
@@ -330,35 +358,45 @@ impl Loaded {
     }
 }
 
-/// Starts the thread that reads one segment ahead.
-fn load_ahead(files: Vec<PathBuf>) -> Receiver<io::Result<Loaded>> {
-    let (sender, ahead) = sync_channel(1);
-    let last = files.len().saturating_sub(1);
-    let load = move || {
-        for (index, file) in files.into_iter().enumerate() {
-            let loaded = load_one(&file, index < last);
-            // Nobody reads on.
-            if sender.send(loaded).is_err() {
-                return;
-            }
-        }
-    };
-    // Without a thread the channel is closed, and the reader says so.
-    drop(std::thread::Builder::new().name("journal-read".to_owned()).spawn(load));
-    ahead
-}
-
-fn load_one(file: &Path, hashes: bool) -> io::Result<Loaded> {
-    let mut opened = File::open(file)?;
-    let len = usize::try_from(opened.metadata()?.len()).unwrap_or(0);
-    let mut loaded = Loaded { words: vec![0; len.div_ceil(8)], len, chain: None };
-    let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut loaded.words);
-    loaded.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default())?;
-    if hashes {
-        let end = loaded.end();
-        loaded.chain = loaded.bytes().get(..end).map(|bytes| Sha256::digest(bytes).into());
+impl Ahead {
+    /// Starts them: one, or more where cores are left beside the reader's own.
+    fn start(files: Vec<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = cores.saturating_sub(1).clamp(1, READING_THREADS_MAX).min(files.len().max(1));
+        let last = files.len().saturating_sub(1);
+        let threads = (0..count).map(|first| {
+            let (sender, loaded) = sync_channel(1);
+            let (spent, used) = channel::<Loaded>();
+            let own = files.iter().enumerate().skip(first).step_by(count);
+            let own: Vec<_> = own.map(|(index, file)| (file.clone(), index < last)).collect();
+            let load = move || {
+                for (file, hashes) in own {
+                    let mut segment = used.try_recv().unwrap_or_default();
+                    let filled = segment.fill(&file, hashes).map(|()| segment);
+                    // Nobody reads on.
+                    if sender.send(filled).is_err() {
+                        return;
+                    }
+                }
+            };
+            // Without a thread the channel is closed, and the reader says so.
+            drop(std::thread::Builder::new().name("journal-read".to_owned()).spawn(load));
+            (loaded, spent)
+        });
+        Self { threads: threads.collect(), turn: 0 }
     }
-    Ok(loaded)
+
+    /// The next segment, in place of one that was read: its memory is filled again, not given back.
+    fn next(&mut self, place: &mut Loaded) -> io::Result<()> {
+        let turn = self.turn;
+        self.turn = (turn + 1) % self.threads.len().max(1);
+        let gone = || io::Error::other("the reading thread ended");
+        let (loaded, spent) = self.threads.get(turn).ok_or_else(gone)?;
+        let read = std::mem::replace(place, loaded.recv().map_err(|_| gone())??);
+        // Its thread may have no segment left.
+        let _unused = spent.send(read);
+        Ok(())
+    }
 }
 
 /// Fills `bytes`, or as much of it as the file has: a writer may shorten it meanwhile.
