@@ -1,10 +1,12 @@
-//! Hands out the frames of a journal; a thread reads and hashes one segment ahead.
+//! Hands out the frames of a journal; a thread reads and hashes one segment ahead. Of a journal in
+//! memory it has all segments from the beginning.
 //!
 //! Checks what recovery checks of the part it reads, and the chain; takes no lock, so it may read
 //! while a station writes. Must never: change a file, or hand out a frame that is not whole.
 
 use super::is_segment_name;
 use super::record::{HEAD_BYTES, Moment, SegmentHead, Step, genesis, step};
+use super::storage::Storage;
 use crate::error::TapeError;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -32,6 +34,8 @@ pub enum Ending {
 pub struct JournalReader {
     path: PathBuf,
     segments: Vec<(PathBuf, SegmentHead)>,
+    /// The segments' bytes where they are in memory, in the same order.
+    memory: Option<Vec<Loaded>>,
     current: usize,
     /// Segments in order, as the thread has them ready.
     ahead: Receiver<io::Result<Loaded>>,
@@ -45,7 +49,7 @@ pub struct JournalReader {
 }
 
 /// A segment in memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Loaded {
     /// Its bytes, aligned for frames, and how many.
     words: Vec<u64>,
@@ -78,36 +82,75 @@ impl JournalReader {
     /// [`TapeError::NotAJournal`], [`TapeError::JournalDamaged`], [`TapeError::Io`].
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let io = |source| TapeError::Io { op: "read", path: path.to_path_buf(), source };
+        let is_one = |file: &PathBuf| {
+            file.file_name().is_some_and(|name| is_segment_name(&name.to_string_lossy()))
+        };
+        let entries = std::fs::read_dir(path).map_err(io)?;
+        let files = entries.map(|entry| Ok(entry.map_err(io)?.path()));
+        let mut files: Vec<PathBuf> = files.collect::<Result<_, TapeError>>()?;
+        files.retain(is_one);
+        // Of two that are wrong the folder's own order must not say which is told.
+        files.sort_unstable();
         let mut segments = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(io)? {
-            let file = entry.map_err(io)?.path();
-            if file.file_name().is_some_and(|name| is_segment_name(&name.to_string_lossy())) {
-                let mut bytes = [0; HEAD_BYTES];
-                let read = File::open(&file).and_then(|mut f| f.read_exact(&mut bytes));
-                match read {
-                    Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                        return Err(io(error));
-                    }
-                    _ => {}
+        for file in files {
+            let mut bytes = [0; HEAD_BYTES];
+            let read = File::open(&file).and_then(|mut f| f.read_exact(&mut bytes));
+            match read {
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                    return Err(io(error));
                 }
-                let damage = |what| damaged(path, &file, (0, 0), what);
-                let head = SegmentHead::parse(&bytes).map_err(damage)?;
-                segments.push((file, head));
+                _ => {}
             }
+            let damage = |what| damaged(path, &file, (0, 0), what);
+            let head = SegmentHead::parse(&bytes).map_err(damage)?;
+            segments.push((file, head));
         }
         segments.sort_by_key(|(_, head)| head.segment);
+        Self::begin(path, segments, None)
+    }
+
+    /// Opens a journal of any storage; its segments are read at once and kept. `path` stands in
+    /// errors.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn open_in(storage: &mut impl Storage, path: &Path) -> Result<Self, TapeError> {
+        let io = |source| TapeError::Io { op: "read", path: path.to_path_buf(), source };
+        let mut segments = Vec::new();
+        for name in storage.segments().map_err(io)? {
+            let bytes = storage.read(&name).map_err(io)?;
+            let file = path.join(name);
+            let mut first = [0; HEAD_BYTES];
+            first.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
+            let damage = |what| damaged(path, &file, (0, 0), what);
+            let head = SegmentHead::parse(&first).map_err(damage)?;
+            segments.push(((file, head), bytes));
+        }
+        segments.sort_by_key(|((_, head), _)| head.segment);
+        let last = segments.len().saturating_sub(1);
+        let (segments, bytes): (Vec<_>, Vec<_>) = segments.into_iter().unzip();
+        let loaded = bytes.iter().enumerate().map(|(index, bytes)| Loaded::of(bytes, index < last));
+        Self::begin(path, segments, Some(loaded.collect()))
+    }
+
+    /// At the first record of its segments, which are in order.
+    fn begin(
+        path: &Path,
+        segments: Vec<(PathBuf, SegmentHead)>,
+        memory: Option<Vec<Loaded>>,
+    ) -> Result<Self, TapeError> {
         let Some((_, first)) = segments.first() else {
             return Err(TapeError::NotAJournal { path: path.to_path_buf() });
         };
         if first.schema_hash != wire::frame::schema_hash() {
             return Err(TapeError::JournalLayouts { path: path.to_path_buf() });
         }
-        let ahead = load_ahead(segments.iter().map(|(file, _)| file.clone()).collect());
         let mut reader = Self {
             path: path.to_path_buf(),
             segments,
+            memory,
             current: 0,
-            ahead,
+            ahead: sync_channel(0).1,
             loaded: Loaded::default(),
             offset: 0,
             seq: 0,
@@ -115,6 +158,7 @@ impl JournalReader {
             about: String::new(),
             ending: Ending::Reading,
         };
+        reader.ahead = reader.load_ahead(0);
         reader.load(None)?;
         let about = reader.bytes().get(reader.offset..).map(|rest| step(rest, reader.of(), 1));
         if let Some(Step::Record(record)) = about
@@ -123,6 +167,19 @@ impl JournalReader {
             reader.about = String::from_utf8_lossy(record.payload).trim_end().to_owned();
         }
         Ok(reader)
+    }
+
+    /// Segments from one on, as they are ready.
+    fn load_ahead(&self, index: usize) -> Receiver<io::Result<Loaded>> {
+        let Some(memory) = &self.memory else {
+            return load_ahead(self.segments.iter().skip(index).map(|(f, _)| f.clone()).collect());
+        };
+        let (sender, ahead) = sync_channel(memory.len());
+        for loaded in memory.iter().skip(index) {
+            // There is room for all, and the receiver is here.
+            let _ = sender.send(Ok(loaded.clone()));
+        }
+        ahead
     }
 
     /// What the session said of itself when it began: a JSON object.
@@ -170,8 +227,7 @@ impl JournalReader {
         if head.schema_hash != wire::frame::schema_hash() {
             return Err(TapeError::JournalLayouts { path: self.path.clone() });
         }
-        let files = self.segments.iter().skip(index).map(|(file, _)| file.clone());
-        self.ahead = load_ahead(files.collect());
+        self.ahead = self.load_ahead(index);
         self.current = index;
         (self.seq, self.frames) =
             (head.first_seq.saturating_sub(1), head.first_frame.saturating_sub(1));
@@ -318,6 +374,23 @@ fn damaged(path: &Path, file: &Path, (seq, offset): (u64, usize), what: &'static
 }
 
 impl Loaded {
+    /// A segment's bytes; `hashes` where the one after it asks for its chain.
+    fn of(from: &[u8], hashes: bool) -> Self {
+        let mut loaded =
+            Self { words: vec![0; from.len().div_ceil(8)], len: from.len(), chain: None };
+        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut loaded.words);
+        bytes.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        loaded.hash(hashes);
+        loaded
+    }
+
+    /// Hashes it up to its seal, where somebody asks.
+    fn hash(&mut self, hashes: bool) {
+        let end = self.end();
+        let hashed = self.bytes().get(..end).filter(|_| hashes);
+        self.chain = hashed.map(|bytes| Sha256::digest(bytes).into());
+    }
+
     fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice::<u64, u8>(&self.words).get(..self.len).unwrap_or_default()
     }
@@ -354,10 +427,7 @@ fn load_one(file: &Path, hashes: bool) -> io::Result<Loaded> {
     let mut loaded = Loaded { words: vec![0; len.div_ceil(8)], len, chain: None };
     let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut loaded.words);
     loaded.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default())?;
-    if hashes {
-        let end = loaded.end();
-        loaded.chain = loaded.bytes().get(..end).map(|bytes| Sha256::digest(bytes).into());
-    }
+    loaded.hash(hashes);
     Ok(loaded)
 }
 
