@@ -26,10 +26,16 @@ fn journals_are_recovered_twice_as_once_or_refused() {
 }
 
 #[test]
-fn a_reader_of_the_folder_sees_what_recovery_takes() {
+fn a_reader_sees_what_recovery_takes() {
+    let (taken, refused) = replay("journal", |seed| journal::check_reader(journal::input(seed)));
+    assert!(taken >= 20 && refused >= 20, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn a_reader_of_the_folder_sees_what_one_in_memory_sees() {
     let dir = tempfile::tempdir().expect("folder");
     let folder = dir.path().join("journal");
-    let check = |seed: &[u8]| journal::check_reader(journal::input(seed), &folder);
+    let check = |seed: &[u8]| journal::check_folder(journal::input(seed), &folder);
     let (taken, refused) = replay("journal", check);
     assert!(taken >= 20 && refused >= 20, "{taken} taken, {refused} refused");
 }

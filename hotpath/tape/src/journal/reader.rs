@@ -1,21 +1,21 @@
-//! Hands out the frames of a journal; threads read and hash the segments ahead.
+//! Hands out the frames of a journal, whose segments threads read and hash ahead ([`ahead`]).
 //!
 //! Checks what recovery checks of the part it reads, and the chain; where the chain fits a whole
 //! segment, its records' own checksums add nothing and are not computed. Takes no lock, so it may
 //! read while a station writes. Must never: change a file, or hand out a frame that is not whole.
 
+mod ahead;
+
 use super::is_segment_name;
 use super::record::{Checksum, HEAD_BYTES, Moment, SegmentHead, Step, genesis, step, step_with};
+use super::storage::Storage;
 use crate::error::TapeError;
+use ahead::{Ahead, Loaded};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use wire::journal::{JournalSeal, RecordKind};
-
-/// Hashing a segment takes about as long as an engine needs for its inputs.
-const READING_THREADS_MAX: usize = 3;
 
 /// How a journal ends, for one who reads it to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub enum Ending {
 pub struct JournalReader {
     path: PathBuf,
     segments: Vec<(PathBuf, SegmentHead)>,
+    /// The segments' bytes where they are in memory, in the same order.
+    memory: Option<Vec<Loaded>>,
     current: usize,
     ahead: Ahead,
     /// The current one.
@@ -46,24 +48,6 @@ pub struct JournalReader {
     frames: u64,
     about: String,
     ending: Ending,
-}
-
-/// The threads that read ahead, each every so many segments.
-#[derive(Debug)]
-struct Ahead {
-    threads: Vec<(Receiver<io::Result<Loaded>>, Sender<Loaded>)>,
-    /// Whose segment is next.
-    turn: usize,
-}
-
-/// A segment in memory.
-#[derive(Debug, Default)]
-struct Loaded {
-    /// Its bytes, aligned for frames, and how many.
-    words: Vec<u64>,
-    len: usize,
-    /// SHA-256 of all of it up to its seal; of the last segment nobody asks.
-    chain: Option<[u8; 32]>,
 }
 
 /// One frame of a journal.
@@ -90,36 +74,75 @@ impl JournalReader {
     /// [`TapeError::NotAJournal`], [`TapeError::JournalDamaged`], [`TapeError::Io`].
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let io = |source| TapeError::Io { op: "read", path: path.to_path_buf(), source };
+        let is_one = |file: &PathBuf| {
+            file.file_name().is_some_and(|name| is_segment_name(&name.to_string_lossy()))
+        };
+        let entries = std::fs::read_dir(path).map_err(io)?;
+        let files = entries.map(|entry| Ok(entry.map_err(io)?.path()));
+        let mut files: Vec<PathBuf> = files.collect::<Result<_, TapeError>>()?;
+        files.retain(is_one);
+        // Of two that are wrong the folder's own order must not say which is told.
+        files.sort_unstable();
         let mut segments = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(io)? {
-            let file = entry.map_err(io)?.path();
-            if file.file_name().is_some_and(|name| is_segment_name(&name.to_string_lossy())) {
-                let mut bytes = [0; HEAD_BYTES];
-                let read = File::open(&file).and_then(|mut f| f.read_exact(&mut bytes));
-                match read {
-                    Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                        return Err(io(error));
-                    }
-                    _ => {}
+        for file in files {
+            let mut bytes = [0; HEAD_BYTES];
+            let read = File::open(&file).and_then(|mut f| f.read_exact(&mut bytes));
+            match read {
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                    return Err(io(error));
                 }
-                let damage = |what| damaged(path, &file, (0, 0), what);
-                let head = SegmentHead::parse(&bytes).map_err(damage)?;
-                segments.push((file, head));
+                _ => {}
             }
+            let damage = |what| damaged(path, &file, (0, 0), what);
+            let head = SegmentHead::parse(&bytes).map_err(damage)?;
+            segments.push((file, head));
         }
         segments.sort_by_key(|(_, head)| head.segment);
+        Self::begin(path, segments, None)
+    }
+
+    /// Opens a journal of any storage; its segments are read at once and kept. `path` stands in
+    /// errors.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn open_in(storage: &mut impl Storage, path: &Path) -> Result<Self, TapeError> {
+        let io = |source| TapeError::Io { op: "read", path: path.to_path_buf(), source };
+        let mut segments = Vec::new();
+        for name in storage.segments().map_err(io)? {
+            let bytes = storage.read(&name).map_err(io)?;
+            let file = path.join(name);
+            let mut first = [0; HEAD_BYTES];
+            first.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
+            let damage = |what| damaged(path, &file, (0, 0), what);
+            let head = SegmentHead::parse(&first).map_err(damage)?;
+            segments.push(((file, head), bytes));
+        }
+        segments.sort_by_key(|((_, head), _)| head.segment);
+        let last = segments.len().saturating_sub(1);
+        let (segments, bytes): (Vec<_>, Vec<_>) = segments.into_iter().unzip();
+        let loaded = bytes.iter().enumerate().map(|(index, bytes)| Loaded::of(bytes, index < last));
+        Self::begin(path, segments, Some(loaded.collect()))
+    }
+
+    /// At the first record of its segments, which are in order.
+    fn begin(
+        path: &Path,
+        segments: Vec<(PathBuf, SegmentHead)>,
+        memory: Option<Vec<Loaded>>,
+    ) -> Result<Self, TapeError> {
         let Some((_, first)) = segments.first() else {
             return Err(TapeError::NotAJournal { path: path.to_path_buf() });
         };
         if first.schema_hash != wire::frame::schema_hash() {
             return Err(TapeError::JournalLayouts { path: path.to_path_buf() });
         }
-        let ahead = Ahead::start(segments.iter().map(|(file, _)| file.clone()).collect());
         let mut reader = Self {
             path: path.to_path_buf(),
             segments,
+            memory,
             current: 0,
-            ahead,
+            ahead: Ahead::of_memory(&[]),
             loaded: Loaded::default(),
             checksum: Checksum::Due,
             offset: 0,
@@ -128,6 +151,7 @@ impl JournalReader {
             about: String::new(),
             ending: Ending::Reading,
         };
+        reader.ahead = reader.ahead_of(0);
         reader.load(None)?;
         let about = reader.bytes().get(reader.offset..).map(|rest| step(rest, reader.of(), 1));
         if let Some(Step::Record(record)) = about
@@ -136,6 +160,13 @@ impl JournalReader {
             reader.about = String::from_utf8_lossy(record.payload).trim_end().to_owned();
         }
         Ok(reader)
+    }
+
+    /// Segments from one on, as they are ready.
+    fn ahead_of(&self, index: usize) -> Ahead {
+        let files = self.segments.iter().skip(index).map(|(file, _)| file.clone());
+        let kept = self.memory.as_deref().and_then(|memory| memory.get(index..));
+        kept.map_or_else(|| Ahead::of_files(&files.collect::<Vec<_>>()), Ahead::of_memory)
     }
 
     /// What the session said of itself when it began: a JSON object.
@@ -183,8 +214,7 @@ impl JournalReader {
         if head.schema_hash != wire::frame::schema_hash() {
             return Err(TapeError::JournalLayouts { path: self.path.clone() });
         }
-        let files = self.segments.iter().skip(index).map(|(file, _)| file.clone());
-        self.ahead = Ahead::start(files.collect());
+        self.ahead = self.ahead_of(index);
         self.current = index;
         (self.seq, self.frames) =
             (head.first_seq.saturating_sub(1), head.first_frame.saturating_sub(1));
@@ -330,87 +360,4 @@ fn damaged(path: &Path, file: &Path, (seq, offset): (u64, usize), what: &'static
         what,
         watermark: seq,
     }
-}
-
-impl Loaded {
-    fn bytes(&self) -> &[u8] {
-        bytemuck::cast_slice::<u64, u8>(&self.words).get(..self.len).unwrap_or_default()
-    }
-
-    /// Reads a file, in place of what it held.
-    fn fill(&mut self, file: &Path, hashes: bool) -> io::Result<()> {
-        let mut opened = File::open(file)?;
-        let len = usize::try_from(opened.metadata()?.len()).unwrap_or(0);
-        self.words.resize(len.div_ceil(8), 0);
-        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut self.words);
-        self.len = read_up_to(&mut opened, bytes.get_mut(..len).unwrap_or_default())?;
-        bytes.get_mut(self.len..).unwrap_or_default().fill(0);
-        let all = self.bytes().get(..self.end()).filter(|_| hashes);
-        self.chain = all.map(|bytes| Sha256::digest(bytes).into());
-        Ok(())
-    }
-
-    /// Where the zeros begin that fill the segment up: a seal that others follow ends in a number
-    /// that is not zero.
-    fn end(&self) -> usize {
-        let last = self.words.iter().rposition(|word| *word != 0).map_or(0, |at| at + 1);
-        (last * 8).min(self.len)
-    }
-}
-
-impl Ahead {
-    /// Starts them: one, or more where cores are left beside the reader's own.
-    fn start(files: Vec<PathBuf>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let count = cores.saturating_sub(1).clamp(1, READING_THREADS_MAX).min(files.len().max(1));
-        let last = files.len().saturating_sub(1);
-        let threads = (0..count).map(|first| {
-            let (sender, loaded) = sync_channel(1);
-            let (spent, used) = channel::<Loaded>();
-            let own = files.iter().enumerate().skip(first).step_by(count);
-            let own: Vec<_> = own.map(|(index, file)| (file.clone(), index < last)).collect();
-            let load = move || {
-                for (file, hashes) in own {
-                    let mut segment = used.try_recv().unwrap_or_default();
-                    let filled = segment.fill(&file, hashes).map(|()| segment);
-                    // Nobody reads on.
-                    if sender.send(filled).is_err() {
-                        return;
-                    }
-                }
-            };
-            // Without a thread the channel is closed, and the reader says so.
-            drop(std::thread::Builder::new().name("journal-read".to_owned()).spawn(load));
-            (loaded, spent)
-        });
-        Self { threads: threads.collect(), turn: 0 }
-    }
-
-    /// The next segment, in place of one that was read: its memory is filled again, not given back.
-    fn next(&mut self, place: &mut Loaded) -> io::Result<()> {
-        let turn = self.turn;
-        self.turn = (turn + 1) % self.threads.len().max(1);
-        let gone = || io::Error::other("the reading thread ended");
-        let (loaded, spent) = self.threads.get(turn).ok_or_else(gone)?;
-        let read = std::mem::replace(place, loaded.recv().map_err(|_| gone())??);
-        // Its thread may have no segment left.
-        let _unused = spent.send(read);
-        Ok(())
-    }
-}
-
-/// Fills `bytes`, or as much of it as the file has: a writer may shorten it meanwhile.
-fn read_up_to(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..)
-        && !rest.is_empty()
-    {
-        match file.read(rest) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

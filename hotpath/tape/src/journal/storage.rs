@@ -80,7 +80,8 @@ pub trait Storage {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    open: Vec<(String, File)>,
+    /// The file written to last, kept open: a journal is written one segment at a time.
+    open: Option<(String, File)>,
     _lock: File,
 }
 
@@ -99,23 +100,22 @@ impl Folder {
             .open(path.join("lock"))
             .map_err(io("create"))?;
         lock.try_lock().map_err(|_| TapeError::Busy { path: path.to_path_buf() })?;
-        Ok(Self { path: path.to_path_buf(), open: Vec::new(), _lock: lock })
+        Ok(Self { path: path.to_path_buf(), open: None, _lock: lock })
     }
 
     fn file(&mut self, name: &str) -> io::Result<&File> {
-        let at = self.open.iter().position(|(open, _)| open == name);
-        let at = if let Some(at) = at {
-            at
-        } else {
-            let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
-            self.open.push((name.to_owned(), file));
-            self.open.len() - 1
+        let open = match self.open.take() {
+            Some(open) if open.0 == name => open,
+            _ => {
+                let path = self.path.join(name);
+                (name.to_owned(), OpenOptions::new().read(true).write(true).open(path)?)
+            }
         };
-        self.open.get(at).map(|(_, file)| file).ok_or_else(|| io::ErrorKind::NotFound.into())
+        Ok(&self.open.insert(open).1)
     }
 
     fn forget(&mut self, name: &str) {
-        self.open.retain(|(open, _)| open != name);
+        self.open.take_if(|(open, _)| open == name);
     }
 
     fn sync_names(&self) -> io::Result<()> {

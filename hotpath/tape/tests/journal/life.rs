@@ -45,6 +45,30 @@ fn frames_come_back_in_order_over_many_segments_and_the_end_is_known() {
     assert!(!dir.path().join("next.clj").exists(), "room that was not used goes back");
 }
 
+/// Files of a folder that this process has open.
+fn open_files(folder: &std::path::Path) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").expect("Linux");
+    let links = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|file| file.starts_with(folder)).count()
+}
+
+/// One file a segment would end a station of some weeks: with 16 MiB each and 1,024 files, after
+/// 16 GiB.
+#[test]
+fn a_segment_that_has_ended_is_open_no_more() {
+    let dir = tempfile::tempdir().expect("folder");
+    let folder = Folder::open(dir.path()).expect("locked");
+    let mut writer =
+        JournalWriter::create(folder, dir.path(), options(8 << 10), "{}", at(0)).expect("begun");
+    for n in 1..=400 {
+        writer.push(&frame(n), at(n)).expect("taken");
+        writer.prepare_next().expect("room");
+    }
+    assert!(writer.segment() > 8, "{} segments", writer.segment());
+    let open = open_files(dir.path());
+    assert!(open >= 1 && open <= 2, "{open} files open: the lock and one segment would do");
+}
+
 #[test]
 fn a_reader_goes_on_at_any_segment_and_back_at_none() {
     let dir = tempfile::tempdir().expect("folder");
