@@ -127,8 +127,8 @@ impl Loaded {
 
     /// Hashes it up to its seal, where somebody asks.
     fn hash(&mut self, hashes: bool) {
-        let hashed = self.bytes().get(..self.end()).filter(|_| hashes);
-        self.chain = hashed.map(|bytes| Sha256::digest(bytes).into());
+        let all = self.bytes().get(..self.end()).filter(|_| hashes);
+        self.chain = all.map(|bytes| Sha256::digest(bytes).into());
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
