@@ -2,6 +2,7 @@
 //!
 //! Must never: repeat a source's text in its own `Display`; the line joins the chain once.
 
+use crate::store::StoreError;
 use ipc::IpcError;
 use std::fmt::Write as _;
 use std::io;
@@ -150,6 +151,9 @@ pub enum ModelError {
         /// The one asked for.
         asked: &'static str,
     },
+    /// The model store, a signature or a link is not as it should be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The socket cannot be served.
     #[error("socket cannot be served")]
     Socket(#[source] IpcError),
@@ -181,6 +185,7 @@ impl ModelError {
             | Self::NoLibrary
             | Self::Library { .. }
             | Self::Runtime { .. }
+            | Self::Store(_)
             | Self::Socket(_) => Exit::Resource,
         }
     }
@@ -207,6 +212,7 @@ impl ModelError {
             Self::Library { .. } => "give ONNX Runtime 1.24 or newer, or choose backend=tract",
             Self::Runtime { .. } => "choose backend=tract",
             Self::RuntimeTaken { .. } => "choose one back end per process",
+            Self::Store(error) => error.next(),
             Self::Socket(_) => "check --socket and who runs there",
             Self::System { .. } => "check the sandbox this process runs in",
         }

@@ -20,6 +20,7 @@ mod score;
 mod scorer;
 pub mod server;
 mod serving;
+pub mod store;
 mod sys;
 
 pub use error::ModelError;

@@ -8,14 +8,12 @@ use crate::error::ModelError;
 use crate::manifest::{CLASSES, Manifest};
 use crate::onnx::Onnx;
 use crate::runtime::Runtime;
+use crate::store::{Address, Bundle};
 use ort::memory::Allocator;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionOutputs};
 use ort::value::{Outlet, Tensor, TensorElementType};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use wire::signal::{FEATURES, InputWindow, WINDOW};
 
@@ -37,6 +35,7 @@ pub struct Model {
     runtime: &'static Runtime,
     manifest: Manifest,
     path: PathBuf,
+    address: Address,
     hash: [u8; 32],
     /// The model takes one window a run; a batch is a loop.
     single: bool,
@@ -51,22 +50,23 @@ impl Model {
     /// # Errors
     /// [`ModelError`], one for each thing that can be wrong; none leaves a model behind.
     pub fn load(dir: &Path, runtime: &'static Runtime) -> Result<Self, ModelError> {
-        let manifest_path = dir.join("manifest.json");
-        let manifest = Manifest::parse(&manifest_path, &read(&manifest_path, MANIFEST_BYTES_MAX)?)?;
-        let path = dir.join(&manifest.file);
-        let bytes = read(&path, MODEL_BYTES_MAX)?;
-        let hash: [u8; 32] = Sha256::digest(&bytes).into();
-        let actual = hex(&hash);
-        if !actual.eq_ignore_ascii_case(&manifest.sha256) {
-            return Err(ModelError::Hash { path, expected: manifest.sha256, actual });
-        }
+        Self::of(Bundle::open(dir, None)?, runtime)
+    }
+
+    /// Makes a model of files that were read and hashed, verifies and warms up.
+    ///
+    /// # Errors
+    /// [`ModelError`], one for each thing that can be wrong; none leaves a model behind.
+    pub fn of(mut bundle: Bundle, runtime: &'static Runtime) -> Result<Self, ModelError> {
+        let bytes = bundle.take_model();
+        let Bundle { manifest, path, address, hash, .. } = bundle;
         let load = |source: Box<dyn std::error::Error + Send + Sync>| ModelError::Load {
             path: path.clone(),
             backend: runtime.backend(),
             source,
         };
         let onnx = Onnx::parse(&bytes).map_err(|e| load(e.into()))?;
-        if let Some(found) = onnx.forbidden() {
+        if let Some(found) = onnx.forbidden(manifest.allowed_operators()) {
             return Err(ModelError::Forbidden { path, found });
         }
         // tract pays for a free batch at every run: of one window it takes 2.3 times as long, and
@@ -78,8 +78,17 @@ impl Model {
             .map_err(|e| load(e.into()))?;
         let single = check_shapes(&path, &session, &manifest)?;
         let inputs = (0..BATCH_MAX).map(|_| None).collect();
-        let mut model =
-            Self { session, runtime, manifest, path, hash, single, inputs, golden_difference: 0.0 };
+        let mut model = Self {
+            session,
+            runtime,
+            manifest,
+            path,
+            address,
+            hash,
+            single,
+            inputs,
+            golden_difference: 0.0,
+        };
         model.golden_difference = model.verify()?;
         model.warm_up()?;
         Ok(model)
@@ -186,6 +195,12 @@ impl Model {
     #[must_use]
     pub fn sha256(&self) -> String {
         hex(&self.hash)
+    }
+
+    /// SHA-256 of its manifest: its address in a store.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address
     }
 
     /// Its manifest.
@@ -303,27 +318,6 @@ fn describe(outlets: &[Outlet]) -> String {
         let _infallible = write!(text, "{comma}{}:{dims}", outlet.name());
     }
     text
-}
-
-/// Reads a regular file of bounded size into memory once.
-fn read(path: &Path, allowed: u64) -> Result<Vec<u8>, ModelError> {
-    let unreadable = |source| ModelError::Unreadable { path: path.to_path_buf(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let meta = file.metadata().map_err(unreadable)?;
-    if !meta.is_file() {
-        return Err(unreadable(std::io::Error::other("not a regular file")));
-    }
-    let mut bytes = Vec::new();
-    file.take(allowed + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if found > allowed {
-        return Err(ModelError::TooLarge {
-            path: path.into(),
-            bytes: found.max(meta.len()),
-            allowed,
-        });
-    }
-    Ok(bytes)
 }
 
 fn hex(bytes: &[u8]) -> String {
