@@ -1,11 +1,15 @@
 //! The serving loop: sockets in, one micro-batch at a time through the model, answers out.
 //!
-//! Owns the back end, the listener and the model. Must never: wait for a peer, keep an answer a
+//! Owns the back end, the listener and the model; `server/models.rs` changes it.
+//! Must never: wait for a peer, keep an answer a
 //! full socket will not take (dropped and counted), or print more than one line a cause. One
 //! thread; parked it costs one wake-up in [`LOOK_AROUND`].
 
+mod models;
+
 use crate::batch::Waiting;
 use crate::error::ModelError;
+use crate::loader::Loader;
 use crate::scorer::Scorer;
 use crate::serving::{Serving, Verdict};
 use crate::sys;
@@ -73,6 +77,7 @@ pub struct Server {
     io: Box<dyn IoBackend>,
     scorer: Scorer,
     serving: Serving,
+    loader: Option<Loader>,
     options: ServerOptions,
     io_fallback: Option<IpcError>,
     actions: Vec<Action>,
@@ -102,12 +107,20 @@ impl Server {
             io,
             scorer,
             serving,
+            loader: None,
             options,
             io_fallback,
             actions: Vec::new(),
             batch: Vec::new(),
             shed: Vec::new(),
         })
+    }
+
+    /// The same server, whose model can be changed through this loader.
+    #[must_use]
+    pub fn with_loader(mut self, loader: Loader) -> Self {
+        self.loader = Some(loader);
+        self
     }
 
     /// Why the I/O back end is not the one asked for.
@@ -167,6 +180,8 @@ impl Server {
             more = self.poll(Duration::ZERO)?;
             events += more;
         }
+        // A batch's border: the one place where the model changes.
+        self.change_model();
         self.run_batch();
         for token in self.serving.overdue(sys::monotonic_ns()) {
             self.io.remove(token);
@@ -218,6 +233,7 @@ impl Server {
             }
             Verdict::Close => self.close(token),
             Verdict::Answer(response) => self.answer(token, response),
+            Verdict::Command(command) => self.obey(token, command),
         }
     }
 
@@ -240,6 +256,10 @@ impl Server {
     }
 
     fn answer(&mut self, token: Token, response: &SignalResponse) {
+        if !self.tell(token) {
+            self.serving.counters.answers_dropped += 1;
+            return;
+        }
         match self.io.send(token, bytes_of(response)) {
             Ok(Sent::Sent) => {}
             Ok(Sent::WouldBlock) | Err(_) => self.serving.counters.answers_dropped += 1,
@@ -261,6 +281,7 @@ impl Server {
         let start_ns = sys::monotonic_ns();
         let scores = self.scorer.score(&windows);
         let infer_ns = sys::monotonic_ns().saturating_sub(start_ns);
+        self.copy_live(&batch, &scores, infer_ns);
         self.serving.counters.batches += 1;
         self.serving.counters.infer_ns_max = self.serving.counters.infer_ns_max.max(infer_ns);
         for (request, score) in batch.iter().zip(scores) {
