@@ -1,6 +1,6 @@
 //! The model server: an ONNX model behind a Unix socket, and the same scorer in process.
 //!
-//! Owns: the choice of the model runtime ([`runtime`]), loading and verifying a model ([`model`]),
+//! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), loading and verifying a model ([`model`]),
 //! turning probabilities into fixed-point scores ([`Score`]), micro-batches ([`batch`]) and the
 //! server ([`server`]). A backtest uses [`Scorer`], which is the same code without the socket.
 //!
@@ -8,6 +8,7 @@
 //! operator named, or answer with a number that is not finite. One thread runs it all; it may
 //! allocate, it is not on the hot path. One model runtime per process.
 
+pub mod backend;
 pub mod batch;
 pub mod doctor;
 pub mod error;
@@ -20,6 +21,7 @@ mod score;
 mod scorer;
 pub mod server;
 mod serving;
+mod session;
 mod sys;
 
 pub use error::ModelError;

@@ -2,6 +2,8 @@
 //!
 //! Must never: follow a path the file names. Runs while loading; allocates.
 
+use crate::backend::ModelFile;
+use crate::error::ModelError;
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
@@ -18,13 +20,27 @@ pub(crate) struct Onnx {
 }
 
 impl Onnx {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+    /// Parses a model's file and refuses what no model of ours may ask for.
+    pub(crate) fn admit(file: &ModelFile<'_>, backend: &'static str) -> Result<Self, ModelError> {
+        let path = || file.path.to_path_buf();
+        let onnx = Self::parse(file.bytes).map_err(|e| ModelError::Load {
+            path: path(),
+            backend,
+            source: e.into(),
+        })?;
+        match onnx.forbidden() {
+            None => Ok(onnx),
+            Some(found) => Err(ModelError::Forbidden { path: path(), found }),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
         ModelProto::decode(bytes).map(|model| Self { model })
     }
 
     /// What the model asks for that none of ours may: data in other files, which a runtime would
     /// read from wherever the model says, sparse weights, or foreign operators.
-    pub(crate) fn forbidden(&self) -> Option<String> {
+    fn forbidden(&self) -> Option<String> {
         let foreign = self.model.opset_import.iter().map(|set| set.domain.as_str());
         if let Some(domain) = foreign.into_iter().find(|domain| !DOMAINS.contains(domain)) {
             return Some(format!("operators of domain {domain}"));

@@ -24,8 +24,13 @@ impl Scorer {
     /// # Errors
     /// [`ModelError`] with its operator line and exit code.
     pub fn load(dir: &Path, options: &RuntimeOptions) -> Result<Self, ModelError> {
-        let model = Model::load(dir, runtime::start(options)?)?;
-        Ok(Self { model, probabilities: Vec::new(), failures: 0 })
+        Ok(Self::new(Model::load(dir, runtime::start(options)?)?))
+    }
+
+    /// Scores with a model that is loaded already, on whatever back end.
+    #[must_use]
+    pub fn new(model: Model) -> Self {
+        Self { model, probabilities: Vec::new(), failures: 0 }
     }
 
     /// Scores windows, one answer each in the same order. A window the model has no usable number
