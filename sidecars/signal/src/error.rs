@@ -114,7 +114,7 @@ pub enum ModelError {
         /// Windows in the batch.
         batch: usize,
         /// The runtime's answer.
-        source: ort::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The runtime gave something else than the shape it promised.
     #[error("model gave an output of the wrong size: numbers={found} wanted={wanted}")]

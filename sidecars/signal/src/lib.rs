@@ -1,7 +1,7 @@
 //! The model server: an ONNX model behind a Unix socket, and the same scorer in process.
 //!
-//! Owns: the choice of the model runtime ([`runtime`]), loading and verifying a model ([`model`]),
-//! the store it may come from ([`store`]), turning probabilities into fixed-point scores ([`Score`]),
+//! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), loading and verifying
+//! a model ([`model`]), the store it may come from ([`store`]), turning probabilities into fixed-point scores ([`Score`]),
 //! micro-batches ([`batch`]), the server ([`server`]) and the change of its model ([`loader`],
 //! [`shadow`]). A backtest uses [`Scorer`], which is the same code without the socket.
 //!
@@ -9,6 +9,7 @@
 //! operator named, or answer with a number that is not finite. One thread serves, another loads;
 //! they may allocate, they are not on the hot path. One model runtime per process.
 
+pub mod backend;
 pub mod batch;
 pub mod doctor;
 pub mod error;
@@ -22,6 +23,7 @@ mod score;
 mod scorer;
 pub mod server;
 mod serving;
+mod session;
 pub mod shadow;
 pub mod store;
 mod sys;

@@ -6,9 +6,9 @@
 //! wait, or leave a failure without a line and a count: the old model then serves on. The serving
 //! thread holds [`Loader`]; it only tries channels.
 
+use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::model::Model;
-use crate::runtime::Runtime;
 use crate::scorer::Scorer;
 use crate::shadow::{Sample, Shadow, ShadowBounds, ShadowFault, ShadowReport};
 use crate::store::{Address, Store};
@@ -197,13 +197,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts the thread. `serving` is the model that serves now.
+    /// Starts the thread. `serving` is the model that serves now, candidates run on `backend`.
     ///
     /// # Errors
     /// [`ModelError::System`] where there is no thread to be had.
     pub fn start(
         store: Store,
         serving: &Model,
+        backend: &'static dyn Backend,
         options: LoaderOptions,
     ) -> Result<Self, ModelError> {
         let (jobs, jobs_in) = sync_channel(1);
@@ -214,7 +215,7 @@ impl Loader {
         let worker = Worker {
             store,
             options: options.clone(),
-            runtime: serving.runtime(),
+            backend,
             interval_ns: serving.manifest().sample_interval_ns,
             address: serving.address(),
             words: words_out,
@@ -323,7 +324,7 @@ type Failed = (Cause, String);
 struct Worker {
     store: Store,
     options: LoaderOptions,
-    runtime: &'static Runtime,
+    backend: &'static dyn Backend,
     interval_ns: u64,
     address: Address,
     words: Sender<Word>,
@@ -370,7 +371,7 @@ impl Worker {
         }
         let bundle = self.store.object(address).map_err(model)?;
         self.same_kind(&bundle.manifest)?;
-        let mut candidate = Scorer::of(Model::of(bundle, self.runtime).map_err(model)?);
+        let mut candidate = Scorer::new(Model::of(bundle, self.backend).map_err(model)?);
         let answers = wish.answers.unwrap_or(self.options.answers);
         if answers > 0 {
             self.shared.state().0.stage = Stage::Shadowing;
@@ -443,13 +444,16 @@ impl Worker {
 
     /// Hands the model over, waits for the old one and frees it here.
     fn publish(&self, candidate: Scorer) -> Result<(), Failed> {
+        let address = candidate.model().address();
         self.words.send(Word::Publish(Box::new(candidate))).map_err(|_| ended())?;
         loop {
             match self.retired.recv_timeout(LOOK) {
-                Ok(old) => {
-                    drop(old);
-                    return Ok(());
+                Ok(old) if old.model().address() == address => {
+                    let why = "BUG: there is no higher generation; next: start the sidecar again";
+                    return Err((Cause::Other, why.into()));
                 }
+                // Freed here, where it was made.
+                Ok(_old) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) if !self.shared.ends() => {}
                 Err(_) => return Err(ended()),
             }

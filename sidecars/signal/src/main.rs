@@ -6,9 +6,9 @@
 use clap::Parser;
 use clap::error::ErrorKind;
 use corelane_signal::doctor::doctor;
-use corelane_signal::model::BATCH_MAX;
+use corelane_signal::model::{BATCH_MAX, Model};
 use corelane_signal::server::{Idle, Server, ServerOptions};
-use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, Scorer, process};
+use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, Scorer, process, runtime};
 use ipc::{BackendKind, PeerPolicy};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -121,8 +121,8 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     process::set_up(args.shutdown_with_parent)?;
     // Both are there: the command line demands them without --doctor.
     let (socket, model) = (args.socket.unwrap_or_default(), args.model.unwrap_or_default());
-    let scorer = Scorer::load(&model, runtime)?;
-    let live = scorer.model().runtime();
+    let live = runtime::start(runtime)?;
+    let scorer = Scorer::new(Model::load(&model, live)?);
     if let Some(error) = live.fallback() {
         eprintln!("corelane-signal: {} serves instead; {}", live.provider(), error.operator_line());
     }
@@ -154,7 +154,7 @@ fn say_ready(server: &Server, socket: &Path) {
         socket.display(),
         server.scorer().model().manifest().name,
         server.scorer().model().sha256(),
-        server.scorer().model().runtime().provider(),
+        server.scorer().model().provider(),
         server.io_name(),
     );
 }

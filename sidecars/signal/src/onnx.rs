@@ -4,6 +4,8 @@
 
 mod weights;
 
+use crate::backend::ModelFile;
+use crate::error::ModelError;
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
@@ -19,14 +21,28 @@ pub(crate) struct Onnx {
 }
 
 impl Onnx {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+    /// Parses a model's file and refuses what no model of ours may ask for.
+    pub(crate) fn admit(file: &ModelFile<'_>, backend: &'static str) -> Result<Self, ModelError> {
+        let path = || file.path.to_path_buf();
+        let onnx = Self::parse(file.bytes).map_err(|e| ModelError::Load {
+            path: path(),
+            backend,
+            source: e.into(),
+        })?;
+        match onnx.forbidden(file.manifest.allowed_operators()) {
+            None => Ok(onnx),
+            Some(found) => Err(ModelError::Forbidden { path: path(), found }),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
         ModelProto::decode(bytes).map(|model| Self { model })
     }
 
     /// What the model asks for that none of ours may: data in other files, which a runtime would
     /// read from wherever the model says, sparse weights, weights that are no numbers, foreign
     /// operators, and where `operators` lists what its manifest allows, any other.
-    pub(crate) fn forbidden(&self, operators: Option<&[String]>) -> Option<String> {
+    fn forbidden(&self, operators: Option<&[String]>) -> Option<String> {
         let foreign = self.model.opset_import.iter().map(|set| set.domain.as_str());
         if let Some(domain) = foreign.into_iter().find(|domain| !DOMAINS.contains(domain)) {
             return Some(format!("operators of domain {domain}"));

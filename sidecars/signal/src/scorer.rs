@@ -25,7 +25,7 @@ impl Scorer {
     /// # Errors
     /// [`ModelError`] with its operator line and exit code.
     pub fn load(dir: &Path, options: &RuntimeOptions) -> Result<Self, ModelError> {
-        Ok(Self::of(Model::load(dir, runtime::start(options)?)?))
+        Ok(Self::new(Model::load(dir, runtime::start(options)?)?))
     }
 
     /// The same for the model a name of a store stands for.
@@ -38,12 +38,12 @@ impl Scorer {
         options: &RuntimeOptions,
     ) -> Result<Self, ModelError> {
         let bundle = store.object(store.current(name)?)?;
-        Ok(Self::of(Model::of(bundle, runtime::start(options)?)?))
+        Ok(Self::new(Model::of(bundle, runtime::start(options)?)?))
     }
 
-    /// A scorer over a model that is ready.
+    /// Scores with a model that is loaded already, on whatever back end.
     #[must_use]
-    pub fn of(model: Model) -> Self {
+    pub fn new(model: Model) -> Self {
         Self { model, probabilities: Vec::new(), failures: 0 }
     }
 

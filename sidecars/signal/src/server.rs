@@ -100,7 +100,7 @@ impl Server {
         let (mut io, io_fallback) = open_or_libc(options.io)?;
         let listener = Listener::bind(&options.socket, options.policy.clone())?;
         io.add_listener(listener)?;
-        let provider = scorer.model().runtime().provider();
+        let provider = scorer.model().provider();
         let interval_ns = scorer.model().manifest().sample_interval_ns;
         let serving = Serving::new(scorer.model_hash(), provider, interval_ns);
         Ok(Self {

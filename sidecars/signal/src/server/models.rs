@@ -21,7 +21,7 @@ impl Server {
     pub(super) fn change_model(&mut self) {
         let Some(loader) = &mut self.loader else { return };
         let Some(mut fresh) = loader.published() else { return };
-        let provider = fresh.model().runtime().provider();
+        let provider = fresh.model().provider();
         if self.serving.change_model(fresh.model_hash(), provider) {
             std::mem::swap(&mut self.scorer, &mut *fresh);
         }
@@ -105,7 +105,7 @@ impl Server {
                 "sha256": model.sha256(),
                 "model_hash": format!("{:016x}", model.model_hash()),
                 "generation": self.serving.generation(),
-                "backend": model.runtime().provider(),
+                "backend": model.provider(),
             },
             "job": job,
             "swaps": swaps,
