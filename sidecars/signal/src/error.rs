@@ -194,7 +194,9 @@ impl ModelError {
     #[must_use]
     pub fn next(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "check --model, a folder with model.onnx and manifest.json",
+            Self::Unreadable { .. } => {
+                "check --model or --store, folders with a model and its manifest.json"
+            }
             Self::TooLarge { .. } | Self::Manifest { .. } | Self::Hash { .. } => {
                 "export the model again, or restore both files from the same export"
             }

@@ -9,7 +9,7 @@ mod models;
 
 use crate::batch::Waiting;
 use crate::error::ModelError;
-use crate::loader::Loader;
+use crate::loader::{Loader, SwapCounts};
 use crate::scorer::Scorer;
 use crate::serving::{Serving, Verdict};
 use crate::sys;
@@ -139,6 +139,23 @@ impl Server {
     #[must_use]
     pub fn scorer(&self) -> &Scorer {
         &self.scorer
+    }
+
+    /// Generation of the model that serves, from 1.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.serving.generation()
+    }
+
+    /// What became of changes of the model.
+    #[must_use]
+    pub fn swaps(&self) -> SwapCounts {
+        self.loader.as_ref().map(|loader| loader.state().1).unwrap_or_default()
+    }
+
+    /// The loader, where the model can be changed.
+    pub fn loader(&mut self) -> Option<&mut Loader> {
+        self.loader.as_mut()
     }
 
     /// What happened so far.
