@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0xdf1c991fa0560139)
+#define CORELANE_SCHEMA_HASH UINT64_C(0x8bc890a8ca95a70)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -130,6 +130,10 @@ enum corelane_frame_kind {
     CORELANE_FRAME_KIND_HELLO = 34,
     /* "hello-ack": corelane_hello_ack. */
     CORELANE_FRAME_KIND_HELLO_ACK = 35,
+    /* "model-command": corelane_model_command. */
+    CORELANE_FRAME_KIND_MODEL_COMMAND = 36,
+    /* "model-change": corelane_model_change. */
+    CORELANE_FRAME_KIND_MODEL_CHANGE = 37,
     /* "advice": corelane_advice. */
     CORELANE_FRAME_KIND_ADVICE = 40,
     /* "risk-input": corelane_risk_input. */
@@ -392,6 +396,18 @@ enum corelane_hello_status {
     CORELANE_HELLO_STATUS_ROLE = 0x52 /* 'R' */,
     /* "busy": Too many peers. */
     CORELANE_HELLO_STATUS_BUSY = 0x42 /* 'B' */,
+};
+
+/* What the command line wants of a sidecar. */
+enum corelane_model_action {
+    /* "status": Tell which model serves, what is being tried, and the counts. */
+    CORELANE_MODEL_ACTION_STATUS = 0x53 /* 'S' */,
+    /* "serve": Load the named object of the store, try it on live requests, and let it serve. */
+    CORELANE_MODEL_ACTION_SERVE = 0x4c /* 'L' */,
+    /*
+     * "shadow": Load the named object of the store and try it on live requests; it does not serve.
+     */
+    CORELANE_MODEL_ACTION_SHADOW = 0x57 /* 'W' */,
 };
 
 /* The limit an advice concerns. The value's unit is the limit's own. */
@@ -906,6 +922,20 @@ enum corelane_counter {
     CORELANE_COUNTER_JOURNAL_SEGMENT = 53,
     /* "journal.failed": 1 since a write or a sync failed. */
     CORELANE_COUNTER_JOURNAL_FAILED = 54,
+    /*
+     * "bridge.signal_wrong_model": Signal answers refused because they name another model or
+     * generation than announced.
+     */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_WRONG_MODEL = 59,
+    /* "bridge.signal_unasked": Signal answers refused because no open request is theirs. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_UNASKED = 60,
+    /* "bridge.model_changes": Changes of the model that sidecars announced and the bridge took. */
+    CORELANE_COUNTER_BRIDGE_MODEL_CHANGES = 61,
+    /*
+     * "bridge.model_refused": Changes of the model that were refused: the generation did not rise,
+     * or it is not allowed.
+     */
+    CORELANE_COUNTER_BRIDGE_MODEL_REFUSED = 62,
 };
 
 /* Why a process ended. */
@@ -1495,6 +1525,49 @@ CORELANE_AT(corelane_hello_ack, role, 66);
 CORELANE_AT(corelane_hello_ack, status, 67);
 CORELANE_AT(corelane_hello_ack, backend, 68);
 CORELANE_AT(corelane_hello_ack, reserved, 116);
+
+/* A wish about a sidecar's model; answered by a ControlReply with JSON text. */
+struct corelane_model_command {
+    /* Kind 36. */
+    struct corelane_frame_header header;
+    /* Number of the command, from the sender. */
+    uint64_t request_id;
+    /* Live requests the model is tried on; 0 none, all ones as many as the sidecar is set to. */
+    uint32_t answers;
+    /* Action: 'S', 'L' or 'W'. */
+    uint8_t action;
+    /* Zero. */
+    uint8_t reserved[3];
+    /* SHA-256 of the manifest, lower-case hex; empty for what current points at. */
+    uint8_t address[64];
+};
+CORELANE_SIZE(corelane_model_command, 120);
+CORELANE_AT(corelane_model_command, header, 0);
+CORELANE_AT(corelane_model_command, request_id, 40);
+CORELANE_AT(corelane_model_command, answers, 48);
+CORELANE_AT(corelane_model_command, action, 52);
+CORELANE_AT(corelane_model_command, reserved, 53);
+CORELANE_AT(corelane_model_command, address, 56);
+
+/* Another model answers from here: every later answer on this connection is of it. */
+struct corelane_model_change {
+    /* Kind 37. */
+    struct corelane_frame_header header;
+    /* First eight bytes of the model file's SHA-256, little-endian. */
+    uint64_t model_hash;
+    /* Model generation: above every one before it on this connection. */
+    uint32_t generation;
+    /* Zero. */
+    uint8_t reserved[4];
+    /* Back end and provider that are live, UTF-8, zero-padded (tract/cpu). */
+    uint8_t backend[48];
+};
+CORELANE_SIZE(corelane_model_change, 104);
+CORELANE_AT(corelane_model_change, header, 0);
+CORELANE_AT(corelane_model_change, model_hash, 40);
+CORELANE_AT(corelane_model_change, generation, 48);
+CORELANE_AT(corelane_model_change, reserved, 52);
+CORELANE_AT(corelane_model_change, backend, 56);
 
 /* One piece of advice. */
 struct corelane_advice {

@@ -453,6 +453,40 @@ static void print_hello_ack(const uint8_t *bytes)
     putchar('}');
 }
 
+static void print_model_command(const uint8_t *bytes)
+{
+    struct corelane_model_command f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"model-command\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"request_id\":");
+    printf("%" PRIu64, (uint64_t)f.request_id);
+    printf(",\"answers\":");
+    printf("%" PRIu64, (uint64_t)f.answers);
+    printf(",\"action\":");
+    printf("%" PRIu64, (uint64_t)f.action);
+    printf(",\"address\":");
+    print_text(f.address, sizeof f.address);
+    putchar('}');
+}
+
+static void print_model_change(const uint8_t *bytes)
+{
+    struct corelane_model_change f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"model-change\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
+    printf(",\"model_hash\":");
+    printf("%" PRIu64, (uint64_t)f.model_hash);
+    printf(",\"generation\":");
+    printf("%" PRIu64, (uint64_t)f.generation);
+    printf(",\"backend\":");
+    print_text(f.backend, sizeof f.backend);
+    putchar('}');
+}
+
 static void print_advice(const uint8_t *bytes)
 {
     struct corelane_advice f;
@@ -866,6 +900,12 @@ static int print_frame(const uint8_t *bytes, uint16_t kind)
         return 0;
     case CORELANE_FRAME_KIND_HELLO_ACK:
         print_hello_ack(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_MODEL_COMMAND:
+        print_model_command(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_MODEL_CHANGE:
+        print_model_change(bytes);
         return 0;
     case CORELANE_FRAME_KIND_ADVICE:
         print_advice(bytes);

@@ -341,7 +341,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0xdf1c991fa0560139
+SCHEMA_HASH = 0x8bc890a8ca95a70
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -421,6 +421,8 @@ class FrameKind(_Code):
     SIGNAL_RESPONSE = 33, "signal-response"
     HELLO = 34, "hello"
     HELLO_ACK = 35, "hello-ack"
+    MODEL_COMMAND = 36, "model-command"
+    MODEL_CHANGE = 37, "model-change"
     ADVICE = 40, "advice"
     RISK_INPUT = 41, "risk-input"
     CONTROL = 48, "control"
@@ -682,6 +684,17 @@ class HelloStatus(_Code):
     ROLE = ord("R"), "role"
     #: Too many peers.
     BUSY = ord("B"), "busy"
+
+
+class ModelAction(_Code):
+    """What the command line wants of a sidecar."""
+
+    #: Tell which model serves, what is being tried, and the counts.
+    STATUS = ord("S"), "status"
+    #: Load the named object of the store, try it on live requests, and let it serve.
+    SERVE = ord("L"), "serve"
+    #: Load the named object of the store and try it on live requests; it does not serve.
+    SHADOW = ord("W"), "shadow"
 
 
 class AdviceField(_Code):
@@ -1158,6 +1171,14 @@ class Counter(_Code):
     JOURNAL_SEGMENT = 53, "journal.segment"
     #: 1 since a write or a sync failed.
     JOURNAL_FAILED = 54, "journal.failed"
+    #: Signal answers refused because they name another model or generation than announced.
+    BRIDGE_SIGNAL_WRONG_MODEL = 59, "bridge.signal_wrong_model"
+    #: Signal answers refused because no open request is theirs.
+    BRIDGE_SIGNAL_UNASKED = 60, "bridge.signal_unasked"
+    #: Changes of the model that sidecars announced and the bridge took.
+    BRIDGE_MODEL_CHANGES = 61, "bridge.model_changes"
+    #: Changes of the model that were refused: the generation did not rise, or it is not allowed.
+    BRIDGE_MODEL_REFUSED = 62, "bridge.model_refused"
 
 
 class Exit(_Code):
@@ -1579,6 +1600,36 @@ class HelloAck(Frame):
     role: int
     #: Outcome: '0' accepted, else the reason.
     status: int
+    #: Back end and provider that are live, UTF-8, zero-padded (tract/cpu).
+    backend: str
+
+
+@dataclass(frozen=True)
+class ModelCommand(Frame):
+    """A wish about a sidecar's model; answered by a ControlReply with JSON text."""
+
+    #: Kind 36.
+    header: FrameHeader
+    #: Number of the command, from the sender.
+    request_id: int
+    #: Live requests the model is tried on; 0 none, all ones as many as the sidecar is set to.
+    answers: int
+    #: Action: 'S', 'L' or 'W'.
+    action: int
+    #: SHA-256 of the manifest, lower-case hex; empty for what current points at.
+    address: str
+
+
+@dataclass(frozen=True)
+class ModelChange(Frame):
+    """Another model answers from here: every later answer on this connection is of it."""
+
+    #: Kind 37.
+    header: FrameHeader
+    #: First eight bytes of the model file's SHA-256, little-endian.
+    model_hash: int
+    #: Model generation: above every one before it on this connection.
+    generation: int
     #: Back end and provider that are live, UTF-8, zero-padded (tract/cpu).
     backend: str
 
@@ -2364,6 +2415,35 @@ _LAYOUTS = {
             (_code, "status", HelloStatus),
             (_text, "backend", None),
             (_zero, "reserved", None),
+        ),
+    ),
+    FrameKind.MODEL_COMMAND: _Layout(
+        cls=ModelCommand,
+        fields=(
+            _Field("request_id", 40, "Q", None),
+            _Field("answers", 48, "I", None),
+            _Field("action", 52, "B", None),
+            _Field("reserved", 53, "3s", None),
+            _Field("address", 56, "64s", None),
+        ),
+        rules=(
+            (_code, "action", ModelAction),
+            (_zero, "reserved", None),
+            (_text, "address", None),
+        ),
+    ),
+    FrameKind.MODEL_CHANGE: _Layout(
+        cls=ModelChange,
+        fields=(
+            _Field("model_hash", 40, "Q", None),
+            _Field("generation", 48, "I", None),
+            _Field("reserved", 52, "4s", None),
+            _Field("backend", 56, "48s", None),
+        ),
+        rules=(
+            (_range, "generation", (1, 9223372036854775807)),
+            (_zero, "reserved", None),
+            (_text, "backend", None),
         ),
     ),
     FrameKind.ADVICE: _Layout(

@@ -1,6 +1,6 @@
 //! Commands of an operator and their answers, over the engine's control socket.
 
-use crate::frame::FrameHeader;
+use crate::frame::{FrameHeader, FrameKind, MAX_FRAME_BYTES};
 use crate::layout::{wire_code, wire_struct};
 
 wire_code! {
@@ -62,6 +62,29 @@ wire_struct! {
         /// Why, UTF-8, zero-padded; a resume needs one.
         reason: [u8; 64],
     }
+}
+
+/// An answer as a whole frame; text that does not fit is cut at a character.
+#[must_use]
+pub fn reply(request_id: u64, code: ReplyCode, text: &str) -> Vec<u8> {
+    let head = size_of::<ControlReply>();
+    let mut end = text.len().min(MAX_FRAME_BYTES - head);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let text = text.as_bytes().get(..end).unwrap_or(&[]);
+    let len = head + text.len().next_multiple_of(8);
+    let reply = ControlReply {
+        header: FrameHeader::with_len(FrameKind::ControlReply, len),
+        request_id,
+        text_len: u32::try_from(text.len()).unwrap_or(0),
+        code: code.code(),
+        reserved: [0; 3],
+    };
+    let mut frame = bytemuck::bytes_of(&reply).to_vec();
+    frame.extend_from_slice(text);
+    frame.resize(len, 0);
+    frame
 }
 
 wire_struct! {

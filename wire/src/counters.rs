@@ -128,6 +128,14 @@ wire_code! {
         JournalSegment = 53, "journal.segment";
         /// 1 since a write or a sync failed.
         JournalFailed = 54, "journal.failed";
+        /// Signal answers refused because they name another model or generation than announced.
+        BridgeSignalWrongModel = 59, "bridge.signal_wrong_model";
+        /// Signal answers refused because no open request is theirs.
+        BridgeSignalUnasked = 60, "bridge.signal_unasked";
+        /// Changes of the model that sidecars announced and the bridge took.
+        BridgeModelChanges = 61, "bridge.model_changes";
+        /// Changes of the model that were refused: the generation did not rise, or it is not allowed.
+        BridgeModelRefused = 62, "bridge.model_refused";
     }
 }
 

@@ -21,7 +21,7 @@ pub use decoder::{DecodeError, Depth, Frame, decode, header};
 use crate::layout::{StructLayout, wire_code, wire_struct};
 use crate::units::{InstrumentId, StrategyId, TsNs, VenueId};
 use crate::{
-    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+    advice, control, handshake, instrument, market, model, order, reconcile, risk, signal, station,
 };
 use bytemuck::Pod;
 use core::fmt::Write;
@@ -86,6 +86,10 @@ wire_code! {
         Hello = 34, "hello";
         /// [`handshake::HelloAck`].
         HelloAck = 35, "hello-ack";
+        /// [`model::ModelCommand`].
+        ModelCommand = 36, "model-command";
+        /// [`model::ModelChange`].
+        ModelChange = 37, "model-change";
         /// [`advice::Advice`].
         Advice = 40, "advice";
         /// [`risk::RiskInput`].
@@ -224,6 +228,7 @@ frames! {
     CancelReject => order::CancelReject, Denied => order::Denied,
     SignalRequest => signal::SignalRequest, SignalResponse => signal::SignalResponse,
     Hello => handshake::Hello, HelloAck => handshake::HelloAck,
+    ModelCommand => model::ModelCommand, ModelChange => model::ModelChange,
     Advice => advice::Advice, Control => control::Control, ControlReply => control::ControlReply,
     Timer => station::Timer, ModeChange => station::ModeChange,
     SessionStart => station::SessionStart, SessionEnd => station::SessionEnd,

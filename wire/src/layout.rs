@@ -220,8 +220,8 @@ pub(crate) use wire_code;
 #[must_use]
 pub fn all() -> Vec<StructLayout> {
     use crate::{
-        advice, control, counters, frame, handshake, instrument, journal, market, order, reconcile,
-        risk, signal, station,
+        advice, control, counters, frame, handshake, instrument, journal, market, model, order,
+        reconcile, risk, signal, station,
     };
     vec![
         frame::FrameHeader::LAYOUT,
@@ -244,6 +244,8 @@ pub fn all() -> Vec<StructLayout> {
         signal::SignalResponse::LAYOUT,
         handshake::Hello::LAYOUT,
         handshake::HelloAck::LAYOUT,
+        model::ModelCommand::LAYOUT,
+        model::ModelChange::LAYOUT,
         advice::Advice::LAYOUT,
         control::Control::LAYOUT,
         control::ControlReply::LAYOUT,
@@ -278,8 +280,8 @@ pub fn all() -> Vec<StructLayout> {
 #[must_use]
 pub fn codes() -> Vec<CodeTable> {
     use crate::{
-        advice, control, counters, exit, frame, handshake, instrument, journal, market, order,
-        reconcile, risk, signal, station,
+        advice, control, counters, exit, frame, handshake, instrument, journal, market, model,
+        order, reconcile, risk, signal, station,
     };
     vec![
         frame::FrameKind::CODES,
@@ -299,6 +301,7 @@ pub fn codes() -> Vec<CodeTable> {
         signal::SignalStatus::CODES,
         handshake::Role::CODES,
         handshake::HelloStatus::CODES,
+        model::ModelAction::CODES,
         advice::AdviceField::CODES,
         control::Command::CODES,
         control::ReplyCode::CODES,

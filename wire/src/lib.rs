@@ -23,6 +23,7 @@ pub mod instrument;
 pub mod journal;
 pub mod layout;
 pub mod market;
+pub mod model;
 pub mod order;
 pub mod reconcile;
 pub mod risk;

@@ -42,6 +42,8 @@ fn encode(frame: &Frame<'_>) -> Vec<u8> {
         Frame::SignalResponse(f) => padded(*f, &[]),
         Frame::Hello(f) => padded(*f, &[]),
         Frame::HelloAck(f) => padded(*f, &[]),
+        Frame::ModelCommand(f) => padded(*f, &[]),
+        Frame::ModelChange(f) => padded(*f, &[]),
         Frame::Advice(f) => padded(*f, &[]),
         Frame::Control(f) => padded(*f, &[]),
         Frame::Timer(f) => padded(*f, &[]),

@@ -359,6 +359,8 @@ impl Engine {
             | Frame::SignalRequest(_)
             | Frame::Hello(_)
             | Frame::HelloAck(_)
+            | Frame::ModelCommand(_)
+            | Frame::ModelChange(_)
             | Frame::ControlReply(..)
             | Frame::ModeChange(_)
             | Frame::SessionStart(_)

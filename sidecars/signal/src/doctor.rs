@@ -4,6 +4,7 @@
 //! started and has reproduced the golden vectors counts. Starts the runtime of this process, so it
 //! is the last thing the process does. May allocate.
 
+use crate::backend::Backend as _;
 use crate::error::ModelError;
 use crate::model::Model;
 use crate::runtime::{self, BackendChoice, DYLIB_VARIABLE, Runtime, RuntimeOptions};
@@ -108,7 +109,7 @@ pub fn doctor(options: &RuntimeOptions, model: Option<&Path>) -> DoctorReport {
             backend: runtime.backend().into(),
             provider: runtime.provider().into(),
             why: runtime.why().into(),
-            build: runtime.build_info().into(),
+            build: runtime.build_info(),
         }),
         backends,
         model: loaded,

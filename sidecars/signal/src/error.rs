@@ -2,6 +2,7 @@
 //!
 //! Must never: repeat a source's text in its own `Display`; the line joins the chain once.
 
+use crate::store::StoreError;
 use ipc::IpcError;
 use std::fmt::Write as _;
 use std::io;
@@ -113,7 +114,7 @@ pub enum ModelError {
         /// Windows in the batch.
         batch: usize,
         /// The runtime's answer.
-        source: ort::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The runtime gave something else than the shape it promised.
     #[error("model gave an output of the wrong size: numbers={found} wanted={wanted}")]
@@ -150,6 +151,9 @@ pub enum ModelError {
         /// The one asked for.
         asked: &'static str,
     },
+    /// The model store, a signature or a link is not as it should be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The socket cannot be served.
     #[error("socket cannot be served")]
     Socket(#[source] IpcError),
@@ -181,6 +185,7 @@ impl ModelError {
             | Self::NoLibrary
             | Self::Library { .. }
             | Self::Runtime { .. }
+            | Self::Store(_)
             | Self::Socket(_) => Exit::Resource,
         }
     }
@@ -189,7 +194,9 @@ impl ModelError {
     #[must_use]
     pub fn next(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "check --model, a folder with model.onnx and manifest.json",
+            Self::Unreadable { .. } => {
+                "check --model or --store, folders with a model and its manifest.json"
+            }
             Self::TooLarge { .. } | Self::Manifest { .. } | Self::Hash { .. } => {
                 "export the model again, or restore both files from the same export"
             }
@@ -207,6 +214,7 @@ impl ModelError {
             Self::Library { .. } => "give ONNX Runtime 1.24 or newer, or choose backend=tract",
             Self::Runtime { .. } => "choose backend=tract",
             Self::RuntimeTaken { .. } => "choose one back end per process",
+            Self::Store(error) => error.next(),
             Self::Socket(_) => "check --socket and who runs there",
             Self::System { .. } => "check the sandbox this process runs in",
         }

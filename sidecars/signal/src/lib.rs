@@ -1,16 +1,19 @@
 //! The model server: an ONNX model behind a Unix socket, and the same scorer in process.
 //!
-//! Owns: the choice of the model runtime ([`runtime`]), loading and verifying a model ([`model`]),
-//! turning probabilities into fixed-point scores ([`Score`]), micro-batches ([`batch`]) and the
-//! server ([`server`]). A backtest uses [`Scorer`], which is the same code without the socket.
+//! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), loading and verifying
+//! a model ([`model`]), the store it may come from ([`store`]), turning probabilities into fixed-point scores ([`Score`]),
+//! micro-batches ([`batch`]), the server ([`server`]) and the change of its model ([`loader`],
+//! [`shadow`]). A backtest uses [`Scorer`], which is the same code without the socket.
 //!
 //! Must never: open a network socket, see a venue key, trust a peer, fall back from a back end the
-//! operator named, or answer with a number that is not finite. One thread runs it all; it may
-//! allocate, it is not on the hot path. One model runtime per process.
+//! operator named, or answer with a number that is not finite. One thread serves, another loads;
+//! they may allocate, they are not on the hot path. One model runtime per process.
 
+pub mod backend;
 pub mod batch;
 pub mod doctor;
 pub mod error;
+pub mod loader;
 pub mod manifest;
 pub mod model;
 mod onnx;
@@ -20,6 +23,9 @@ mod score;
 mod scorer;
 pub mod server;
 mod serving;
+mod session;
+pub mod shadow;
+pub mod store;
 mod sys;
 
 pub use error::ModelError;

@@ -1,14 +1,17 @@
 //! `corelane-signal`: serves one ONNX model on one Unix socket until SIGTERM.
 //!
 //! Owns the command line, the first and last line on the terminal, and the exit code. Must never:
-//! read a configuration file, open a network socket, or start threads of its own.
+//! read a configuration file, or open a network socket.
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use corelane_signal::doctor::doctor;
-use corelane_signal::model::BATCH_MAX;
+use corelane_signal::loader::{Loader, LoaderOptions};
+use corelane_signal::model::{BATCH_MAX, Model};
 use corelane_signal::server::{Idle, Server, ServerOptions};
-use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, Scorer, process};
+use corelane_signal::shadow::ShadowBounds;
+use corelane_signal::store::{Bundle, PublicKey, Store};
+use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, Scorer, process, runtime};
 use ipc::{BackendKind, PeerPolicy};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,8 +26,20 @@ struct Args {
     #[arg(long, value_name = "PATH", required_unless_present = "doctor")]
     socket: Option<PathBuf>,
     /// Folder with model.onnx and manifest.json.
-    #[arg(long, value_name = "DIR", required_unless_present = "doctor")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["doctor", "store"])]
     model: Option<PathBuf>,
+    /// Model store, instead of a folder: its model can be changed while it serves.
+    #[arg(long, value_name = "DIR", conflicts_with = "model", requires = "name")]
+    store: Option<PathBuf>,
+    /// Name in the store whose `current` serves.
+    #[arg(long, value_name = "NAME", requires = "store")]
+    name: Option<String>,
+    /// Public key models must be signed by.
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// How a candidate is tried beside the model that serves.
+    #[command(flatten)]
+    shadow: ShadowArgs,
     /// Model back end: auto, tract, onnxruntime.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = backend)]
     backend: BackendChoice,
@@ -55,6 +70,46 @@ struct Args {
     /// The doctor's report as JSON.
     #[arg(long, requires = "doctor")]
     json: bool,
+}
+
+/// How a candidate is tried before it serves.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct ShadowArgs {
+    /// Live requests a candidate answers beside the model that serves, where a command names none.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    shadow_answers: u32,
+    /// Longest wait for them, seconds.
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    shadow_patience_s: u64,
+    /// Largest mean difference of two scores, millionths.
+    #[arg(long, value_name = "N", default_value_t = ShadowBounds::default().drift_mean_e6)]
+    shadow_drift_mean_e6: u64,
+    /// Largest difference of two scores, millionths.
+    #[arg(long, value_name = "N", default_value_t = ShadowBounds::default().drift_max_e6)]
+    shadow_drift_max_e6: u64,
+    /// Largest ratio of the median inference times, thousandths.
+    #[arg(long, value_name = "N", default_value_t = ShadowBounds::default().latency_ratio_e3)]
+    shadow_latency_ratio_e3: u64,
+    /// Requests it may abstain from though the model that serves answers.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    shadow_abstentions: u64,
+}
+
+impl ShadowArgs {
+    fn options(self, name: String) -> LoaderOptions {
+        LoaderOptions {
+            name,
+            answers: self.shadow_answers,
+            patience_ns: self.shadow_patience_s.saturating_mul(1_000_000_000),
+            bounds: ShadowBounds {
+                drift_mean_e6: self.shadow_drift_mean_e6,
+                drift_max_e6: self.shadow_drift_max_e6,
+                latency_ratio_e3: self.shadow_latency_ratio_e3,
+                abstentions: self.shadow_abstentions,
+                ..ShadowBounds::default()
+            },
+        }
+    }
 }
 
 fn backend(name: &str) -> Result<BackendChoice, String> {
@@ -119,10 +174,20 @@ fn report(args: &Args, runtime: &RuntimeOptions) -> ExitCode {
 
 fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     process::set_up(args.shutdown_with_parent)?;
-    // Both are there: the command line demands them without --doctor.
-    let (socket, model) = (args.socket.unwrap_or_default(), args.model.unwrap_or_default());
-    let scorer = Scorer::load(&model, runtime)?;
-    let live = scorer.model().runtime();
+    // The command line demands it, and a model or a store, without --doctor.
+    let socket = args.socket.clone().unwrap_or_default();
+    let key = args.public_key.as_deref().map(PublicKey::read).transpose()?;
+    let store = args.store.as_deref().map(|root| Store::open(root, key.clone())).transpose()?;
+    let name = args.name.clone().unwrap_or_default();
+    let bundle = match &store {
+        Some(store) => store.object(store.current(&name)?)?,
+        None => Bundle::open(args.model.as_deref().unwrap_or(Path::new("")), key.as_ref())?,
+    };
+    let live = runtime::start(runtime)?;
+    let scorer = Scorer::new(Model::of(bundle, live)?);
+    let loader = store
+        .map(|store| Loader::start(store, scorer.model(), live, args.shadow.options(name)))
+        .transpose()?;
     if let Some(error) = live.fallback() {
         eprintln!("corelane-signal: {} serves instead; {}", live.provider(), error.operator_line());
     }
@@ -139,6 +204,9 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
         idle: args.idle,
     };
     let mut server = Server::listen(scorer, options)?;
+    if let Some(loader) = loader {
+        server = server.with_loader(loader);
+    }
     if let Some(error) = server.io_fallback() {
         eprintln!("corelane-signal: libc sockets serve instead; {}", ipc_line(error));
     }
@@ -154,17 +222,18 @@ fn say_ready(server: &Server, socket: &Path) {
         socket.display(),
         server.scorer().model().manifest().name,
         server.scorer().model().sha256(),
-        server.scorer().model().runtime().provider(),
+        server.scorer().model().provider(),
         server.io_name(),
     );
 }
 
 fn say_ended(server: &Server) {
-    let c = server.counters();
+    let (c, swaps) = (server.counters(), server.swaps());
     eprintln!(
         "corelane-signal: ended: peers={} requests={} scored={} abstained={} refused={} \
          refused_interval={} shed={} answers_dropped={} violations={} handshakes_refused={} \
-         connections_refused={} batches={} infer_ns_max={} failures={}",
+         connections_refused={} batches={} infer_ns_max={} failures={} generation={} swaps={} \
+         swaps_failed={}",
         c.peers,
         c.requests,
         c.scored,
@@ -179,6 +248,9 @@ fn say_ended(server: &Server) {
         c.batches,
         c.infer_ns_max,
         server.scorer().failures(),
+        server.generation(),
+        swaps.served,
+        swaps.failed(),
     );
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Must never: follow a path the file names. Runs while loading; allocates.
 
+mod weights;
+
+use crate::backend::ModelFile;
+use crate::error::ModelError;
 use prost::Message;
-use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 
 /// Operator sets a model may use: ONNX's own, by both its names.
 const DOMAINS: [&str; 2] = ["", "ai.onnx"];
@@ -18,18 +21,36 @@ pub(crate) struct Onnx {
 }
 
 impl Onnx {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+    /// Parses a model's file and refuses what no model of ours may ask for.
+    pub(crate) fn admit(file: &ModelFile<'_>, backend: &'static str) -> Result<Self, ModelError> {
+        let path = || file.path.to_path_buf();
+        let onnx = Self::parse(file.bytes).map_err(|e| ModelError::Load {
+            path: path(),
+            backend,
+            source: e.into(),
+        })?;
+        match onnx.forbidden(file.manifest.allowed_operators()) {
+            None => Ok(onnx),
+            Some(found) => Err(ModelError::Forbidden { path: path(), found }),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
         ModelProto::decode(bytes).map(|model| Self { model })
     }
 
     /// What the model asks for that none of ours may: data in other files, which a runtime would
-    /// read from wherever the model says, sparse weights, or foreign operators.
-    pub(crate) fn forbidden(&self) -> Option<String> {
+    /// read from wherever the model says, sparse weights, weights that are no numbers, foreign
+    /// operators, and where `operators` lists what its manifest allows, any other.
+    fn forbidden(&self, operators: Option<&[String]>) -> Option<String> {
         let foreign = self.model.opset_import.iter().map(|set| set.domain.as_str());
         if let Some(domain) = foreign.into_iter().find(|domain| !DOMAINS.contains(domain)) {
             return Some(format!("operators of domain {domain}"));
         }
-        self.model.graph.as_ref().and_then(forbidden_in_graph)
+        if let Some(function) = self.model.functions.first() {
+            return Some(format!("an operator of its own: {}", function.name()));
+        }
+        self.model.graph.as_ref().and_then(|graph| forbidden_in_graph(graph, operators))
     }
 
     /// The same model for one window a run: its free batch fixed at 1.
@@ -41,25 +62,36 @@ impl Onnx {
     }
 }
 
-fn forbidden_in_graph(graph: &GraphProto) -> Option<String> {
+fn forbidden_in_graph(graph: &GraphProto, operators: Option<&[String]>) -> Option<String> {
     if !graph.sparse_initializer.is_empty() {
         return Some("sparse weights".into());
     }
+    for node in &graph.node {
+        if !DOMAINS.contains(&node.domain.as_str()) {
+            return Some(format!("operator {} of domain {}", node.op_type, node.domain));
+        }
+        if operators.is_some_and(|list| !list.contains(&node.op_type)) {
+            return Some(format!("operator {}, which its manifest does not list", node.op_type));
+        }
+    }
     let attributes = || graph.node.iter().flat_map(|node| &node.attribute);
     let tensors = attributes().flat_map(|a| a.t.iter().chain(&a.tensors));
-    if let Some(tensor) = graph.initializer.iter().chain(tensors).find(|t| is_external(t)) {
-        return Some(format!("data outside its file: {}", tensor.name));
+    if let Some(found) = graph.initializer.iter().chain(tensors).find_map(weights::fault) {
+        return Some(found);
     }
     if attributes().any(|a| a.sparse_tensor.is_some() || !a.sparse_tensors.is_empty()) {
         return Some("sparse weights".into());
     }
+    if let Some(a) = attributes().find(|a| !a.f.is_finite() || a.floats.iter().any(not_finite)) {
+        return Some(format!("an attribute that is no finite number: {}", a.name));
+    }
     // As deep as the decoder let the file be nested.
-    attributes().flat_map(|a| a.g.iter().chain(&a.graphs)).find_map(forbidden_in_graph)
+    let mut graphs = attributes().flat_map(|a| a.g.iter().chain(&a.graphs));
+    graphs.find_map(|graph| forbidden_in_graph(graph, operators))
 }
 
-fn is_external(tensor: &TensorProto) -> bool {
-    let location = tensor.data_location.unwrap_or_default();
-    location != i32::from(DataLocation::Default) || !tensor.external_data.is_empty()
+fn not_finite(number: &f32) -> bool {
+    !number.is_finite()
 }
 
 fn fix_batch(value: &mut ValueInfoProto) {

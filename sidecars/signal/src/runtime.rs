@@ -4,7 +4,9 @@
 //! library is named and usable, else the pure-Rust runtime, and says why in [`Runtime::why`].
 //! One runtime per process: the second choice of another one is an error.
 
+use crate::backend::{Backend, ModelFile, Network};
 use crate::error::ModelError;
+use crate::session::OrtNetwork;
 use ort::environment::Environment;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -94,18 +96,27 @@ impl Runtime {
         self.fallback.as_ref()
     }
 
-    /// What the runtime says of its build.
-    #[must_use]
-    pub fn build_info(&self) -> &'static str {
-        if self.backend == ONNX_RUNTIME { ort::info() } else { "tract through ort-tract 0.5.0" }
-    }
-
     pub(crate) fn environment(&self) -> &Environment {
         &self.environment
     }
 }
 
-const TRACT: &str = "tract";
+impl Backend for Runtime {
+    fn name(&self) -> &'static str {
+        self.backend
+    }
+
+    fn build_info(&self) -> String {
+        if self.backend == ONNX_RUNTIME { ort::info() } else { "tract through ort-tract 0.5.0" }
+            .into()
+    }
+
+    fn load(&self, file: &ModelFile<'_>) -> Result<Box<dyn Network>, ModelError> {
+        Ok(Box::new(OrtNetwork::load(self, file)?))
+    }
+}
+
+pub(crate) const TRACT: &str = "tract";
 const ONNX_RUNTIME: &str = "onnxruntime";
 
 static LIVE: Mutex<Option<&'static Runtime>> = Mutex::new(None);

@@ -7,6 +7,7 @@ use crate::error::ModelError;
 use crate::model::{Model, Probabilities};
 use crate::runtime::{self, RuntimeOptions};
 use crate::score::Score;
+use crate::store::Store;
 use std::path::Path;
 use wire::signal::InputWindow;
 
@@ -24,8 +25,26 @@ impl Scorer {
     /// # Errors
     /// [`ModelError`] with its operator line and exit code.
     pub fn load(dir: &Path, options: &RuntimeOptions) -> Result<Self, ModelError> {
-        let model = Model::load(dir, runtime::start(options)?)?;
-        Ok(Self { model, probabilities: Vec::new(), failures: 0 })
+        Ok(Self::new(Model::load(dir, runtime::start(options)?)?))
+    }
+
+    /// The same for the model a name of a store stands for.
+    ///
+    /// # Errors
+    /// [`ModelError`] with its operator line and exit code.
+    pub fn load_current(
+        store: &Store,
+        name: &str,
+        options: &RuntimeOptions,
+    ) -> Result<Self, ModelError> {
+        let bundle = store.object(store.current(name)?)?;
+        Ok(Self::new(Model::of(bundle, runtime::start(options)?)?))
+    }
+
+    /// Scores with a model that is loaded already, on whatever back end.
+    #[must_use]
+    pub fn new(model: Model) -> Self {
+        Self { model, probabilities: Vec::new(), failures: 0 }
     }
 
     /// Scores windows, one answer each in the same order. A window the model has no usable number

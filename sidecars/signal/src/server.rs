@@ -1,11 +1,15 @@
 //! The serving loop: sockets in, one micro-batch at a time through the model, answers out.
 //!
-//! Owns the back end, the listener and the model. Must never: wait for a peer, keep an answer a
+//! Owns the back end, the listener and the model; `server/models.rs` changes it.
+//! Must never: wait for a peer, keep an answer a
 //! full socket will not take (dropped and counted), or print more than one line a cause. One
 //! thread; parked it costs one wake-up in [`LOOK_AROUND`].
 
+mod models;
+
 use crate::batch::Waiting;
 use crate::error::ModelError;
+use crate::loader::{Loader, SwapCounts};
 use crate::scorer::Scorer;
 use crate::serving::{Serving, Verdict};
 use crate::sys;
@@ -73,6 +77,7 @@ pub struct Server {
     io: Box<dyn IoBackend>,
     scorer: Scorer,
     serving: Serving,
+    loader: Option<Loader>,
     options: ServerOptions,
     io_fallback: Option<IpcError>,
     actions: Vec<Action>,
@@ -95,19 +100,27 @@ impl Server {
         let (mut io, io_fallback) = open_or_libc(options.io)?;
         let listener = Listener::bind(&options.socket, options.policy.clone())?;
         io.add_listener(listener)?;
-        let provider = scorer.model().runtime().provider();
+        let provider = scorer.model().provider();
         let interval_ns = scorer.model().manifest().sample_interval_ns;
         let serving = Serving::new(scorer.model_hash(), provider, interval_ns);
         Ok(Self {
             io,
             scorer,
             serving,
+            loader: None,
             options,
             io_fallback,
             actions: Vec::new(),
             batch: Vec::new(),
             shed: Vec::new(),
         })
+    }
+
+    /// The same server, whose model can be changed through this loader.
+    #[must_use]
+    pub fn with_loader(mut self, loader: Loader) -> Self {
+        self.loader = Some(loader);
+        self
     }
 
     /// Why the I/O back end is not the one asked for.
@@ -126,6 +139,23 @@ impl Server {
     #[must_use]
     pub fn scorer(&self) -> &Scorer {
         &self.scorer
+    }
+
+    /// Generation of the model that serves, from 1.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.serving.generation()
+    }
+
+    /// What became of changes of the model.
+    #[must_use]
+    pub fn swaps(&self) -> SwapCounts {
+        self.loader.as_ref().map(|loader| loader.state().1).unwrap_or_default()
+    }
+
+    /// The loader, where the model can be changed.
+    pub fn loader(&mut self) -> Option<&mut Loader> {
+        self.loader.as_mut()
     }
 
     /// What happened so far.
@@ -167,6 +197,8 @@ impl Server {
             more = self.poll(Duration::ZERO)?;
             events += more;
         }
+        // A batch's border: the one place where the model changes.
+        self.change_model();
         self.run_batch();
         for token in self.serving.overdue(sys::monotonic_ns()) {
             self.io.remove(token);
@@ -218,6 +250,7 @@ impl Server {
             }
             Verdict::Close => self.close(token),
             Verdict::Answer(response) => self.answer(token, response),
+            Verdict::Command(command) => self.obey(token, command),
         }
     }
 
@@ -240,6 +273,10 @@ impl Server {
     }
 
     fn answer(&mut self, token: Token, response: &SignalResponse) {
+        if !self.tell(token) {
+            self.serving.counters.answers_dropped += 1;
+            return;
+        }
         match self.io.send(token, bytes_of(response)) {
             Ok(Sent::Sent) => {}
             Ok(Sent::WouldBlock) | Err(_) => self.serving.counters.answers_dropped += 1,
@@ -261,6 +298,7 @@ impl Server {
         let start_ns = sys::monotonic_ns();
         let scores = self.scorer.score(&windows);
         let infer_ns = sys::monotonic_ns().saturating_sub(start_ns);
+        self.copy_live(&batch, &scores, infer_ns);
         self.serving.counters.batches += 1;
         self.serving.counters.infer_ns_max = self.serving.counters.infer_ns_max.max(infer_ns);
         for (request, score) in batch.iter().zip(scores) {

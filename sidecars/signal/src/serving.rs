@@ -12,13 +12,14 @@ use ipc::handshake::{Identity, accept};
 use std::collections::BTreeMap;
 use wire::frame::FrameHeader;
 use wire::handshake::{HelloAck, HelloStatus, Role};
+use wire::model::{ModelChange, ModelCommand};
 use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::{Frame, decode};
 
 /// A peer must greet within this, nanoseconds.
 const GREETING_LIMIT_NS: u64 = 2_000_000_000;
-/// Model generation: there is no swap yet.
-pub(crate) const GENERATION: u32 = 1;
+/// Generation of the model a process starts with; it rises by one with every change.
+const FIRST_GENERATION: u32 = 1;
 
 /// What happened, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Counters {
     pub shed: u64,
     /// Answers dropped because the peer's socket was full or gone.
     pub answers_dropped: u64,
+    /// Commands about models taken.
+    pub commands: u64,
     /// Batches run.
     pub batches: u64,
     /// Longest batch, nanoseconds of the monotonic clock.
@@ -62,18 +65,29 @@ pub(crate) enum Verdict {
     Close,
     /// Answer at once.
     Answer(SignalResponse),
+    /// Do what the command line wants.
+    Command(ModelCommand),
 }
 
 #[derive(Debug)]
 enum Peer {
-    Greeting { since_ns: u64 },
-    Ready,
+    Greeting {
+        since_ns: u64,
+    },
+    /// An engine, and the generation it was told of last.
+    Ready {
+        told: u32,
+    },
+    /// The command line.
+    Operator,
 }
 
 #[derive(Debug)]
 pub(crate) struct Serving {
     identity: Identity,
     model_hash: u64,
+    generation: u32,
+    provider: [u8; 48],
     sample_interval_ns: u64,
     notice: Option<String>,
     peers: BTreeMap<Token, Peer>,
@@ -83,15 +97,63 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn new(model_hash: u64, provider: &str, sample_interval_ns: u64) -> Self {
-        let identity = Identity::new(Role::Signal).with_model(model_hash, GENERATION, provider);
+        let generation = FIRST_GENERATION;
+        let identity = Identity::new(Role::Signal).with_model(model_hash, generation, provider);
         Self {
             identity,
             model_hash,
+            generation,
+            provider: identity.ack(HelloStatus::Accepted).backend,
             sample_interval_ns,
             notice: None,
             peers: BTreeMap::new(),
             batcher: Batcher::default(),
             counters: Counters::default(),
+        }
+    }
+
+    /// From here on another model answers: every later answer and greeting names it.
+    ///
+    /// Returns `false`, and changes nothing, where there is no higher generation.
+    pub(crate) fn change_model(&mut self, model_hash: u64, provider: &str) -> bool {
+        let Some(generation) = self.generation.checked_add(1) else { return false };
+        self.generation = generation;
+        self.model_hash = model_hash;
+        self.identity = Identity::new(Role::Signal).with_model(model_hash, generation, provider);
+        self.provider = self.identity.ack(HelloStatus::Accepted).backend;
+        true
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Engines that do not know yet which model answers.
+    pub(crate) fn untold(&self) -> Vec<Token> {
+        self.peers.keys().copied().filter(|peer| self.must_tell(*peer)).collect()
+    }
+
+    /// Whether a peer must be told of the model before it gets another answer.
+    pub(crate) fn must_tell(&self, peer: Token) -> bool {
+        let peer = self.peers.get(&peer);
+        matches!(peer, Some(Peer::Ready { told }) if *told != self.generation)
+    }
+
+    /// What it is told.
+    pub(crate) fn change(&self) -> ModelChange {
+        ModelChange {
+            header: FrameHeader::new::<ModelChange>(),
+            model_hash: self.model_hash,
+            generation: self.generation,
+            reserved: [0; 4],
+            backend: self.provider,
+        }
+    }
+
+    /// It was told.
+    pub(crate) fn told(&mut self, peer: Token) {
+        if let Some(Peer::Ready { told }) = self.peers.get_mut(&peer) {
+            *told = self.generation;
         }
     }
 
@@ -137,9 +199,14 @@ impl Serving {
         match self.peers.get_mut(&peer) {
             None => None, // It is being closed; what it still sent counts no more.
             Some(state @ Peer::Greeting { .. }) => {
-                match accept(&self.identity, &[Role::Engine], frame) {
-                    Ok(_) => {
-                        *state = Peer::Ready;
+                match accept(&self.identity, &[Role::Engine, Role::Ctl], frame) {
+                    Ok(info) => {
+                        *state = match info.role {
+                            Role::Ctl => Peer::Operator,
+                            Role::Engine | Role::Signal | Role::Agents => {
+                                Peer::Ready { told: self.generation }
+                            }
+                        };
                         self.counters.peers += 1;
                         Some(Verdict::Greet(self.identity.ack(HelloStatus::Accepted)))
                     }
@@ -155,15 +222,20 @@ impl Serving {
                     }
                 }
             }
-            Some(Peer::Ready) => {
-                if let Ok(Frame::SignalRequest(request)) = decode(frame) {
+            Some(state) => match (state, decode(frame)) {
+                (Peer::Ready { .. }, Ok(Frame::SignalRequest(request))) => {
                     self.on_request(peer, request)
-                } else {
+                }
+                (Peer::Operator, Ok(Frame::ModelCommand(command))) => {
+                    self.counters.commands += 1;
+                    Some(Verdict::Command(*command))
+                }
+                _ => {
                     self.counters.violations += 1;
                     self.left(peer);
                     Some(Verdict::Close)
                 }
-            }
+            },
         }
     }
 
@@ -231,7 +303,7 @@ impl Serving {
             score_e6: score.score_e6,
             p_up_e6: score.p_up_e6,
             p_down_e6: score.p_down_e6,
-            generation: GENERATION,
+            generation: self.generation,
             batch: u16::try_from(batch).unwrap_or(u16::MAX),
             status: score.status.code(),
             reserved: Zeroable::zeroed(),
@@ -315,9 +387,65 @@ mod tests {
     }
 
     #[test]
-    fn only_the_engine_is_served() {
+    fn an_operator_may_command_and_not_ask_and_an_engine_the_other_way_round() {
+        let command = ModelCommand {
+            header: FrameHeader::new::<ModelCommand>(),
+            request_id: 1,
+            answers: 0,
+            action: wire::model::ModelAction::Status.code(),
+            reserved: [0; 3],
+            address: [0; 64],
+        };
         let mut serving = serving();
         let hello = Identity::new(Role::Ctl).hello();
+        assert!(matches!(serving.on_frame(PEER, bytes_of(&hello)), Some(Verdict::Greet(_))));
+        let verdict = serving.on_frame(PEER, bytes_of(&command));
+        assert!(matches!(verdict, Some(Verdict::Command(taken)) if taken.request_id == 1));
+        assert!(matches!(serving.on_frame(PEER, bytes_of(&request())), Some(Verdict::Close)));
+        let mut serving = ready();
+        assert!(matches!(serving.on_frame(PEER, bytes_of(&command)), Some(Verdict::Close)));
+    }
+
+    #[test]
+    fn after_a_change_an_engine_is_told_before_its_next_answer_and_once() {
+        let mut serving = ready();
+        serving.on_frame(PEER, bytes_of(&request()));
+        let (mut batch, mut shed) = (Vec::new(), Vec::new());
+        serving.batcher.take(8, &mut batch, &mut shed);
+        assert!(!serving.must_tell(PEER) && serving.untold().is_empty());
+        assert!(serving.change_model(0xbeef, "fused/cpu"));
+        assert_eq!((serving.generation(), serving.untold()), (2, vec![PEER]));
+        let change = serving.change();
+        assert_eq!((change.model_hash, change.generation), (0xbeef, 2));
+        assert!(decode(bytes_of(&change)).is_ok());
+        // What waited is answered by the new model and says so.
+        let answer = serving.scored(&batch[0], Score::ABSTAIN, 9, 1);
+        assert_eq!((answer.model_hash, answer.generation), (0xbeef, 2));
+        serving.told(PEER);
+        assert!(!serving.must_tell(PEER));
+        // Whoever greets now needs no word of it.
+        let other = Token::from_raw(6);
+        serving.joined(other, 0);
+        let hello = Identity::new(Role::Engine).hello();
+        let Some(Verdict::Greet(ack)) = serving.on_frame(other, bytes_of(&hello)) else {
+            panic!("not greeted")
+        };
+        assert_eq!((ack.model_hash, ack.generation), (0xbeef, 2));
+        assert!(serving.untold().is_empty());
+    }
+
+    #[test]
+    fn a_generation_that_cannot_rise_changes_nothing() {
+        let mut serving = ready();
+        serving.generation = u32::MAX;
+        assert!(!serving.change_model(0xbeef, "x"));
+        assert_eq!((serving.model_hash, serving.generation), (0xfeed, u32::MAX));
+    }
+
+    #[test]
+    fn other_roles_are_not_served() {
+        let mut serving = serving();
+        let hello = Identity::new(Role::Agents).hello();
         let Some(Verdict::Refuse(ack)) = serving.on_frame(PEER, bytes_of(&hello)) else {
             panic!("not refused")
         };

@@ -1,9 +1,14 @@
-//! Every libc call of this crate: end signals, the parent's death, the monotonic clock.
+//! Every libc call of this crate: end signals, the parent's death, the monotonic clock, and opening
+//! files beneath a folder.
 //!
-//! Must never: do more in the signal handler than set one flag. The serving thread calls it.
+//! Must never: do more in the signal handler than set one flag, or follow a link. Any thread.
 #![allow(unsafe_code, reason = "the one system call file of this crate")]
 
+use std::ffi::{CString, OsString};
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static END: AtomicBool = AtomicBool::new(false);
@@ -71,4 +76,79 @@ pub(crate) fn monotonic_ns() -> u64 {
     let _always_zero = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
+}
+
+/// Opens a file or folder for reading that lies beneath `dir`, through no link of any kind.
+pub(crate) fn open_beneath(
+    dir: BorrowedFd<'_>,
+    relative: &Path,
+    directory: bool,
+) -> io::Result<OwnedFd> {
+    let path = c_path(relative)?;
+    let kind = if directory { libc::O_DIRECTORY } else { 0 };
+    // Non-blocking: a pipe in a file's place must not hold the loader.
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | kind;
+    // JUSTIFICATION: std opens by path and follows links.
+    // SAFETY: open_how is a plain C struct for which all zeroes is a valid value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = u64::from(flags.unsigned_abs());
+    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
+    // JUSTIFICATION: std has no such call.
+    // SAFETY: path and how live through the call; the size is the struct's own.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            dir.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
+    };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    // JUSTIFICATION: the kernel hands out a number.
+    // SAFETY: the call above made this descriptor and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Where a link in `dir` points.
+pub(crate) fn read_link_at(dir: BorrowedFd<'_>, name: &Path) -> io::Result<PathBuf> {
+    let name = c_path(name)?;
+    let mut target = vec![0_u8; 4_096];
+    // JUSTIFICATION: std reads links by path only.
+    // SAFETY: both pointers live through the call and the length is the buffer's own.
+    let len = unsafe {
+        libc::readlinkat(dir.as_raw_fd(), name.as_ptr(), target.as_mut_ptr().cast(), target.len())
+    };
+    let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
+    target.truncate(len);
+    Ok(PathBuf::from(OsString::from_vec(target)))
+}
+
+/// Swaps two names in one step.
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let (one, other) = (c_path(one)?, c_path(other)?);
+    // JUSTIFICATION: std renames over, it does not exchange; by number, as not every libc has it.
+    // SAFETY: both paths live through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// This process's user.
+pub(crate) fn user() -> u32 {
+    // JUSTIFICATION: std has no such call.
+    // SAFETY: takes nothing, touches no memory, cannot fail.
+    unsafe { libc::geteuid() }
 }

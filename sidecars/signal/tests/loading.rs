@@ -88,6 +88,23 @@ fn a_batch_of_any_size_scores_like_its_windows_alone() {
 }
 
 #[test]
+fn one_model_serves_while_another_is_made_on_another_thread_and_handed_over() {
+    let mut serving = load(&fixture("good")).unwrap();
+    let alone = serving.score(&[window(1)]);
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/bin_ctabl");
+    let loader = std::thread::spawn(move || load(&bundled).unwrap());
+    while !loader.is_finished() {
+        assert_eq!(serving.score(&[window(1)]), alone);
+    }
+    let mut next = loader.join().unwrap();
+    let first = next.score(&[window(1)]);
+    assert_ne!(first, alone, "they are two models");
+    assert_eq!(serving.score(&[window(1)]), alone);
+    drop(serving);
+    assert_eq!(next.score(&[window(1)]), first);
+}
+
+#[test]
 fn the_same_batch_scores_the_same_every_time() {
     let windows: Vec<InputWindow> = (0..20).map(window).collect();
     let first = load(&fixture("good")).unwrap().score(&windows);

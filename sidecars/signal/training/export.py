@@ -50,6 +50,18 @@ def write(model: BinCtabl, path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def operators(path: Path) -> list[str]:
+    """Every operator the file uses, nested graphs included: what its manifest allows."""
+    def walk(graph: onnx.GraphProto) -> set[str]:
+        found = {node.op_type for node in graph.node}
+        for attribute in (a for node in graph.node for a in node.attribute):
+            for inner in (attribute.g, *attribute.graphs):
+                found |= walk(inner)
+        return found
+
+    return sorted(walk(onnx.load(path).graph))
+
+
 def session(path: Path) -> onnxruntime.InferenceSession:
     """The file in ONNX Runtime, one thread."""
     options = onnxruntime.SessionOptions()

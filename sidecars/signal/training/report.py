@@ -3,6 +3,7 @@
 Must never: hold a figure of its own. Every number in a card comes from the run that wrote it.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from importlib import metadata
@@ -113,16 +114,27 @@ def golden(result: Result, model: Path) -> list[dict]:
     ]
 
 
+def training_data(entries: list[dict]) -> str:
+    """A name for what a model was trained on: a hash over each raw file's id and hash."""
+    lines = sorted(f"{e['id']} {e['raw_sha256']}\n" for e in entries if e["role"] == "train")
+    return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def make_manifest(result: Result, model: Path) -> dict:
     """What the server checks a model file against."""
     interval = result.loaded[0].file.sample_interval_ns
     return {
-        "format": 1,
+        "format": 2,
         "name": "bin_ctabl",
         "version": "1",
         "file": model.name,
         "bytes": model.stat().st_size,
         "sha256": result.sha256,
+        "files": [
+            {"name": model.name, "bytes": model.stat().st_size, "sha256": result.sha256},
+        ],
+        "operators": export.operators(model),
+        "training_data": training_data([source.entry for source in result.loaded]),
         "opset": export.OPSET,
         "parameters": sum(p.numel() for p in result.chosen.model.parameters()),
         "input": {

@@ -18,6 +18,7 @@ try:
     import baselines
     import export
     import features
+import report
     import fit
     import metrics
     from model import BinCtabl
@@ -223,6 +224,14 @@ class Bundled(unittest.TestCase):
     def test_hash(self) -> None:
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
         self.assertEqual(digest, self.manifest["sha256"])
+        [file] = self.manifest["files"]
+        self.assertEqual((file["name"], file["sha256"]), (self.path.name, digest))
+        self.assertEqual(file["bytes"], self.path.stat().st_size)
+
+    def test_operators_and_training_data(self) -> None:
+        self.assertEqual(export.operators(self.path), self.manifest["operators"])
+        name = report.training_data(self.manifest["data"])
+        self.assertEqual(name, self.manifest["training_data"])
 
     def test_golden_vectors_in_both_back_ends(self) -> None:
         golden = self.manifest["golden"]

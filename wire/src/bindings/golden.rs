@@ -7,7 +7,7 @@ use crate::units::{
     VenueId,
 };
 use crate::{
-    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+    advice, control, handshake, instrument, market, model, order, reconcile, risk, signal, station,
 };
 use core::mem::size_of;
 
@@ -359,6 +359,21 @@ fn signal_frames() -> Vec<Vec<u8>> {
             status: handshake::HelloStatus::Accepted.code(),
             backend: padded("tract/cpu"),
             reserved: [0; 12],
+        }),
+        whole(&model::ModelCommand {
+            header: head::<model::ModelCommand>(36),
+            request_id: 1521,
+            answers: 1522,
+            action: model::ModelAction::Shadow.code(),
+            reserved: [0; 3],
+            address: *b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        }),
+        whole(&model::ModelChange {
+            header: head::<model::ModelChange>(37),
+            model_hash: 1531,
+            generation: 1532,
+            reserved: [0; 4],
+            backend: padded("onnxruntime/cpu"),
         }),
     ]
 }

@@ -6,7 +6,7 @@ use super::rules::{Checked, check, offset_u16, zero};
 use super::{FrameHeader, FrameKind, HEADER_BYTES, MAX_FRAME_BYTES, WIRE_VERSION};
 use crate::units::PriceTicks;
 use crate::{
-    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+    advice, control, handshake, instrument, market, model, order, reconcile, risk, signal, station,
 };
 use core::fmt;
 use core::mem::{offset_of, size_of};
@@ -80,6 +80,8 @@ pub enum Frame<'a> {
     SignalResponse(&'a signal::SignalResponse),
     Hello(&'a handshake::Hello),
     HelloAck(&'a handshake::HelloAck),
+    ModelCommand(&'a model::ModelCommand),
+    ModelChange(&'a model::ModelChange),
     Advice(&'a advice::Advice),
     Control(&'a control::Control),
     ControlReply(&'a control::ControlReply, &'a [u8]),
@@ -140,6 +142,8 @@ pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
         FrameKind::SignalResponse => fixed(bytes).map(Frame::SignalResponse),
         FrameKind::Hello => fixed(bytes).map(Frame::Hello),
         FrameKind::HelloAck => fixed(bytes).map(Frame::HelloAck),
+        FrameKind::ModelCommand => fixed(bytes).map(Frame::ModelCommand),
+        FrameKind::ModelChange => fixed(bytes).map(Frame::ModelChange),
         FrameKind::Advice => fixed(bytes).map(Frame::Advice),
         FrameKind::Control => fixed(bytes).map(Frame::Control),
         FrameKind::ControlReply => reply(bytes),

@@ -8,7 +8,7 @@ use super::decoder::DecodeError;
 use crate::layout::{FieldRule, Rule, StructRules};
 use crate::units::{MoneyE9, PriceTicks, QtyLots};
 use crate::{
-    advice, control, handshake, instrument, market, order, reconcile, risk, signal, station,
+    advice, control, handshake, instrument, market, model, order, reconcile, risk, signal, station,
 };
 
 /// A frame's fixed part that can tell whether its fields hold legal values.
@@ -212,6 +212,12 @@ rules! {
         backend: text;
         reserved: zero;
     }
+    model::ModelCommand {
+        action: code(model::ModelAction);
+        reserved: zero;
+        address: text;
+    }
+    model::ModelChange { generation: range(1, MAX); reserved: zero; backend: text; }
     advice::Advice { field: code(advice::AdviceField); reserved: zero; }
     control::Control { command: code(control::Command); reserved: zero; reason: text; }
     control::ControlReply { code: code(control::ReplyCode); reserved: zero; }

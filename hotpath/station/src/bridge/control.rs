@@ -12,14 +12,14 @@ use crate::shared::Shared;
 use engine::mode::{ModeEvent, may_trade, transition};
 use ipc::handshake::{self, Identity, PeerInfo};
 use serde_json::{Map, Value, json};
-use std::mem::size_of;
-use wire::control::{Command, Control, ControlReply, ReplyCode};
+pub(crate) use wire::control::reply;
+use wire::control::{Command, Control};
 use wire::counters::Counter;
 use wire::handshake::{HelloStatus, Role};
 use wire::instrument::text_of;
 use wire::risk::{LimitChange, LimitsEpoch};
 use wire::station::Mode;
-use wire::{Frame, FrameHeader, FrameKind};
+use wire::{Frame, FrameHeader};
 
 /// What is to happen with a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -146,28 +146,6 @@ pub(crate) fn asked(frame: &[u8]) -> Option<Asked> {
         Ok(Frame::LimitsEpoch(epoch)) => Some(Asked::Load(*epoch)),
         _ => None,
     }
-}
-
-/// An answer as a frame; text that does not fit is cut at a character.
-pub(crate) fn reply(request_id: u64, code: ReplyCode, text: &str) -> Vec<u8> {
-    let head = size_of::<ControlReply>();
-    let mut end = text.len().min(wire::frame::MAX_FRAME_BYTES - head);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let text = text.as_bytes().get(..end).unwrap_or(&[]);
-    let len = head + text.len().next_multiple_of(8);
-    let reply = ControlReply {
-        header: FrameHeader::with_len(FrameKind::ControlReply, len),
-        request_id,
-        text_len: u32::try_from(text.len()).unwrap_or(0),
-        code: code.code(),
-        reserved: [0; 3],
-    };
-    let mut frame = bytemuck::bytes_of(&reply).to_vec();
-    frame.extend_from_slice(text);
-    frame.resize(len, 0);
-    frame
 }
 
 /// The state as JSON, for `corelane ctl status`.
