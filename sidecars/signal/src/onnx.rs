@@ -48,6 +48,10 @@ impl Onnx {
         self.model.graph.as_ref().and_then(forbidden_in_graph)
     }
 
+    pub(crate) fn model(&self) -> &ModelProto {
+        &self.model
+    }
+
     /// The same model for one window a run: its free batch fixed at 1.
     pub(crate) fn of_one_window(mut self) -> Vec<u8> {
         if let Some(graph) = &mut self.model.graph {
