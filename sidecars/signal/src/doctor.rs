@@ -1,13 +1,16 @@
 //! Says which model back end and provider is live and why, and which others cannot be used and why.
 //!
 //! Must never: report a provider as live because a library was compiled with it; only what has
-//! started and has reproduced the golden vectors counts. Starts the runtime of this process, so it
-//! is the last thing the process does. May allocate.
+//! started and, where a model is named, has reproduced its golden vectors counts. Starts the runtime
+//! of this process, so it is the last thing the process does. May allocate.
+
+mod backends;
 
 use crate::backend::Backend as _;
 use crate::error::ModelError;
+use crate::fused::{self, Fused};
 use crate::model::Model;
-use crate::runtime::{self, BackendChoice, DYLIB_VARIABLE, Runtime, RuntimeOptions};
+use crate::runtime::{self, RuntimeOptions};
 use crate::sys;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -35,7 +38,7 @@ pub struct DoctorReport {
 /// The live runtime.
 #[derive(Clone, Debug, Serialize)]
 pub struct Live {
-    /// `tract` or `onnxruntime`.
+    /// Its name, as `--backend` spells it.
     pub backend: String,
     /// Where it computes.
     pub provider: String,
@@ -54,7 +57,7 @@ pub struct BackendState {
     pub live: bool,
     /// Whether it could serve, as far as this run can tell; absent if it was not tried.
     pub usable: Option<bool>,
-    /// Why, or why not.
+    /// Why, or why not and what to do next.
     pub why: String,
 }
 
@@ -90,36 +93,35 @@ pub struct Quantiles {
     pub max: u64,
 }
 
-/// Looks at the runtime and, if `model` is given, at the model.
+/// Looks at the runtime and, if `model` is given, at the model on every back end that can be tried.
 #[must_use]
 pub fn doctor(options: &RuntimeOptions, model: Option<&Path>) -> DoctorReport {
     let mut errors = Vec::new();
     let started = runtime::start(options).map_err(|e| errors.push(e)).ok();
-    let loaded = match (started, model) {
-        (Some(runtime), Some(dir)) => {
-            let state = Model::load(dir, runtime).and_then(|model| examine(dir, model));
-            state.map_err(|e| errors.push(e)).ok()
-        }
-        _ => None,
-    };
-    let library_error = errors.iter().find(|e| is_library(e));
-    let backends = backends(options, started, library_error);
+    let loaded = started
+        .zip(model)
+        .and_then(|(runtime, dir)| Model::load(dir, runtime).map_err(|e| errors.push(e)).ok());
+    let live = started.map(|runtime| Live {
+        backend: loaded.as_ref().map_or(runtime.name(), Model::backend).into(),
+        provider: loaded.as_ref().map_or(runtime.provider(), Model::provider).into(),
+        why: runtime.why().into(),
+        build: match &loaded {
+            Some(model) if model.backend() == fused::NAME => Fused.build_info(),
+            _ => runtime.build_info(),
+        },
+    });
+    let live_name = live.as_ref().map(|live| live.provider.as_str());
+    let backends = backends::all(options, started, model, live_name, &errors);
+    let model = loaded
+        .zip(model)
+        .and_then(|(model, dir)| examine(dir, model).map_err(|e| errors.push(e)).ok());
     DoctorReport {
-        live: started.map(|runtime| Live {
-            backend: runtime.backend().into(),
-            provider: runtime.provider().into(),
-            why: runtime.why().into(),
-            build: runtime.build_info(),
-        }),
+        live,
         backends,
-        model: loaded,
+        model,
         problems: errors.iter().map(ModelError::operator_line).collect(),
         exit_code: errors.first().map_or(Exit::Clean, ModelError::exit).code(),
     }
-}
-
-fn is_library(error: &ModelError) -> bool {
-    matches!(error, ModelError::Library { .. } | ModelError::NoLibrary)
 }
 
 fn examine(dir: &Path, mut model: Model) -> Result<ModelState, ModelError> {
@@ -148,53 +150,6 @@ fn examine(dir: &Path, mut model: Model) -> Result<ModelState, ModelError> {
             max: at(spans.len()),
         },
     })
-}
-
-fn backends(
-    options: &RuntimeOptions,
-    live: Option<&Runtime>,
-    library_error: Option<&ModelError>,
-) -> Vec<BackendState> {
-    let live_name = live.map(Runtime::provider);
-    let reason = live.and_then(Runtime::fallback).or(library_error);
-    let (usable, why) = match (live_name, reason, &options.dylib) {
-        (Some("onnxruntime/cpu"), _, _) => (Some(true), "live".to_owned()),
-        (_, Some(error), _) => (Some(false), error.operator_line()),
-        (_, None, None) => {
-            (Some(false), format!("no library is named (--ort-dylib=PATH or {DYLIB_VARIABLE})"))
-        }
-        (_, None, Some(path)) => (
-            None,
-            format!("not tried: {} is live; library {}", options.choice.name(), path.display()),
-        ),
-    };
-    let mut states = vec![
-        BackendState {
-            name: "tract/cpu".into(),
-            live: live_name == Some("tract/cpu"),
-            usable: Some(true),
-            why: match (live_name, options.choice) {
-                (Some("tract/cpu"), _) => "live".into(),
-                (_, BackendChoice::OnnxRuntime) => "built in; onnxruntime is chosen".into(),
-                _ => "built in; onnxruntime is preferred where it is usable".into(),
-            },
-        },
-        BackendState {
-            name: "onnxruntime/cpu".into(),
-            live: live_name == Some("onnxruntime/cpu"),
-            usable,
-            why,
-        },
-    ];
-    for provider in ["onnxruntime/cuda", "onnxruntime/tensorrt"] {
-        states.push(BackendState {
-            name: provider.into(),
-            live: false,
-            usable: Some(false),
-            why: "this program registers the CPU provider only".into(),
-        });
-    }
-    states
 }
 
 impl DoctorReport {

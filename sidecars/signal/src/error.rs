@@ -71,6 +71,14 @@ pub enum ModelError {
         /// What it asks for.
         found: String,
     },
+    /// The fused kernel was chosen and the model is not the one it computes.
+    #[error("fused kernel does not know this model: path={} found={found}", .path.display())]
+    NotFused {
+        /// The model file.
+        path: PathBuf,
+        /// The first thing that is different.
+        found: String,
+    },
     /// The model has other inputs or outputs than a server of windows needs.
     #[error(
         "model has the wrong shape: path={} {which} found={found} wanted={wanted}",
@@ -125,14 +133,25 @@ pub enum ModelError {
         wanted: usize,
     },
     /// ONNX Runtime was chosen but no library is named.
-    #[error("back end onnxruntime is chosen but no library is named: backend=onnxruntime")]
-    NoLibrary,
+    #[error("ONNX Runtime is chosen but no library is named: backend={backend}")]
+    NoLibrary {
+        /// The back end that was chosen.
+        backend: &'static str,
+    },
     /// The named ONNX Runtime library cannot be used.
     #[error("ONNX Runtime library cannot be used: path={}", .path.display())]
     Library {
         /// The library.
         path: PathBuf,
         /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The named execution provider cannot be used; nothing else is used in its place.
+    #[error("execution provider cannot be used: backend={backend}")]
+    Provider {
+        /// The back end that was chosen.
+        backend: &'static str,
+        /// Which library, driver or device is missing.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The runtime refuses to start.
@@ -181,9 +200,11 @@ impl ModelError {
             | Self::Hash { .. }
             | Self::Load { .. }
             | Self::Forbidden { .. }
+            | Self::NotFused { .. }
             | Self::Shape { .. }
-            | Self::NoLibrary
+            | Self::NoLibrary { .. }
             | Self::Library { .. }
+            | Self::Provider { .. }
             | Self::Runtime { .. }
             | Self::Store(_)
             | Self::Socket(_) => Exit::Resource,
@@ -206,12 +227,18 @@ impl ModelError {
             Self::Forbidden { .. } => {
                 "export a model of standard operators with all its data in one file"
             }
+            Self::NotFused { .. } => "choose backend=auto, tract or onnxruntime for this model",
             Self::Shape { .. } => "export a model of windows [N,10,40] to probs [N,3]",
             Self::Golden { .. } | Self::Output { .. } => {
                 "do not trade on it; try the other back end and export the model again"
             }
-            Self::NoLibrary => "give --ort-dylib=PATH or ORT_DYLIB_PATH, or choose backend=auto",
+            Self::NoLibrary { .. } => {
+                "give --ort-dylib=PATH or ORT_DYLIB_PATH, or choose backend=auto"
+            }
             Self::Library { .. } => "give ONNX Runtime 1.24 or newer, or choose backend=tract",
+            Self::Provider { .. } => {
+                "see `make onnxruntime-gpu` and the driver, or choose backend=auto or onnxruntime"
+            }
             Self::Runtime { .. } => "choose backend=tract",
             Self::RuntimeTaken { .. } => "choose one back end per process",
             Self::Store(error) => error.next(),

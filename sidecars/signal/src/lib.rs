@@ -11,8 +11,10 @@
 
 pub mod backend;
 pub mod batch;
+mod bound;
 pub mod doctor;
 pub mod error;
+pub mod fused;
 pub mod loader;
 pub mod manifest;
 pub mod model;

@@ -40,12 +40,15 @@ struct Args {
     /// How a candidate is tried beside the model that serves.
     #[command(flatten)]
     shadow: ShadowArgs,
-    /// Model back end: auto, tract, onnxruntime.
+    /// Model back end: auto, fused, tract, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = backend)]
     backend: BackendChoice,
     /// ONNX Runtime library, 1.24 or newer; else the variable `ORT_DYLIB_PATH`.
     #[arg(long, value_name = "PATH")]
     ort_dylib: Option<PathBuf>,
+    /// Folder where TensorRT keeps the engines it has built.
+    #[arg(long, value_name = "DIR")]
+    engine_cache: Option<PathBuf>,
     /// Most requests answered together.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
     max_batch: usize,
@@ -113,7 +116,7 @@ impl ShadowArgs {
 }
 
 fn backend(name: &str) -> Result<BackendChoice, String> {
-    BackendChoice::from_name(name).ok_or_else(|| "auto, tract or onnxruntime".into())
+    BackendChoice::from_name(name).ok_or_else(|| BackendChoice::NAMES.into())
 }
 
 fn idle(name: &str) -> Result<Idle, String> {
@@ -149,6 +152,7 @@ fn main() -> ExitCode {
     if args.ort_dylib.is_some() {
         runtime.dylib.clone_from(&args.ort_dylib);
     }
+    runtime.engine_cache.clone_from(&args.engine_cache);
     if args.doctor {
         return report(&args, &runtime);
     }
@@ -189,7 +193,8 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
         .map(|store| Loader::start(store, scorer.model(), live, args.shadow.options(name)))
         .transpose()?;
     if let Some(error) = live.fallback() {
-        eprintln!("corelane-signal: {} serves instead; {}", live.provider(), error.operator_line());
+        let serving = scorer.model().provider();
+        eprintln!("corelane-signal: {serving} serves instead; {}", error.operator_line());
     }
     let mut policy = PeerPolicy::same_user();
     for uid in args.allow_uid {

@@ -53,6 +53,10 @@ impl Onnx {
         self.model.graph.as_ref().and_then(|graph| forbidden_in_graph(graph, operators))
     }
 
+    pub(crate) fn model(&self) -> &ModelProto {
+        &self.model
+    }
+
     /// The same model for one window a run: its free batch fixed at 1.
     pub(crate) fn of_one_window(mut self) -> Vec<u8> {
         if let Some(graph) = &mut self.model.graph {

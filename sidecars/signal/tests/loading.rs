@@ -16,7 +16,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn tract() -> RuntimeOptions {
-    RuntimeOptions { choice: BackendChoice::Tract, dylib: None }
+    RuntimeOptions { choice: BackendChoice::Tract, ..RuntimeOptions::default() }
 }
 
 fn load(dir: &Path) -> Result<Scorer, ModelError> {
@@ -209,10 +209,10 @@ fn a_model_of_no_numbers_fails_its_golden_vectors() {
 #[test]
 fn another_runtime_in_the_same_process_is_refused() {
     load(&fixture("good")).unwrap();
-    let other = RuntimeOptions { choice: BackendChoice::OnnxRuntime, dylib: None };
+    let other = RuntimeOptions { choice: BackendChoice::OnnxRuntime, ..RuntimeOptions::default() };
     let error = Scorer::load(&fixture("good"), &other).unwrap_err();
     assert!(matches!(error, ModelError::RuntimeTaken { live: "tract", asked: "onnxruntime" }));
-    let any = RuntimeOptions { choice: BackendChoice::Auto, dylib: None };
+    let any = RuntimeOptions { choice: BackendChoice::Auto, ..RuntimeOptions::default() };
     assert!(Scorer::load(&fixture("good"), &any).is_ok());
 }
 

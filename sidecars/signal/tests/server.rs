@@ -22,7 +22,7 @@ use wire::{InstrumentId, PriceTicks, StrategyId, VenueId};
 
 /// What the library makes of a request on the pure-Rust runtime.
 fn expected(model: &str, request: &SignalRequest) -> Score {
-    let options = RuntimeOptions { choice: BackendChoice::Tract, dylib: None };
+    let options = RuntimeOptions { choice: BackendChoice::Tract, ..RuntimeOptions::default() };
     Scorer::load(&fixture(model), &options).unwrap().score(&[request.input().unwrap()])[0]
 }
 
@@ -186,7 +186,7 @@ fn waiting_requests_of_several_instruments_share_a_batch() {
 #[test]
 fn both_runtimes_agree_on_the_bundled_model() {
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/bin_ctabl");
-    let options = RuntimeOptions { choice: BackendChoice::Tract, dylib: None };
+    let options = RuntimeOptions { choice: BackendChoice::Tract, ..RuntimeOptions::default() };
     let mut tract = Scorer::load(&bundled, &options).unwrap();
     let model = format!("--model={}", bundled.display());
     let backends = model_backends("both_runtimes_agree_on_the_bundled_model");
