@@ -70,6 +70,12 @@ pub enum Command {
         #[command(subcommand)]
         command: LimitsCommand,
     },
+    /// Look at the GPU calendar: which models are resident when.
+    Calendar {
+        /// What to do.
+        #[command(subcommand)]
+        command: crate::calendar::args::CalendarCommand,
+    },
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod backtest;
 pub mod book;
+pub mod calendar;
 pub mod cli;
 pub mod ctl;
 pub mod doctor;

@@ -8,7 +8,7 @@
 
 mod effective;
 pub mod kept;
-pub(crate) mod reader;
+pub mod reader;
 mod sections;
 mod settings;
 mod setup;
@@ -375,7 +375,10 @@ pub fn control_socket(run_dir: &Path) -> PathBuf {
 }
 
 /// Problems as the operator reads them.
-pub(crate) fn failure(file: &Path, problems: Vec<Problem>) -> Failure {
+/// One operator line a problem of `file`; what the station and every command with a TOML file of its
+/// own says.
+#[must_use]
+pub fn failure(file: &Path, problems: Vec<Problem>) -> Failure {
     let line = |Problem { line, key, found, allowed }: Problem| {
         let at = if line == 0 { String::new() } else { format!(" line={line}") };
         let file = file.display();

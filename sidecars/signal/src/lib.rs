@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod model;
 mod onnx;
 pub mod process;
+pub mod resident;
 pub mod runtime;
 mod score;
 mod scorer;

@@ -31,17 +31,20 @@ impl fmt::Display for Problem {
 
 /// The problems so far, and the text their places are counted in.
 #[derive(Debug)]
-pub(crate) struct Problems<'t> {
+pub struct Problems<'t> {
     text: &'t str,
     list: Vec<Problem>,
 }
 
 impl<'t> Problems<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
+    /// No problem yet with this text.
+    #[must_use]
+    pub fn new(text: &'t str) -> Self {
         Self { text, list: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, line: usize, key: &str, found: impl fmt::Display, allowed: &str) {
+    /// Keeps a problem; `line` 0 where it has no place.
+    pub fn add(&mut self, line: usize, key: &str, found: impl fmt::Display, allowed: &str) {
         self.list.push(Problem {
             line,
             key: key.to_owned(),
@@ -50,32 +53,39 @@ impl<'t> Problems<'t> {
         });
     }
 
-    pub(crate) fn line_of(&self, offset: usize) -> usize {
+    /// The line of a place in the text, from 1.
+    #[must_use]
+    pub fn line_of(&self, offset: usize) -> usize {
         let head = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         head.iter().fold(1, |lines, byte| lines + usize::from(*byte == b'\n'))
     }
 
     /// The problems in the order of the file.
-    pub(crate) fn into_list(mut self) -> Vec<Problem> {
+    #[must_use]
+    pub fn into_list(mut self) -> Vec<Problem> {
         self.list.sort_by(|a, b| (a.line, &a.key).cmp(&(b.line, &b.key)));
         self.list
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 }
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct At<T> {
-    pub(crate) value: T,
-    pub(crate) line: usize,
+pub struct At<T> {
+    /// What stands there.
+    pub value: T,
+    /// Line in the file, from 1.
+    pub line: usize,
 }
 
 /// One table of the file. Each `take` marks its key as known; [`Table::finish`] reports the rest.
 #[derive(Debug)]
-pub(crate) struct Table<'a, 't> {
+pub struct Table<'a, 't> {
     path: String,
     line: usize,
     entries: Option<&'a DeTable<'t>>,
@@ -83,20 +93,27 @@ pub(crate) struct Table<'a, 't> {
 }
 
 impl<'a, 't> Table<'a, 't> {
-    pub(crate) fn root(entries: &'a DeTable<'t>) -> Self {
+    /// The whole document.
+    #[must_use]
+    pub fn root(entries: &'a DeTable<'t>) -> Self {
         Self { path: String::new(), line: 0, entries: Some(entries), known: Vec::new() }
     }
 
-    pub(crate) fn line(&self) -> usize {
+    /// The line the table begins on; 0 for the document and for a table that is not there.
+    #[must_use]
+    pub fn line(&self) -> usize {
         self.line
     }
 
     /// Whether the file has no such table.
-    pub(crate) fn is_absent(&self) -> bool {
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
         self.entries.is_none()
     }
 
-    pub(crate) fn key(&self, name: &str) -> String {
+    /// The dotted name of one of its keys.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -106,7 +123,8 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A table of its own below this one; empty where the file has none.
-    pub(crate) fn table(&mut self, name: &'static str, problems: &mut Problems<'_>) -> Self {
+    #[must_use]
+    pub fn table(&mut self, name: &'static str, problems: &mut Problems<'_>) -> Self {
         let path = self.key(name);
         let found = self.take(name);
         Self::from_value(path, found, problems)
@@ -128,7 +146,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Every entry of a table of tables (`[limits.BTCUSDT]`), in the order of its names.
-    pub(crate) fn named(
+    pub fn named(
         &mut self,
         name: &'static str,
         problems: &mut Problems<'_>,
@@ -145,7 +163,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Every table of an array of tables (`[[strategy]]`).
-    pub(crate) fn list(&mut self, name: &'static str, problems: &mut Problems<'_>) -> Vec<Self> {
+    pub fn list(&mut self, name: &'static str, problems: &mut Problems<'_>) -> Vec<Self> {
         let path = self.key(name);
         let Some(found) = self.take(name) else { return Vec::new() };
         let Some(array) = found.get_ref().as_array() else {
@@ -160,11 +178,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Text, or `None` where there is none.
-    pub(crate) fn text(
-        &mut self,
-        name: &'static str,
-        problems: &mut Problems<'_>,
-    ) -> Option<At<String>> {
+    pub fn text(&mut self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<String>> {
         let value = self.take(name)?;
         let line = problems.line_of(value.span().start);
         match value.get_ref().as_str() {
@@ -177,11 +191,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Text that must be there; empty after a problem.
-    pub(crate) fn text_required(
-        &mut self,
-        name: &'static str,
-        problems: &mut Problems<'_>,
-    ) -> At<String> {
+    pub fn text_required(&mut self, name: &'static str, problems: &mut Problems<'_>) -> At<String> {
         let absent = self.entries.is_none_or(|entries| entries.get(name).is_none());
         if absent {
             problems.add(self.line, &self.key(name), "nothing", "text, not empty");
@@ -189,8 +199,33 @@ impl<'a, 't> Table<'a, 't> {
         self.text(name, problems).unwrap_or(At { value: String::new(), line: self.line })
     }
 
+    /// Every entry of a table of texts (`2027-01-01 = "New Year's Day"`), each with its key, in the
+    /// order of the keys.
+    pub fn texts(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems<'_>,
+    ) -> Vec<(String, At<String>)> {
+        let group = self.table(name, problems);
+        let mut list = Vec::new();
+        for (key, value) in group.entries.into_iter().flatten() {
+            let key = key.get_ref().to_string();
+            let line = problems.line_of(value.span().start);
+            match value.get_ref().as_str() {
+                Some(text) if !text.is_empty() => {
+                    list.push((key, At { value: text.to_owned(), line }));
+                }
+                _ => {
+                    let path = format!("{}.{}", group.path, key.escape_debug());
+                    problems.add(line, &path, shown(value.get_ref()), "text, not empty");
+                }
+            }
+        }
+        list
+    }
+
     /// A whole number within bounds, or `None` where there is none.
-    pub(crate) fn integer(
+    pub fn integer(
         &mut self,
         name: &'static str,
         bounds: RangeInclusive<i64>,
@@ -211,7 +246,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A whole number within bounds, with a default.
-    pub(crate) fn integer_or(
+    pub fn integer_or(
         &mut self,
         name: &'static str,
         bounds: RangeInclusive<i64>,
@@ -222,7 +257,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A whole number that must be there; the lower bound after a problem.
-    pub(crate) fn integer_required(
+    pub fn integer_required(
         &mut self,
         name: &'static str,
         bounds: RangeInclusive<i64>,
@@ -237,7 +272,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Yes or no, with a default.
-    pub(crate) fn boolean_or(
+    pub fn boolean_or(
         &mut self,
         name: &'static str,
         default: bool,
@@ -252,7 +287,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// One of a list of words, with a default.
-    pub(crate) fn choice_or<T: Copy>(
+    pub fn choice_or<T: Copy>(
         &mut self,
         name: &'static str,
         words: &[(&str, T)],
@@ -275,7 +310,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// One of a list of words that must be there; `stand_in` after a problem.
-    pub(crate) fn choice_required<T: Copy>(
+    pub fn choice_required<T: Copy>(
         &mut self,
         name: &'static str,
         words: &[(&str, T)],
@@ -290,7 +325,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// The bare value, for keys that take more than one type.
-    pub(crate) fn value(
+    pub fn value(
         &mut self,
         name: &'static str,
         problems: &Problems<'_>,
@@ -300,7 +335,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Reports every key that nobody asked for.
-    pub(crate) fn finish(self, problems: &mut Problems<'_>) {
+    pub fn finish(self, problems: &mut Problems<'_>) {
         let mut known = self.known.clone();
         known.sort_unstable();
         known.dedup();
@@ -318,7 +353,8 @@ impl<'a, 't> Table<'a, 't> {
 }
 
 /// A value as an operator line shows it: short, on one line.
-pub(crate) fn shown(value: &DeValue<'_>) -> String {
+#[must_use]
+pub fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("\"{}\"", text.escape_debug()),
         DeValue::Integer(number) => number.to_string(),
