@@ -36,7 +36,7 @@ const WINDOWS: u64 = 97;
 const OPEN: usize = 4;
 
 pub(crate) fn tract() -> RuntimeOptions {
-    RuntimeOptions { choice: BackendChoice::Tract, dylib: None }
+    RuntimeOptions { choice: BackendChoice::Tract, dylib: None, engine_cache: None }
 }
 
 /// Bounds nothing breaks: for tests that are not about them.
