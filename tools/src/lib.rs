@@ -17,6 +17,7 @@ pub mod features;
 pub mod import;
 pub mod latency;
 pub mod limits;
+pub mod memory;
 pub mod new;
 pub mod output;
 pub mod print;

@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod doctor;
 pub mod error;
+pub mod guard;
 pub mod manifest;
 pub mod model;
 mod onnx;
