@@ -22,6 +22,7 @@ pub mod new;
 pub mod output;
 pub mod print;
 pub mod progress;
+pub mod promotion;
 pub mod record;
 pub mod recording;
 pub mod report;
