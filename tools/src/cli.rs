@@ -505,4 +505,13 @@ pub enum SignalCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say how full the GPU's and the host's memory are, and what the memory guard makes of it.
+    Memory {
+        /// Index of the GPU.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        gpu: u32,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }

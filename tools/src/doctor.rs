@@ -1,4 +1,5 @@
-//! `corelane signal doctor`: which model back ends work here, which is live, and why.
+//! `corelane signal doctor`: which model back ends work here, which is live, and why. Hands the other
+//! commands of `corelane signal` on.
 
 use crate::cli::SignalCommand;
 use crate::output::Output;
@@ -11,7 +12,10 @@ use wire::exit::Exit;
 /// # Errors
 /// ARGUMENTS for an unknown back end; the report's own exit code where the model cannot be served.
 pub fn signal(command: &SignalCommand) -> Result<(), Failure> {
-    let SignalCommand::Doctor { model, backend, json } = command;
+    let (model, backend, json) = match command {
+        SignalCommand::Doctor { model, backend, json } => (model, backend, json),
+        SignalCommand::Memory { gpu, json } => return crate::memory::memory(*gpu, *json),
+    };
     let choice = BackendChoice::from_name(backend).ok_or_else(|| {
         Failure::new(
             Exit::Arguments,

@@ -1,9 +1,9 @@
 //! The model server: an ONNX model behind a Unix socket, and the same scorer in process.
 //!
 //! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), loading and verifying
-//! a model ([`model`]), the store it may come from ([`store`]), turning probabilities into fixed-point scores ([`Score`]),
-//! micro-batches ([`batch`]), the server ([`server`]) and the change of its model ([`loader`],
-//! [`shadow`]). A backtest uses [`Scorer`], which is the same code without the socket.
+//! a model ([`model`]), the store it may come from ([`store`]), turning probabilities into
+//! fixed-point scores ([`Score`]), micro-batches ([`batch`]), the server ([`server`]), the change of
+//! its model ([`loader`], [`shadow`]) and what memory allows ([`guard`]). A backtest uses [`Scorer`], which is the same code without the socket.
 //!
 //! Must never: open a network socket, see a venue key, trust a peer, fall back from a back end the
 //! operator named, or answer with a number that is not finite. One thread serves, another loads;
@@ -15,6 +15,7 @@ mod bound;
 pub mod doctor;
 pub mod error;
 pub mod fused;
+pub mod guard;
 pub mod loader;
 pub mod manifest;
 pub mod model;
