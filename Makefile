@@ -2,10 +2,10 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench sim fuzz wire onnxruntime hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench sim fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
 
 build: ## build the binaries (release)
 	$(CARGO) build --release --locked
@@ -28,7 +28,7 @@ fmt: ## format the source
 	$(CARGO) fmt --all
 
 bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
-	$(CARGO) bench --locked --profile dist -p corelane-benches
+	$(CARGO) bench --locked --profile dist -p corelane-benches -p corelane-signal
 
 sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
 	$(CARGO) run --locked --release --quiet -p corelane-tests --bin sim -- \
@@ -51,6 +51,13 @@ onnxruntime: ## fetch ONNX Runtime from PyPI into .venv-onnxruntime (optional ba
 	python3 -m venv .venv-onnxruntime
 	.venv-onnxruntime/bin/pip install --quiet --no-deps onnxruntime==1.31.1
 	@echo "export ORT_DYLIB_PATH=$$(ls $(CURDIR)/.venv-onnxruntime/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*)"
+
+onnxruntime-gpu: ## fetch ONNX Runtime with CUDA from PyPI into .venv-onnxruntime-gpu (2.5 GB; the driver is yours)
+	python3 -m venv .venv-onnxruntime-gpu
+	.venv-onnxruntime-gpu/bin/pip install --quiet "onnxruntime-gpu[cuda,cudnn]==1.31.1"
+	@cd .venv-onnxruntime-gpu/lib/python3*/site-packages && \
+	  echo "export ORT_DYLIB_PATH=$$(ls $$PWD/onnxruntime/capi/libonnxruntime.so.*)" && \
+	  echo "export LD_LIBRARY_PATH=$$(ls -d $$PWD/nvidia/*/lib | paste -sd:)"
 
 hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
 	python3 -m venv .venv-hftbacktest

@@ -80,8 +80,16 @@ impl<'a> Model<'a> {
         let Some(dir) = config.signal.model.as_ref().filter(|_| config.signal.enabled) else {
             return Ok(Self::None);
         };
-        let choice = BackendChoice::from_name(&config.signal.backend);
-        let options = RuntimeOptions::from_environment(choice.unwrap_or(BackendChoice::Auto));
+        let backend = &config.signal.backend;
+        let choice = BackendChoice::from_name(backend).ok_or_else(|| {
+            Failure::new(
+                Exit::Configuration,
+                "unknown model back end",
+                format!("key=signal.backend found={backend} allowed={}", BackendChoice::NAMES),
+                "name one of the allowed back ends",
+            )
+        })?;
+        let options = RuntimeOptions::from_environment(choice);
         let loaded = signal::Scorer::load(dir, &options).map_err(|e| model_failure(&e))?;
         Ok(Self::InProcess(Box::new(loaded)))
     }

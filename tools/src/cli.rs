@@ -498,7 +498,8 @@ pub enum SignalCommand {
         /// Model directory.
         #[arg(long, value_name = "DIR", default_value = "sidecars/signal/models/bin_ctabl")]
         model: PathBuf,
-        /// Back end to ask for: auto, tract or onnxruntime.
+        /// Back end to ask for: auto, fused, tract, onnxruntime, onnxruntime-cuda,
+        /// onnxruntime-tensorrt.
         #[arg(long, default_value = "auto")]
         backend: String,
         /// Print one JSON object.

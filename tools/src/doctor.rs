@@ -20,7 +20,7 @@ pub fn signal(command: &SignalCommand) -> Result<(), Failure> {
         Failure::new(
             Exit::Arguments,
             "unknown back end",
-            format!("backend={backend} allowed=auto,tract,onnxruntime"),
+            format!("backend={backend} allowed={}", BackendChoice::NAMES),
             "name one of the allowed back ends with --backend",
         )
     })?;

@@ -225,6 +225,13 @@ fn the_doctor_reports_the_live_back_end_the_model_and_each_problem() {
     assert_eq!(model.golden_vectors, 4);
     assert!(model.golden_difference_max <= 1e-4 && model.infer_ns.p50 > 0);
     assert!(report.backends.iter().filter(|b| b.live).count() == 1);
+    let names: Vec<&str> = report.backends.iter().map(|b| b.name.as_str()).collect();
+    let all =
+        ["fused/cpu", "tract/cpu", "onnxruntime/cpu", "onnxruntime/cuda", "onnxruntime/tensorrt"];
+    assert_eq!(names, all);
+    for state in report.backends.iter().filter(|b| b.usable != Some(true)) {
+        assert!(state.why.contains("; next: "), "{state:?}");
+    }
     assert!(report.text().contains("live"));
 
     let report = doctor(&tract(), Some(&fixture("nan_always")));

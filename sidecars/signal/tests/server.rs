@@ -184,13 +184,14 @@ fn waiting_requests_of_several_instruments_share_a_batch() {
 }
 
 #[test]
-fn both_runtimes_agree_on_the_bundled_model() {
+fn all_back_ends_agree_on_the_bundled_model() {
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/bin_ctabl");
     let options = RuntimeOptions { choice: BackendChoice::Tract, ..RuntimeOptions::default() };
     let mut tract = Scorer::load(&bundled, &options).unwrap();
     let model = format!("--model={}", bundled.display());
-    let backends = model_backends("both_runtimes_agree_on_the_bundled_model");
-    for backend in backends.iter().filter(|b| b.ends_with("onnxruntime")) {
+    let mut backends = model_backends("all_back_ends_agree_on_the_bundled_model");
+    backends.push("--backend=fused".into());
+    for backend in backends.iter().filter(|b| !b.ends_with("tract")) {
         let server = Server::start("", &[backend, &model]);
         let mut client = Client::greeted(&server.socket());
         let mut distinct = BTreeMap::new();
@@ -287,6 +288,48 @@ fn auto_falls_back_from_a_library_it_cannot_use_and_says_so_once() {
     let said: Vec<&String> = server.said.iter().filter(|l| l.contains("/nowhere/")).collect();
     assert_eq!(said.len(), 1, "{:?}", server.said);
     assert!(said[0].contains("tract/cpu serves instead"), "{said:?}");
+}
+
+#[test]
+fn a_provider_that_cannot_be_used_is_an_error_and_nothing_serves_in_its_place() {
+    let name = "a_provider_that_cannot_be_used_is_an_error_and_nothing_serves_in_its_place";
+    let library = std::env::var("ORT_DYLIB_PATH").ok();
+    let beside = |l: &String| Path::new(l).with_file_name("libonnxruntime_providers_cuda.so");
+    let cpu = library.filter(|l| !l.is_empty() && !beside(l).exists());
+    if cpu.is_none() {
+        eprintln!("SKIPPED {name} with a library: ORT_DYLIB_PATH names none without GPU providers");
+    }
+    for backend in ["onnxruntime-cuda", "onnxruntime-tensorrt"] {
+        let asked = format!("--backend={backend}");
+        let mut cases = vec![(None, "no library is named")];
+        cases.extend(cpu.clone().map(|l| (Some(l), "execution provider cannot be used")));
+        for (library, reason) in cases {
+            let library = library.map(|l| format!("--ort-dylib={l}"));
+            let args: Vec<&str> =
+                [Some(asked.as_str()), library.as_deref()].into_iter().flatten().collect();
+            let (code, said) = Server::fails("good", &args);
+            assert_eq!(code, i32::from(Exit::Resource.code()), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(
+                said.contains(reason) && said.contains(&format!("backend={backend}")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_fused_kernel_serves_the_model_it_knows_and_no_other() {
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/bin_ctabl");
+    let model = format!("--model={}", bundled.display());
+    for backend in ["--backend=fused", "--backend=auto"] {
+        let server = Server::start("", &[backend, &model]);
+        assert_eq!(Client::greeted(&server.socket()).peer.backend_text(), "fused/cpu");
+        assert!(server.said.last().unwrap().contains("backend=fused/cpu"), "{:?}", server.said);
+    }
+    let (code, said) = Server::fails("good", &["--backend=fused"]);
+    assert_eq!(code, i32::from(Exit::Resource.code()), "{said}");
+    assert!(said.contains("fused kernel does not know this model"), "{said}");
 }
 
 #[test]

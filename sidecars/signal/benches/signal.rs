@@ -1,0 +1,153 @@
+//! How long does a score take, bare and over the socket, on each model back end?
+//!
+//! The bundled model. One server process a back end, all on one CPU, the client on another; bursts
+//! of requests in turns, and while one server is asked the others are stopped. "bare" is the
+//! server's own reading round the model's run, in the answer; "whole" is the client's, from before
+//! the request is sent until the answer is decoded; "above" is the difference, request by request.
+//! First the bare kernel in this process, beside tract, run by run. ONNX Runtime is there where
+//! `ORT_DYLIB_PATH` names its library. It lives in this crate so that no other bench builds a model
+//! runtime.
+
+use clock::Clock;
+use corelane_benches::{Report, Sample, Size, allowed_cpus, jitter, pin, timer_cost};
+use corelane_signal::fused::Fused;
+use corelane_signal::model::Model;
+use corelane_signal::{BackendChoice, RuntimeOptions, runtime};
+use peer::{Client, Server, model_backends, request};
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+use wire::signal::{SignalResponse, SignalStatus};
+
+#[path = "../tests/server/peer.rs"]
+#[expect(dead_code, reason = "the tests' own, of which a part is used here")]
+#[expect(clippy::unwrap_used, reason = "the tests' own")]
+mod peer;
+
+/// Bursts a back end, smoke and real.
+const BURSTS: (usize, usize) = (2, 100);
+/// Requests of a burst that are timed, smoke and real.
+const TIMED: (u64, u64) = (20, 500);
+/// Requests of a burst before those: the server's core wakes, its caches fill.
+const UNTIMED: u64 = 100;
+/// Runs in process a model, smoke and real.
+const RUNS: (usize, usize) = (50, 50_000);
+
+fn main() -> io::Result<()> {
+    let size = Size::from_args();
+    let clock = Clock::calibrate();
+    let mut report = Report::start("signal", &clock, size);
+    let cpus = allowed_cpus();
+    let [server_cpu, .., client_cpu] = *cpus.as_slice() else {
+        report.line("SKIPPED signal bench: it needs two CPUs");
+        return report.finish();
+    };
+    // A child takes its parent's mask.
+    report.line(&format!("servers on CPU {server_cpu}: {}", pin(server_cpu)));
+    let mut rows = servers();
+    report.line(&format!("client on CPU {client_cpu}: {}", pin(client_cpu)));
+    report.line(&timer_cost(&clock, 100_000).row("timer"));
+    report.line(&jitter(&clock, size.pick(1_000_000, 200_000_000)).row("empty loop"));
+    in_process(&mut report, &clock, size);
+    for _ in 0..size.pick(BURSTS.0, BURSTS.1) {
+        for row in &mut rows {
+            row.burst(&clock, size.pick(TIMED.0, TIMED.1));
+        }
+    }
+    report.line("");
+    report.line("over the socket, ns");
+    report.line(&Sample::headings("back end, server idle, what"));
+    for row in &mut rows {
+        for (what, sample) in
+            [("bare", &mut row.bare), ("whole", &mut row.whole), ("above", &mut row.above)]
+        {
+            report.line(&sample.row(&format!("{} {} {what}", row.backend, row.idle)));
+        }
+    }
+    report.finish()
+}
+
+fn bundled() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models/bin_ctabl"))
+}
+
+fn model(loaded: Result<Model, corelane_signal::ModelError>) -> Model {
+    loaded.unwrap_or_else(|why| panic!("{}", why.operator_line()))
+}
+
+/// The bare run of one window: the kernel and tract, in turns.
+fn in_process(report: &mut Report, clock: &Clock, size: Size) {
+    let options = RuntimeOptions { choice: BackendChoice::Tract, ..RuntimeOptions::default() };
+    let tract = runtime::start(&options).unwrap_or_else(|why| panic!("{}", why.operator_line()));
+    let mut models = [model(Model::load(bundled(), &Fused)), model(Model::load(bundled(), tract))];
+    let windows = models[0].manifest().golden.windows();
+    let mut samples = [Sample::default(), Sample::default()];
+    let mut out = Vec::new();
+    for window in windows.iter().cycle().take(size.pick(RUNS.0, RUNS.1)) {
+        for (model, sample) in models.iter_mut().zip(&mut samples) {
+            let start = clock.cycles();
+            let ran = model.run(black_box(std::slice::from_ref(window)), &mut out);
+            sample.push(clock.cycles_to_ns(clock.cycles().saturating_sub(start)));
+            assert!(ran.is_ok() && out.len() == 1, "a run failed");
+        }
+    }
+    report.line("");
+    report.line("in process, one window a run, in turns, ns");
+    report.line(&Sample::headings("back end"));
+    for (model, sample) in models.iter().zip(&mut samples) {
+        report.line(&sample.row(model.provider()));
+    }
+}
+
+/// One server and what was measured of it.
+struct Row {
+    backend: String,
+    idle: &'static str,
+    server: Server,
+    client: Client,
+    asked: u64,
+    bare: Sample,
+    whole: Sample,
+    above: Sample,
+}
+
+/// Every back end there is here, each with a server that looks all the time and one that sleeps.
+fn servers() -> Vec<Row> {
+    let mut backends = vec!["--backend=fused".to_owned()];
+    backends.extend(model_backends("signal bench"));
+    let mut rows = Vec::new();
+    for backend in backends {
+        for idle in ["busy", "park"] {
+            let model = format!("--model={}", bundled().display());
+            let server = Server::start("", &[&backend, &model, &format!("--idle={idle}")]);
+            let client = Client::greeted(&server.socket());
+            server.stop();
+            let backend = client.peer.backend_text().to_owned();
+            let (bare, whole, above) = (Sample::default(), Sample::default(), Sample::default());
+            rows.push(Row { backend, idle, server, client, asked: 0, bare, whole, above });
+        }
+    }
+    rows
+}
+
+impl Row {
+    fn burst(&mut self, clock: &Clock, timed: u64) {
+        self.server.proceed();
+        for n in 0..UNTIMED + timed {
+            self.asked += 1;
+            let asked = request(self.asked);
+            let start = clock.cycles();
+            self.client.send(&asked);
+            let answer: SignalResponse = self.client.receive();
+            let whole_ns = clock.cycles_to_ns(clock.cycles().saturating_sub(start));
+            assert_eq!(answer.request_id, self.asked, "{} is void", self.backend);
+            assert_eq!(answer.status, SignalStatus::Ok.code(), "{} is void", self.backend);
+            if n >= UNTIMED {
+                self.bare.push(answer.infer_ns);
+                self.whole.push(whole_ns);
+                self.above.push(whole_ns.saturating_sub(answer.infer_ns));
+            }
+        }
+        self.server.stop();
+    }
+}
