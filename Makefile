@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench sim fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -34,13 +34,18 @@ sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
 	$(CARGO) run --locked --release --quiet -p corelane-tests --bin sim -- \
 		--seed=$(or $(SEED),1) --seeds=$(or $(SEEDS),2000) --events=$(or $(EVENTS),10000) --threads=2
 
+soak: ## play the bundled recording for MINUTES=60 and judge what the station holds
+	$(CARGO) build --locked --release -p corelane-station -p corelane-tools -p corelane-signal -p corelane-notary
+	$(CARGO) build --locked --release -p corelane-tests --bin soak --example allocations
+	$(BIN)/soak --minutes=$(or $(MINUTES),60)
+
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
 FUZZ_SECONDS := 60
-fuzz: ## fuzz decoders, journal and tape for a minute each (stable Rust, needs a C++ compiler)
+fuzz: ## fuzz decoders, journal, audit and tape for a minute each (stable Rust, needs a C++ compiler)
 	cd tests/fuzz && RUSTFLAGS="$(SANCOV)" $(CARGO) build --release --target $$(rustc -vV | sed -n 's/host: //p')
-	cd tests/fuzz && for target in decode binance record journal reader tape; do \
+	cd tests/fuzz && for target in decode binance record journal reader audit tape; do \
 	  seeds=seeds/$$target; case $$target in decode) seeds=../../wire/tests/corpus;; reader) seeds=seeds/journal;; esac; \
 	  mkdir -p corpus/$$target; target/*/release/$$target -max_total_time=$(FUZZ_SECONDS) corpus/$$target $$seeds || exit 1; done
 

@@ -100,6 +100,7 @@ mod market;
 mod order;
 mod outbox;
 mod queue;
+mod record;
 mod session;
 mod status;
 mod throttle;
@@ -111,6 +112,7 @@ pub use fees::Fees;
 pub use latency::{Latency, Link, Quantile};
 pub use ledger::{Ledger, VenueFill};
 pub use queue::QueueModel;
+pub use record::REMEMBERED;
 pub use status::OrderView;
 pub use throttle::{Budget, Throttle};
 
@@ -118,8 +120,9 @@ use faults::Faults;
 use fees::Valuation;
 use latency::SplitMix64;
 use market::{Market, market_header};
-use order::{Order, Owner};
+use order::Owner;
 use outbox::Outbox;
+use record::Orders;
 use session::Session;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use throttle::Throttling;
@@ -150,7 +153,8 @@ struct Underway {
 #[derive(Clone, Copy, Debug)]
 enum IdUse {
     Order(usize),
-    Rejected,
+    /// Of an order that never was; the place of the one that came next.
+    Rejected(usize),
 }
 
 /// What the venue does next without a market frame; in this order at one nanosecond.
@@ -168,7 +172,7 @@ pub struct SimVenue {
     clock: TsNs,
     queue_model: QueueModel,
     markets: Vec<Market>,
-    orders: Vec<Order>,
+    orders: Orders,
     ids: BTreeMap<ClOrdId, IdUse>,
     /// When open orders end by themselves.
     expiries: BTreeSet<(TsNs, usize)>,
@@ -208,7 +212,7 @@ impl SimVenue {
             clock: TsNs(0),
             queue_model: config.queue_model,
             markets,
-            orders: Vec::new(),
+            orders: Orders::default(),
             ids: BTreeMap::new(),
             expiries: BTreeSet::new(),
             ledger,

@@ -16,6 +16,7 @@ mod notary;
 mod sidecar;
 mod simulation;
 mod snapshots;
+mod soak;
 mod strategies;
 mod support;
 mod sweep;

@@ -6,11 +6,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod careful;
+mod corpus;
 mod crude;
 mod files;
 mod journal;
 mod logs;
 mod mutations;
+
+extern crate tape as corelane_tape;
 
 use corelane_tools::audit::{Finding, Kind, Report, Request, check};
 use journal::{Journal, Shape, Signer};

@@ -13,7 +13,7 @@ use crate::error::TapeError;
 use ahead::{Ahead, Loaded};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use wire::journal::{JournalSeal, RecordKind};
 
@@ -85,14 +85,10 @@ impl JournalReader {
         files.sort_unstable();
         let mut segments = Vec::new();
         for file in files {
-            let mut bytes = [0; HEAD_BYTES];
-            let read = File::open(&file).and_then(|mut f| f.read_exact(&mut bytes));
-            match read {
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                    return Err(io(error));
-                }
-                _ => {}
-            }
+            // A file that ends before its head does is told from one whose head ends in zeros.
+            let mut bytes = Vec::with_capacity(HEAD_BYTES);
+            let opened = File::open(&file).map_err(io)?;
+            opened.take(HEAD_BYTES as u64).read_to_end(&mut bytes).map_err(io)?;
             let damage = |what| damaged(path, &file, (0, 0), what);
             let head = SegmentHead::parse(&bytes).map_err(damage)?;
             segments.push((file, head));
@@ -112,10 +108,8 @@ impl JournalReader {
         for name in storage.segments().map_err(io)? {
             let bytes = storage.read(&name).map_err(io)?;
             let file = path.join(name);
-            let mut first = [0; HEAD_BYTES];
-            first.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
             let damage = |what| damaged(path, &file, (0, 0), what);
-            let head = SegmentHead::parse(&first).map_err(damage)?;
+            let head = SegmentHead::parse(&bytes).map_err(damage)?;
             segments.push(((file, head), bytes));
         }
         segments.sort_by_key(|((_, head), _)| head.segment);
@@ -131,11 +125,8 @@ impl JournalReader {
         segments: Vec<(PathBuf, SegmentHead)>,
         memory: Option<Vec<Loaded>>,
     ) -> Result<Self, TapeError> {
-        let Some((_, first)) = segments.first() else {
+        if segments.is_empty() {
             return Err(TapeError::NotAJournal { path: path.to_path_buf() });
-        };
-        if first.schema_hash != wire::frame::schema_hash() {
-            return Err(TapeError::JournalLayouts { path: path.to_path_buf() });
         }
         let mut reader = Self {
             path: path.to_path_buf(),
@@ -211,9 +202,6 @@ impl JournalReader {
             return Err(self.damaged("a segment is missing, twice there, or of another journal"));
         }
         let Some(head) = heads.get(index) else { return Ok(()) };
-        if head.schema_hash != wire::frame::schema_hash() {
-            return Err(TapeError::JournalLayouts { path: self.path.clone() });
-        }
         self.ahead = self.ahead_of(index);
         self.current = index;
         (self.seq, self.frames) =
@@ -329,6 +317,10 @@ impl JournalReader {
     fn load(&mut self, chain: Option<[u8; 32]>) -> Result<(), TapeError> {
         self.offset = 0;
         let Some((file, head)) = self.segments.get(self.current) else { return Ok(()) };
+        // Each for itself: another build may have taken the journal up again.
+        if head.schema_hash != wire::frame::schema_hash() {
+            return Err(TapeError::JournalLayouts { path: self.path.clone() });
+        }
         let io = |source| TapeError::Io { op: "read", path: file.clone(), source };
         self.ahead.next(&mut self.loaded).map_err(io)?;
         let next = self.segments.get(self.current + 1).map(|(_, next)| next.prev_head);

@@ -66,7 +66,7 @@ fn a_segment_that_has_ended_is_open_no_more() {
     }
     assert!(writer.segment() > 8, "{} segments", writer.segment());
     let open = open_files(dir.path());
-    assert!(open >= 1 && open <= 2, "{open} files open: the lock and one segment would do");
+    assert!((1..=2).contains(&open), "{open} files open: the lock and one segment would do");
 }
 
 #[test]

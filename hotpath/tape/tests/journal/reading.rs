@@ -90,6 +90,31 @@ fn a_segment_that_does_not_follow_is_damage() {
     assert_eq!(behind.expect("the seal ends it").1, 200);
 }
 
+/// Its last bytes are zeros, which is also what stands where nothing was read.
+#[test]
+fn a_head_without_its_last_byte_is_no_head() {
+    let cut = |disk: &mut ModelDisk| disk.bytes_mut("000003.clj").expect("there").truncate(255);
+    let (dir, result) = read(false, cut);
+    let error = result.err().map(|error| error.to_string());
+    assert!(error.is_some_and(|error| error.contains("000003.clj byte 0")), "taken for a head");
+    std::fs::write(dir.path().join("000003.clj"), b"").expect("written");
+    assert!(JournalReader::open(dir.path()).is_err(), "nor is nothing");
+}
+
+/// A later segment may be of another build, which took the journal up again.
+#[test]
+fn a_segment_of_other_layouts_is_refused_where_it_begins() {
+    let other = |disk: &mut ModelDisk| {
+        let file = disk.bytes_mut("000003.clj").expect("there");
+        let mut head = SegmentHead::parse(file).expect("a head");
+        head.schema_hash ^= 1;
+        file[..256].copy_from_slice(&head.to_bytes());
+    };
+    let (_dir, result) = read(false, other);
+    let Err(error) = result else { panic!("frames of unknown layouts are handed out") };
+    assert!(matches!(error, TapeError::JournalLayouts { .. }), "{error}");
+}
+
 #[test]
 fn a_changed_byte_is_found_at_its_record_in_a_segment_that_others_follow() {
     // Its records' checksums are computed only where the chain does not fit: here it does not.

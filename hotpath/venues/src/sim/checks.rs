@@ -140,7 +140,7 @@ impl SimVenue {
         };
         let index = match self.ids.get(&orig) {
             Some(IdUse::Order(index)) => *index,
-            Some(IdUse::Rejected) => {
+            Some(IdUse::Rejected(_)) => {
                 let status = OrdStatus::Rejected;
                 return Err(Refusal { status, reason: RejectReason::TooLate, ..unknown });
             }
@@ -158,7 +158,7 @@ impl SimVenue {
 
     /// The place of an order in the record; order ids rise with it.
     pub(super) fn index_of(&self, order_id: u64) -> Option<usize> {
-        self.orders.binary_search_by_key(&order_id, |order| order.order_id).ok()
+        self.orders.place_of(order_id)
     }
 }
 

@@ -27,7 +27,8 @@ impl SimVenue {
 
     /// Refuses a new order: its id is used up all the same.
     pub(super) fn reject(&mut self, request: &NewOrder, reason: RejectReason, at: TsNs) {
-        self.ids.entry(request.cl_ord_id).or_insert(IdUse::Rejected);
+        let next = self.orders.next();
+        self.ids.entry(request.cl_ord_id).or_insert(IdUse::Rejected(next));
         let side = Side::from_code(request.side).unwrap_or(Side::Buy);
         let owner = Owner::of(&request.header);
         self.outbox.rejected(owner, (request.cl_ord_id, side), reason, at);
@@ -35,7 +36,7 @@ impl SimVenue {
 
     /// Writes an accepted order into the venue's record.
     pub(super) fn enter(&mut self, request: &NewOrder, ticket: Ticket) -> usize {
-        let index = self.orders.len();
+        let index = self.orders.next();
         let rank = self.next_rank();
         if request.cl_ord_id != ClOrdId::UNDEF {
             self.ids.insert(request.cl_ord_id, IdUse::Order(index));

@@ -41,6 +41,8 @@ struct Account {
     is_spot: bool,
     valuation: Valuation,
     holding: Holding,
+    /// What the fills that were forgotten had made of it.
+    settled: Holding,
     fills: u64,
 }
 
@@ -48,7 +50,11 @@ struct Account {
 #[derive(Debug)]
 pub struct Ledger {
     accounts: Vec<Account>,
+    /// Those that are remembered.
     fills: Vec<VenueFill>,
+    /// Fills that were forgotten before them.
+    forgotten: usize,
+    /// Numbers of an order's fills, from the first ever on.
     by_order: BTreeMap<u64, Vec<usize>>,
     starting_balance_e9: i64,
 }
@@ -56,13 +62,19 @@ pub struct Ledger {
 impl Ledger {
     pub(crate) fn new(starting_balance_e9: i64) -> Self {
         let by_order = BTreeMap::new();
-        Self { accounts: Vec::new(), fills: Vec::new(), by_order, starting_balance_e9 }
+        Self {
+            accounts: Vec::new(),
+            fills: Vec::new(),
+            forgotten: 0,
+            by_order,
+            starting_balance_e9,
+        }
     }
 
     pub(crate) fn add(&mut self, venue_id: VenueId, kind: u8, valuation: Valuation) {
         let is_spot = kind == InstrumentType::Spot.code();
-        let holding = Holding::default();
-        self.accounts.push(Account { venue_id, is_spot, valuation, holding, fills: 0 });
+        let (holding, settled) = (Holding::default(), Holding::default());
+        self.accounts.push(Account { venue_id, is_spot, valuation, holding, settled, fills: 0 });
     }
 
     fn account(&self, id: InstrumentId) -> Option<&Account> {
@@ -104,7 +116,7 @@ impl Ledger {
         self.account(id).map_or(0, |account| account.fills)
     }
 
-    /// Every fill, in the order made.
+    /// Every fill that is remembered, in the order made.
     #[must_use]
     pub fn fills(&self) -> &[VenueFill] {
         &self.fills
@@ -113,21 +125,37 @@ impl Ledger {
     /// The fills of one order, by the venue's order id, in the order made.
     pub fn fills_of(&self, order_id: u64) -> impl Iterator<Item = &VenueFill> {
         let indices = self.by_order.get(&order_id).into_iter().flatten();
-        indices.filter_map(|index| self.fills.get(*index))
+        indices.filter_map(|index| self.fills.get(index.checked_sub(self.forgotten)?))
     }
 
     pub(crate) fn book(&mut self, order: &Order, report: ExecutionReport, is_overfill: bool) {
-        let index = self.fills.len();
+        let index = self.forgotten + self.fills.len();
         self.by_order.entry(report.order_id).or_default().push(index);
         self.fills.push(VenueFill { report, bust: None, is_overfill });
         let id = usize::try_from(report.header.instrument_id.get()).unwrap_or(usize::MAX);
         if let Some(account) = self.accounts.get_mut(id) {
             account.fills += u64::from(!order.is_silent);
-            account.apply(&report);
+            account.holding.book(&report, (account.is_spot, account.valuation));
         }
     }
 
-    /// The latest fill not taken back.
+    /// Forgets the oldest fills, up to the first of this order or a later one; none can be taken
+    /// back any more.
+    pub(crate) fn forget_before(&mut self, order_id: u64) {
+        let old = |fill: &VenueFill| fill.report.order_id < order_id;
+        let count = self.fills.iter().take_while(|fill| old(fill)).count();
+        for fill in self.fills.drain(..count).filter(|fill| fill.bust.is_none()) {
+            let id = usize::try_from(fill.report.header.instrument_id.get()).unwrap_or(usize::MAX);
+            if let Some(account) = self.accounts.get_mut(id) {
+                account.settled.book(&fill.report, (account.is_spot, account.valuation));
+            }
+        }
+        self.forgotten += count;
+        let forgotten = self.forgotten;
+        self.by_order.retain(|_, of| of.last().is_some_and(|last| *last >= forgotten));
+    }
+
+    /// The place among [`Ledger::fills`] of the latest not taken back.
     pub(crate) fn last_standing(&self) -> Option<usize> {
         self.fills.iter().rposition(|fill| fill.bust.is_none())
     }
@@ -139,31 +167,30 @@ impl Ledger {
         let instrument = fill.report.header.instrument_id;
         let id = usize::try_from(instrument.get()).unwrap_or(usize::MAX);
         let Some(account) = self.accounts.get_mut(id) else { return };
-        account.holding = Holding::default();
+        account.holding = account.settled;
         let of_instrument = |fill: &&VenueFill| fill.report.header.instrument_id == instrument;
         for fill in self.fills.iter().filter(of_instrument).filter(|fill| fill.bust.is_none()) {
-            account.apply(&fill.report);
+            account.holding.book(&fill.report, (account.is_spot, account.valuation));
         }
     }
 }
 
-impl Account {
-    fn apply(&mut self, report: &ExecutionReport) {
+impl Holding {
+    /// Books a fill of an instrument that is `(spot, valued so)`.
+    fn book(&mut self, report: &ExecutionReport, (is_spot, valuation): (bool, Valuation)) {
         let side = Side::from_code(report.side).unwrap_or(Side::Buy);
         let (lots, price) = (report.last_qty_lots.get(), report.last_px_ticks);
-        let realised = self.holding.trade(signed(side, lots), price, self.valuation);
-        let value = self.valuation.wide_e9(price, report.last_qty_lots).unwrap_or(0);
-        let flow = match (self.is_spot, side) {
+        let realised = self.trade(signed(side, lots), price, valuation);
+        let value = valuation.wide_e9(price, report.last_qty_lots).unwrap_or(0);
+        let flow = match (is_spot, side) {
             (true, Side::Buy) => -value,
             (true, Side::Sell) => value,
             (false, _) => realised,
         };
         let fee = i128::from(report.fee_e9.get());
-        self.holding.cash_e9 = self.holding.cash_e9.saturating_add(flow).saturating_sub(fee);
+        self.cash_e9 = self.cash_e9.saturating_add(flow).saturating_sub(fee);
     }
-}
 
-impl Holding {
     /// Books a trade of signed lots; returns the profit it realises, rounded towards zero.
     fn trade(&mut self, lots: i64, price: PriceTicks, valuation: Valuation) -> i128 {
         let held = i128::from(self.position);

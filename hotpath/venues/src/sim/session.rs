@@ -3,11 +3,11 @@
 //! Owns: when the session is down, what is lost with it, bust fills. Must never: lose what the
 //! venue itself knows. Runs wherever the simulated venue runs; may allocate.
 
-use super::SimVenue;
 use super::faults::{Outage, Requests};
 use super::market::Market;
 use super::order::State;
 use super::outbox::{Message, report_of};
+use super::{IdUse, SimVenue};
 use wire::order::{ExecType, ExecutionReport, OrdStatus};
 use wire::reconcile::{SessionState, VenueSession};
 use wire::{FrameHeader, TsNs, VenueId};
@@ -47,6 +47,16 @@ impl SimVenue {
         while let Some(outage) = self.outbox.faults.take_outage() {
             self.lose_session(outage, at);
         }
+        self.forget();
+    }
+
+    /// Forgets what is done long since: orders, the ids they had, and their fills.
+    fn forget(&mut self) {
+        let Some((first, order_id)) = self.orders.forget() else { return };
+        self.ids.retain(|_, of| match of {
+            IdUse::Order(place) | IdUse::Rejected(place) => *place >= first,
+        });
+        self.ledger.forget_before(order_id);
     }
 
     fn bust(&mut self, fill: usize, at: TsNs) {

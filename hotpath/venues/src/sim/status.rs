@@ -86,7 +86,7 @@ impl SimVenue {
         Ok(self.orders[index].order_id)
     }
 
-    /// What is true at the venue: positions, money and every fill.
+    /// What is true at the venue: positions, money, and the fills it remembers.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -98,7 +98,7 @@ impl SimVenue {
         self.markets.iter().map(|market| market.open().count()).sum()
     }
 
-    /// Every order the venue accepted, in order of arrival.
+    /// Every order the venue accepted and remembers ([`super::REMEMBERED`]), in order of arrival.
     pub fn orders(&self) -> impl Iterator<Item = OrderView> + '_ {
         self.orders.iter().map(OrderView::from)
     }

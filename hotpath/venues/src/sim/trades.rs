@@ -6,6 +6,7 @@
 
 use super::order::{Order, State, signed};
 use super::queue::QueuePosition;
+use super::record::Orders;
 use wire::order::Side;
 use wire::{PriceTicks, QtyLots};
 
@@ -15,7 +16,7 @@ pub(crate) struct Resting(Vec<usize>);
 
 impl Resting {
     /// Where an order of this side, price and rank belongs.
-    fn place(&self, orders: &[Order], new: &Order) -> usize {
+    fn place(&self, orders: &Orders, new: &Order) -> usize {
         self.0.partition_point(|i| {
             let old = &orders[*i];
             is_ahead(new.kind.side, old.price_ticks, new.price_ticks)
@@ -23,7 +24,7 @@ impl Resting {
         })
     }
 
-    pub(crate) fn insert(&mut self, orders: &[Order], index: usize) {
+    pub(crate) fn insert(&mut self, orders: &Orders, index: usize) {
         let place = self.place(orders, &orders[index]);
         self.0.insert(place, index);
     }
@@ -37,7 +38,7 @@ impl Resting {
     }
 
     /// Lots of others ahead of the last of our orders at this price.
-    pub(crate) fn own_ahead(&self, orders: &[Order], price: PriceTicks) -> i64 {
+    pub(crate) fn own_ahead(&self, orders: &Orders, price: PriceTicks) -> i64 {
         self.iter().fold(0, |most, i| match (&orders[i].state, orders[i].price_ticks == price) {
             (State::Resting(queue), true) => most.max(queue.ahead()),
             _ => most,
@@ -45,7 +46,7 @@ impl Resting {
     }
 
     /// Of our own orders at one price the later never stands ahead of the earlier.
-    pub(crate) fn keep_time_order(&self, orders: &mut [Order]) {
+    pub(crate) fn keep_time_order(&self, orders: &mut Orders) {
         let mut previous: Option<(PriceTicks, QueuePosition)> = None;
         for i in self.iter() {
             let order = &mut orders[i];
@@ -70,7 +71,7 @@ impl Resting {
     /// passed over. `position` is that of the instrument before the trade.
     pub(crate) fn share_out(
         &self,
-        orders: &mut [Order],
+        orders: &mut Orders,
         (price, qty): (PriceTicks, QtyLots),
         mut position: i64,
     ) -> (Vec<(usize, QtyLots)>, QtyLots) {

@@ -8,6 +8,7 @@ mod entry;
 mod faults;
 mod fifo;
 mod fills;
+mod forgetting;
 mod ledger;
 mod lots;
 mod oracle;

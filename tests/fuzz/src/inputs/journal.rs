@@ -24,16 +24,16 @@ const DAMAGES: usize = 8;
 const FRAME_BYTES: usize = size_of::<FrameHeader>();
 
 /// Takes bytes from the front; zeros where there are no more.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl Bytes<'_> {
-    fn next(&mut self) -> u8 {
+    pub(crate) fn next(&mut self) -> u8 {
         let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
         self.0 = rest;
         *first
     }
 
-    fn offset(&mut self) -> usize {
+    pub(crate) fn offset(&mut self) -> usize {
         usize::from(u16::from_le_bytes([self.next(), self.next()]))
     }
 }
@@ -167,6 +167,21 @@ fn put_right(disk: &mut ModelDisk, chain: bool) {
     }
 }
 
+/// Where the records of a segment end, as far as their lengths lead.
+pub(crate) fn ends(segment: &[u8]) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = HEAD_BYTES;
+    while let Some(bytes) = segment.get(at..at + RECORD_BYTES) {
+        let head: JournalRecord = bytemuck::pod_read_unaligned(bytes);
+        at += RECORD_BYTES + head.len_bytes as usize;
+        if head.magic != wire::journal::RECORD_MAGIC || at > segment.len() {
+            break;
+        }
+        ends.push(at);
+    }
+    ends
+}
+
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).into()
@@ -209,26 +224,50 @@ pub(crate) fn check_recovery(Input { mut disk, outside }: Input) -> bool {
 /// What a reader sees of a journal: its frames, what is wrong at the end or in it, in words.
 type Seen = Result<(u64, Option<String>), TapeError>;
 
-fn read_through(opened: Result<JournalReader, TapeError>) -> Seen {
-    let mut reader = opened?;
+/// Reads it all, and then once more from the last segment with a frame on.
+fn read_through(open: impl Fn() -> Result<JournalReader, TapeError>) -> Seen {
+    let mut reader = open()?;
     let mut last = None;
     while let Some(entry) = reader.next_frame()? {
         last = Some(entry.segment);
     }
     let seen = (reader.read_so_far().1, reader.fault_at_end().map(|fault| fault.to_string()));
     if let Some(segment) = last {
-        assert!(reader.skip_to(segment).is_ok(), "a segment that was read cannot be gone on at");
-        while reader.next_frame()?.is_some() {}
-        assert_eq!(reader.read_so_far().1, seen.0, "from the last segment on there is another end");
+        let mut again = open()?;
+        again.skip_to(segment).expect("it was read");
+        while again.next_frame()?.is_some() {}
+        assert_eq!(again.read_so_far().1, seen.0, "from a segment on there is another end");
     }
     Ok(seen)
+}
+
+/// What a reader of a journal in memory sees.
+fn seen_in(disk: &ModelDisk, path: &Path) -> Seen {
+    read_through(|| JournalReader::open_in(&mut disk.clone(), path))
+}
+
+/// Of a journal that the audit finds nothing wrong with (frames, and whether it is closed) a reader
+/// must see as much, and recovery take as much or nothing: it also knows how long a file was made.
+/// Whether there was nothing wrong.
+pub(crate) fn check_audited(mut disk: ModelDisk, fine: Option<(u64, bool)>) -> bool {
+    let Some((frames, closed)) = fine else { return false };
+    match seen_in(&disk, Path::new(PATH)) {
+        Ok((seen, fault)) => assert_eq!((seen, fault.is_none()), (frames, closed)),
+        // A last segment without a whole head is an open end for the audit.
+        Err(TapeError::JournalLayouts { .. } | TapeError::JournalDamaged { offset: 0, .. }) => {}
+        Err(error) => panic!("the audit finds nothing wrong, a reader does: {error}"),
+    }
+    if let Ok(Some(found)) = recover(&mut disk, Path::new(PATH), &Outside::default()) {
+        assert_eq!((found.frames, found.is_closed), (frames, closed));
+    }
+    true
 }
 
 /// What a reader sees must be what recovery takes: as many frames, and no error.
 pub(crate) fn check_reader(input: Input) -> bool {
     let Input { mut disk, .. } = input;
     // Recovery changes what it takes: the reader is before it.
-    let read = read_through(JournalReader::open_in(&mut disk.clone(), Path::new(PATH)));
+    let read = seen_in(&disk, Path::new(PATH));
     let found = recover(&mut disk, Path::new(PATH), &Outside::default());
     match (found, read) {
         (Ok(Some(found)), Ok((frames, _))) => {
@@ -242,19 +281,17 @@ pub(crate) fn check_reader(input: Input) -> bool {
 }
 
 /// A reader of a folder must see what one of the same journal in memory sees.
-#[allow(dead_code)]
 pub(crate) fn check_folder(input: Input, folder: &Path) -> bool {
     let Input { mut disk, .. } = input;
     write_to(&mut disk, folder);
     let told = |seen: Seen| seen.map_err(|error| format!("{error:?}"));
-    let of_folder = told(read_through(JournalReader::open(folder)));
-    let of_memory = told(read_through(JournalReader::open_in(&mut disk, folder)));
+    let of_folder = told(read_through(|| JournalReader::open(folder)));
+    let of_memory = told(seen_in(&disk, folder));
     assert_eq!(of_folder, of_memory);
     of_folder.is_ok()
 }
 
 /// Puts the files of a journal into a folder, and takes away what else is there.
-#[allow(dead_code)]
 pub(crate) fn write_to(disk: &mut ModelDisk, folder: &Path) {
     std::fs::create_dir_all(folder).expect("folder");
     let names = disk.names();
