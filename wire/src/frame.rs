@@ -86,6 +86,8 @@ wire_code! {
         Hello = 34, "hello";
         /// [`handshake::HelloAck`].
         HelloAck = 35, "hello-ack";
+        /// [`handshake::Doorbell`].
+        Doorbell = 39, "doorbell";
         /// [`advice::Advice`].
         Advice = 40, "advice";
         /// [`risk::RiskInput`].
@@ -224,6 +226,7 @@ frames! {
     CancelReject => order::CancelReject, Denied => order::Denied,
     SignalRequest => signal::SignalRequest, SignalResponse => signal::SignalResponse,
     Hello => handshake::Hello, HelloAck => handshake::HelloAck,
+    Doorbell => handshake::Doorbell,
     Advice => advice::Advice, Control => control::Control, ControlReply => control::ControlReply,
     Timer => station::Timer, ModeChange => station::ModeChange,
     SessionStart => station::SessionStart, SessionEnd => station::SessionEnd,

@@ -244,6 +244,7 @@ pub fn all() -> Vec<StructLayout> {
         signal::SignalResponse::LAYOUT,
         handshake::Hello::LAYOUT,
         handshake::HelloAck::LAYOUT,
+        handshake::Doorbell::LAYOUT,
         advice::Advice::LAYOUT,
         control::Control::LAYOUT,
         control::ControlReply::LAYOUT,

@@ -42,6 +42,7 @@ fn encode(frame: &Frame<'_>) -> Vec<u8> {
         Frame::SignalResponse(f) => padded(*f, &[]),
         Frame::Hello(f) => padded(*f, &[]),
         Frame::HelloAck(f) => padded(*f, &[]),
+        Frame::Doorbell(f) => padded(*f, &[]),
         Frame::Advice(f) => padded(*f, &[]),
         Frame::Control(f) => padded(*f, &[]),
         Frame::Timer(f) => padded(*f, &[]),

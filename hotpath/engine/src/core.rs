@@ -359,6 +359,7 @@ impl Engine {
             | Frame::SignalRequest(_)
             | Frame::Hello(_)
             | Frame::HelloAck(_)
+            | Frame::Doorbell(_)
             | Frame::ControlReply(..)
             | Frame::ModeChange(_)
             | Frame::SessionStart(_)
