@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod model;
 mod onnx;
 pub mod process;
+mod rings;
 pub mod runtime;
 mod score;
 mod scorer;
