@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0x8bc890a8ca95a70)
+#define CORELANE_SCHEMA_HASH UINT64_C(0xaa9e1d8f4a69ddde)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -134,6 +134,8 @@ enum corelane_frame_kind {
     CORELANE_FRAME_KIND_MODEL_COMMAND = 36,
     /* "model-change": corelane_model_change. */
     CORELANE_FRAME_KIND_MODEL_CHANGE = 37,
+    /* "doorbell": corelane_doorbell. */
+    CORELANE_FRAME_KIND_DOORBELL = 39,
     /* "advice": corelane_advice. */
     CORELANE_FRAME_KIND_ADVICE = 40,
     /* "risk-input": corelane_risk_input. */
@@ -370,6 +372,11 @@ enum corelane_signal_status {
     CORELANE_SIGNAL_STATUS_REFUSED = 0x52 /* 'R' */,
     /* "shed": The server dropped the request because newer ones waited. */
     CORELANE_SIGNAL_STATUS_SHED = 0x53 /* 'S' */,
+    /*
+     * "expired": The server dropped the request, unread by the model, because its deadline had
+     * passed.
+     */
+    CORELANE_SIGNAL_STATUS_EXPIRED = 0x45 /* 'E' */,
 };
 
 /* The part a process plays. */
@@ -396,6 +403,8 @@ enum corelane_hello_status {
     CORELANE_HELLO_STATUS_ROLE = 0x52 /* 'R' */,
     /* "busy": Too many peers. */
     CORELANE_HELLO_STATUS_BUSY = 0x42 /* 'B' */,
+    /* "memory": The shared memory offered is not there, not sealed, or of another size. */
+    CORELANE_HELLO_STATUS_MEMORY = 0x4d /* 'M' */,
 };
 
 /* What the command line wants of a sidecar. */
@@ -889,6 +898,13 @@ enum corelane_counter {
     CORELANE_COUNTER_BRIDGE_COMMANDS = 36,
     /* "bridge.signal_received": Signal answers received. */
     CORELANE_COUNTER_BRIDGE_SIGNAL_RECEIVED = 37,
+    /*
+     * "bridge.signal_expired": Signal requests the sidecar dropped because their deadline had
+     * passed.
+     */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_EXPIRED = 38,
+    /* "bridge.signal_shed": Signal requests the sidecar dropped because newer ones waited. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_SHED = 39,
     /* "recorder.frames": Frames written to the record. */
     CORELANE_COUNTER_RECORDER_FRAMES = 40,
     /* "recorder.bytes": Bytes written to the record. */
@@ -922,6 +938,15 @@ enum corelane_counter {
     CORELANE_COUNTER_JOURNAL_SEGMENT = 53,
     /* "journal.failed": 1 since a write or a sync failed. */
     CORELANE_COUNTER_JOURNAL_FAILED = 54,
+    /* "bridge.signal_late": Signal requests whose deadline had passed before they were sent. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_LATE = 55,
+    /* "bridge.signal_shared": 1 while requests and answers go through shared memory. */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_SHARED = 56,
+    /*
+     * "bridge.signal_faults": Times the sidecar broke the rules of the shared memory, and was
+     * disconnected.
+     */
+    CORELANE_COUNTER_BRIDGE_SIGNAL_FAULTS = 57,
     /*
      * "bridge.signal_wrong_model": Signal answers refused because they name another model or
      * generation than announced.
@@ -1412,6 +1437,12 @@ struct corelane_signal_request {
     uint64_t request_id;
     /* Engine time between two snapshots, nanoseconds. */
     uint64_t sample_interval_ns;
+    /*
+     * Moment from which an answer is of no use, nanoseconds of the host's CLOCK_MONOTONIC, which
+     * every process of the box reads alike; 0: none. The bridge writes it into what it sends; the
+     * engine's own frame, and so every record, has 0.
+     */
+    uint64_t expires_mono_ns;
     /* Snapshots that follow: 10. */
     uint16_t snapshots;
     /* Levels a side in each: 10. */
@@ -1421,14 +1452,15 @@ struct corelane_signal_request {
     /* Snapshots oldest first, levels best first. */
     struct corelane_snapshot_level window[100];
 };
-CORELANE_SIZE(corelane_signal_request, 3264);
+CORELANE_SIZE(corelane_signal_request, 3272);
 CORELANE_AT(corelane_signal_request, header, 0);
 CORELANE_AT(corelane_signal_request, request_id, 40);
 CORELANE_AT(corelane_signal_request, sample_interval_ns, 48);
-CORELANE_AT(corelane_signal_request, snapshots, 56);
-CORELANE_AT(corelane_signal_request, levels, 58);
-CORELANE_AT(corelane_signal_request, reserved, 60);
-CORELANE_AT(corelane_signal_request, window, 64);
+CORELANE_AT(corelane_signal_request, expires_mono_ns, 56);
+CORELANE_AT(corelane_signal_request, snapshots, 64);
+CORELANE_AT(corelane_signal_request, levels, 66);
+CORELANE_AT(corelane_signal_request, reserved, 68);
+CORELANE_AT(corelane_signal_request, window, 72);
 
 /* A score. */
 struct corelane_signal_response {
@@ -1450,7 +1482,7 @@ struct corelane_signal_response {
     uint32_t generation;
     /* Requests answered together with this one, itself included. */
     uint16_t batch;
-    /* Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed. */
+    /* Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed, 'E' expired. */
     uint8_t status;
     /* Zero. */
     uint8_t reserved[13];
@@ -1480,8 +1512,10 @@ struct corelane_hello {
     uint16_t wire_version;
     /* Role: 'E', 'S', 'A' or 'C'. */
     uint8_t role;
+    /* 1: shared memory is offered, its descriptor comes with this frame; 0: the socket alone. */
+    uint8_t shared_memory;
     /* Zero. */
-    uint8_t reserved[9];
+    uint8_t reserved[8];
 };
 CORELANE_SIZE(corelane_hello, 64);
 CORELANE_AT(corelane_hello, header, 0);
@@ -1489,7 +1523,8 @@ CORELANE_AT(corelane_hello, schema_hash, 40);
 CORELANE_AT(corelane_hello, pid, 48);
 CORELANE_AT(corelane_hello, wire_version, 52);
 CORELANE_AT(corelane_hello, role, 54);
-CORELANE_AT(corelane_hello, reserved, 55);
+CORELANE_AT(corelane_hello, shared_memory, 55);
+CORELANE_AT(corelane_hello, reserved, 56);
 
 /* The answer. */
 struct corelane_hello_ack {
@@ -1511,8 +1546,10 @@ struct corelane_hello_ack {
     uint8_t status;
     /* Back end and provider that are live, UTF-8, zero-padded (tract/cpu). */
     uint8_t backend[48];
+    /* 1: requests and answers go through the shared memory offered; 0: through the socket. */
+    uint8_t shared_memory;
     /* Zero. */
-    uint8_t reserved[12];
+    uint8_t reserved[11];
 };
 CORELANE_SIZE(corelane_hello_ack, 128);
 CORELANE_AT(corelane_hello_ack, header, 0);
@@ -1524,7 +1561,8 @@ CORELANE_AT(corelane_hello_ack, wire_version, 64);
 CORELANE_AT(corelane_hello_ack, role, 66);
 CORELANE_AT(corelane_hello_ack, status, 67);
 CORELANE_AT(corelane_hello_ack, backend, 68);
-CORELANE_AT(corelane_hello_ack, reserved, 116);
+CORELANE_AT(corelane_hello_ack, shared_memory, 116);
+CORELANE_AT(corelane_hello_ack, reserved, 117);
 
 /* A wish about a sidecar's model; answered by a ControlReply with JSON text. */
 struct corelane_model_command {
@@ -1568,6 +1606,14 @@ CORELANE_AT(corelane_model_change, model_hash, 40);
 CORELANE_AT(corelane_model_change, generation, 48);
 CORELANE_AT(corelane_model_change, reserved, 52);
 CORELANE_AT(corelane_model_change, backend, 56);
+
+/* Wakes a reader of shared memory that sleeps on its socket. Says nothing else. */
+struct corelane_doorbell {
+    /* Kind 39. */
+    struct corelane_frame_header header;
+};
+CORELANE_SIZE(corelane_doorbell, 40);
+CORELANE_AT(corelane_doorbell, header, 0);
 
 /* One piece of advice. */
 struct corelane_advice {

@@ -87,6 +87,7 @@ class Counts:
     abstained: int = 0
     failed: int = 0
     shed: int = 0
+    expired: int = 0
     dropped: int = 0
 
 
@@ -254,14 +255,18 @@ class SignalServer:
             role=wire.Role.SIGNAL,
             status=status,
             backend=self.backend.encode()[:48].decode(errors="ignore"),
+            shared_memory=0,
         )
 
     def _answer(self, peer: _Peer, requests: list[wire.SignalRequest]) -> None:
-        """Scores the newest request of each instrument; what it overtook is told so."""
+        """Scores the newest request of each instrument; what it overtook, or is late, is told so."""
         self.counts.requests += len(requests)
         newest = {request.header.instrument_id: request for request in requests}
         for request in requests:
-            if request is newest[request.header.instrument_id]:
+            if 0 < request.expires_mono_ns <= time.monotonic_ns():
+                self.counts.expired += 1
+                self._send(peer, self._response(request, wire.SignalStatus.EXPIRED))
+            elif request is newest[request.header.instrument_id]:
                 self._score(peer, request, len(newest))
             else:
                 self.counts.shed += 1

@@ -33,11 +33,14 @@ def hello(**changes) -> wire.Hello:
         "pid": os.getpid(),
         "wire_version": wire.WIRE_VERSION,
         "role": wire.Role.ENGINE,
+        "shared_memory": 0,
     }
     return wire.Hello(**{**known, **changes})
 
 
-def request(request_id: int, instrument_id: int = 0, bid_qty: int = 3, ask_qty: int = 1):
+def request(
+    request_id: int, instrument_id: int = 0, bid_qty: int = 3, ask_qty: int = 1, expires_ns: int = 0
+):
     """A request whose levels all have these quantities."""
     level = wire.SnapshotLevel(101, ask_qty, 100, bid_qty)
     return wire.SignalRequest(
@@ -46,6 +49,7 @@ def request(request_id: int, instrument_id: int = 0, bid_qty: int = 3, ask_qty: 
         ),
         request_id=request_id,
         sample_interval_ns=1_000_000_000,
+        expires_mono_ns=expires_ns,
         snapshots=wire.SIGNAL_WINDOW,
         levels=wire.SIGNAL_DEPTH,
         window=(level,) * (wire.SIGNAL_WINDOW * wire.SIGNAL_DEPTH),
@@ -170,6 +174,17 @@ class ServerTest(unittest.TestCase):
         statuses = {number: answer.status for number, answer in answers.items()}
         self.assertEqual(statuses, {1: shed, 2: ok, 3: shed, 4: ok})
         self.assertEqual((self.seen, answers[4].batch, answers[1].score_e6), ([2, 4], 2, 0))
+
+    def test_late_work_is_told_so_and_never_scored(self):
+        server = self.server()
+        peer = self.ready(server)
+        peer.send(request(1, expires_ns=1))
+        peer.send(request(2, instrument_id=1, expires_ns=2**63))
+        server.turn(PATIENCE_S)
+        answers = {answer.request_id: answer.status for answer in (peer.receive(), peer.receive())}
+        expired, ok = wire.SignalStatus.EXPIRED, wire.SignalStatus.OK
+        self.assertEqual(answers, {1: expired, 2: ok})
+        self.assertEqual((self.seen, server.counts.expired), ([2], 1))
 
     def test_none_and_exceptions_abstain_and_the_server_goes_on(self):
         def moody(asked):

@@ -372,6 +372,8 @@ static void print_signal_request(const uint8_t *bytes)
     printf("%" PRIu64, (uint64_t)f.request_id);
     printf(",\"sample_interval_ns\":");
     printf("%" PRIu64, (uint64_t)f.sample_interval_ns);
+    printf(",\"expires_mono_ns\":");
+    printf("%" PRIu64, (uint64_t)f.expires_mono_ns);
     printf(",\"snapshots\":");
     printf("%" PRIu64, (uint64_t)f.snapshots);
     printf(",\"levels\":");
@@ -424,6 +426,8 @@ static void print_hello(const uint8_t *bytes)
     printf("%" PRIu64, (uint64_t)f.wire_version);
     printf(",\"role\":");
     printf("%" PRIu64, (uint64_t)f.role);
+    printf(",\"shared_memory\":");
+    printf("%" PRIu64, (uint64_t)f.shared_memory);
     putchar('}');
 }
 
@@ -450,6 +454,8 @@ static void print_hello_ack(const uint8_t *bytes)
     printf("%" PRIu64, (uint64_t)f.status);
     printf(",\"backend\":");
     print_text(f.backend, sizeof f.backend);
+    printf(",\"shared_memory\":");
+    printf("%" PRIu64, (uint64_t)f.shared_memory);
     putchar('}');
 }
 
@@ -484,6 +490,16 @@ static void print_model_change(const uint8_t *bytes)
     printf("%" PRIu64, (uint64_t)f.generation);
     printf(",\"backend\":");
     print_text(f.backend, sizeof f.backend);
+    putchar('}');
+}
+
+static void print_doorbell(const uint8_t *bytes)
+{
+    struct corelane_doorbell f;
+    memcpy(&f, bytes, sizeof f);
+    printf("{\"kind\":\"doorbell\"");
+    printf(",\"header\":");
+    putchar('{'); print_frame_header((const uint8_t *)&f.header); putchar('}');
     putchar('}');
 }
 
@@ -906,6 +922,9 @@ static int print_frame(const uint8_t *bytes, uint16_t kind)
         return 0;
     case CORELANE_FRAME_KIND_MODEL_CHANGE:
         print_model_change(bytes);
+        return 0;
+    case CORELANE_FRAME_KIND_DOORBELL:
+        print_doorbell(bytes);
         return 0;
     case CORELANE_FRAME_KIND_ADVICE:
         print_advice(bytes);

@@ -341,7 +341,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0x8bc890a8ca95a70
+SCHEMA_HASH = 0xaa9e1d8f4a69ddde
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -423,6 +423,7 @@ class FrameKind(_Code):
     HELLO_ACK = 35, "hello-ack"
     MODEL_COMMAND = 36, "model-command"
     MODEL_CHANGE = 37, "model-change"
+    DOORBELL = 39, "doorbell"
     ADVICE = 40, "advice"
     RISK_INPUT = 41, "risk-input"
     CONTROL = 48, "control"
@@ -656,6 +657,8 @@ class SignalStatus(_Code):
     REFUSED = ord("R"), "refused"
     #: The server dropped the request because newer ones waited.
     SHED = ord("S"), "shed"
+    #: The server dropped the request, unread by the model, because its deadline had passed.
+    EXPIRED = ord("E"), "expired"
 
 
 class Role(_Code):
@@ -684,6 +687,8 @@ class HelloStatus(_Code):
     ROLE = ord("R"), "role"
     #: Too many peers.
     BUSY = ord("B"), "busy"
+    #: The shared memory offered is not there, not sealed, or of another size.
+    MEMORY = ord("M"), "memory"
 
 
 class ModelAction(_Code):
@@ -1141,6 +1146,10 @@ class Counter(_Code):
     BRIDGE_COMMANDS = 36, "bridge.commands"
     #: Signal answers received.
     BRIDGE_SIGNAL_RECEIVED = 37, "bridge.signal_received"
+    #: Signal requests the sidecar dropped because their deadline had passed.
+    BRIDGE_SIGNAL_EXPIRED = 38, "bridge.signal_expired"
+    #: Signal requests the sidecar dropped because newer ones waited.
+    BRIDGE_SIGNAL_SHED = 39, "bridge.signal_shed"
     #: Frames written to the record.
     RECORDER_FRAMES = 40, "recorder.frames"
     #: Bytes written to the record.
@@ -1171,6 +1180,12 @@ class Counter(_Code):
     JOURNAL_SEGMENT = 53, "journal.segment"
     #: 1 since a write or a sync failed.
     JOURNAL_FAILED = 54, "journal.failed"
+    #: Signal requests whose deadline had passed before they were sent.
+    BRIDGE_SIGNAL_LATE = 55, "bridge.signal_late"
+    #: 1 while requests and answers go through shared memory.
+    BRIDGE_SIGNAL_SHARED = 56, "bridge.signal_shared"
+    #: Times the sidecar broke the rules of the shared memory, and was disconnected.
+    BRIDGE_SIGNAL_FAULTS = 57, "bridge.signal_faults"
     #: Signal answers refused because they name another model or generation than announced.
     BRIDGE_SIGNAL_WRONG_MODEL = 59, "bridge.signal_wrong_model"
     #: Signal answers refused because no open request is theirs.
@@ -1530,6 +1545,10 @@ class SignalRequest(Frame):
     request_id: int
     #: Engine time between two snapshots, nanoseconds.
     sample_interval_ns: int
+    #: Moment from which an answer is of no use, nanoseconds of the host's CLOCK_MONOTONIC, which
+    #: every process of the box reads alike; 0: none. The bridge writes it into what it sends; the
+    #: engine's own frame, and so every record, has 0.
+    expires_mono_ns: int
     #: Snapshots that follow: 10.
     snapshots: int
     #: Levels a side in each: 10.
@@ -1560,7 +1579,7 @@ class SignalResponse(Frame):
     generation: int
     #: Requests answered together with this one, itself included.
     batch: int
-    #: Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed.
+    #: Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed, 'E' expired.
     status: int
 
 
@@ -1578,6 +1597,8 @@ class Hello(Frame):
     wire_version: int
     #: Role: 'E', 'S', 'A' or 'C'.
     role: int
+    #: 1: shared memory is offered, its descriptor comes with this frame; 0: the socket alone.
+    shared_memory: int
 
 
 @dataclass(frozen=True)
@@ -1602,6 +1623,8 @@ class HelloAck(Frame):
     status: int
     #: Back end and provider that are live, UTF-8, zero-padded (tract/cpu).
     backend: str
+    #: 1: requests and answers go through the shared memory offered; 0: through the socket.
+    shared_memory: int
 
 
 @dataclass(frozen=True)
@@ -1632,6 +1655,14 @@ class ModelChange(Frame):
     generation: int
     #: Back end and provider that are live, UTF-8, zero-padded (tract/cpu).
     backend: str
+
+
+@dataclass(frozen=True)
+class Doorbell(Frame):
+    """Wakes a reader of shared memory that sleeps on its socket. Says nothing else."""
+
+    #: Kind 39.
+    header: FrameHeader
 
 
 @dataclass(frozen=True)
@@ -2350,10 +2381,11 @@ _LAYOUTS = {
         fields=(
             _Field("request_id", 40, "Q", None),
             _Field("sample_interval_ns", 48, "Q", None),
-            _Field("snapshots", 56, "H", None),
-            _Field("levels", 58, "H", None),
-            _Field("reserved", 60, "4s", None),
-            _Field("window", 64, "qqqq", (SnapshotLevel, 100)),
+            _Field("expires_mono_ns", 56, "Q", None),
+            _Field("snapshots", 64, "H", None),
+            _Field("levels", 66, "H", None),
+            _Field("reserved", 68, "4s", None),
+            _Field("window", 72, "qqqq", (SnapshotLevel, 100)),
         ),
         rules=(
             (_range, "snapshots", (10, 10)),
@@ -2390,10 +2422,12 @@ _LAYOUTS = {
             _Field("pid", 48, "I", None),
             _Field("wire_version", 52, "H", None),
             _Field("role", 54, "B", None),
-            _Field("reserved", 55, "9s", None),
+            _Field("shared_memory", 55, "B", None),
+            _Field("reserved", 56, "8s", None),
         ),
         rules=(
             (_code, "role", Role),
+            (_range, "shared_memory", (0, 1)),
             (_zero, "reserved", None),
         ),
     ),
@@ -2408,12 +2442,14 @@ _LAYOUTS = {
             _Field("role", 66, "B", None),
             _Field("status", 67, "B", None),
             _Field("backend", 68, "48s", None),
-            _Field("reserved", 116, "12s", None),
+            _Field("shared_memory", 116, "B", None),
+            _Field("reserved", 117, "11s", None),
         ),
         rules=(
             (_code, "role", Role),
             (_code, "status", HelloStatus),
             (_text, "backend", None),
+            (_range, "shared_memory", (0, 1)),
             (_zero, "reserved", None),
         ),
     ),
@@ -2444,6 +2480,13 @@ _LAYOUTS = {
             (_range, "generation", (1, 9223372036854775807)),
             (_zero, "reserved", None),
             (_text, "backend", None),
+        ),
+    ),
+    FrameKind.DOORBELL: _Layout(
+        cls=Doorbell,
+        fields=(
+        ),
+        rules=(
         ),
     ),
     FrameKind.ADVICE: _Layout(

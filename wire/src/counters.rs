@@ -98,6 +98,10 @@ wire_code! {
         BridgeCommands = 36, "bridge.commands";
         /// Signal answers received.
         BridgeSignalReceived = 37, "bridge.signal_received";
+        /// Signal requests the sidecar dropped because their deadline had passed.
+        BridgeSignalExpired = 38, "bridge.signal_expired";
+        /// Signal requests the sidecar dropped because newer ones waited.
+        BridgeSignalShed = 39, "bridge.signal_shed";
         /// Frames written to the record.
         RecorderFrames = 40, "recorder.frames";
         /// Bytes written to the record.
@@ -128,6 +132,12 @@ wire_code! {
         JournalSegment = 53, "journal.segment";
         /// 1 since a write or a sync failed.
         JournalFailed = 54, "journal.failed";
+        /// Signal requests whose deadline had passed before they were sent.
+        BridgeSignalLate = 55, "bridge.signal_late";
+        /// 1 while requests and answers go through shared memory.
+        BridgeSignalShared = 56, "bridge.signal_shared";
+        /// Times the sidecar broke the rules of the shared memory, and was disconnected.
+        BridgeSignalFaults = 57, "bridge.signal_faults";
         /// Signal answers refused because they name another model or generation than announced.
         BridgeSignalWrongModel = 59, "bridge.signal_wrong_model";
         /// Signal answers refused because no open request is theirs.

@@ -90,6 +90,8 @@ wire_code! {
         ModelCommand = 36, "model-command";
         /// [`model::ModelChange`].
         ModelChange = 37, "model-change";
+        /// [`handshake::Doorbell`].
+        Doorbell = 39, "doorbell";
         /// [`advice::Advice`].
         Advice = 40, "advice";
         /// [`risk::RiskInput`].
@@ -229,6 +231,7 @@ frames! {
     SignalRequest => signal::SignalRequest, SignalResponse => signal::SignalResponse,
     Hello => handshake::Hello, HelloAck => handshake::HelloAck,
     ModelCommand => model::ModelCommand, ModelChange => model::ModelChange,
+    Doorbell => handshake::Doorbell,
     Advice => advice::Advice, Control => control::Control, ControlReply => control::ControlReply,
     Timer => station::Timer, ModeChange => station::ModeChange,
     SessionStart => station::SessionStart, SessionEnd => station::SessionEnd,

@@ -30,6 +30,8 @@ wire_code! {
         Role = b'R', "role";
         /// Too many peers.
         Busy = b'B', "busy";
+        /// The shared memory offered is not there, not sealed, or of another size.
+        Memory = b'M', "memory";
     }
 }
 
@@ -46,8 +48,10 @@ wire_struct! {
         wire_version: u16,
         /// Role: 'E', 'S', 'A' or 'C'.
         role: u8,
+        /// 1: shared memory is offered, its descriptor comes with this frame; 0: the socket alone.
+        shared_memory: u8,
         /// Zero.
-        reserved: [u8; 9],
+        reserved: [u8; 8],
     }
 }
 
@@ -72,7 +76,17 @@ wire_struct! {
         status: u8,
         /// Back end and provider that are live, UTF-8, zero-padded (`tract/cpu`).
         backend: [u8; 48],
+        /// 1: requests and answers go through the shared memory offered; 0: through the socket.
+        shared_memory: u8,
         /// Zero.
-        reserved: [u8; 12],
+        reserved: [u8; 11],
+    }
+}
+
+wire_struct! {
+    /// Wakes a reader of shared memory that sleeps on its socket. Says nothing else.
+    Doorbell, size = 40 {
+        /// Kind 39.
+        header: FrameHeader,
     }
 }

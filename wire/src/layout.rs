@@ -246,6 +246,7 @@ pub fn all() -> Vec<StructLayout> {
         handshake::HelloAck::LAYOUT,
         model::ModelCommand::LAYOUT,
         model::ModelChange::LAYOUT,
+        handshake::Doorbell::LAYOUT,
         advice::Advice::LAYOUT,
         control::Control::LAYOUT,
         control::ControlReply::LAYOUT,

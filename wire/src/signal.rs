@@ -37,6 +37,8 @@ wire_code! {
         Refused = b'R', "refused";
         /// The server dropped the request because newer ones waited.
         Shed = b'S', "shed";
+        /// The server dropped the request, unread by the model, because its deadline had passed.
+        Expired = b'E', "expired";
     }
 }
 
@@ -60,13 +62,17 @@ impl WireField for [SnapshotLevel; WINDOW * DEPTH] {
 
 wire_struct! {
     /// Ask for a score.
-    SignalRequest, size = 3264 {
+    SignalRequest, size = 3272 {
         /// Kind 32; instrument and strategy are in the header, `ts_recv_ns` is the engine time.
         header: FrameHeader,
         /// Number of the request: rises by one per station, never reused in a session.
         request_id: u64,
         /// Engine time between two snapshots, nanoseconds.
         sample_interval_ns: u64,
+        /// Moment from which an answer is of no use, nanoseconds of the host's `CLOCK_MONOTONIC`,
+        /// which every process of the box reads alike; 0: none. The bridge writes it into what it
+        /// sends; the engine's own frame, and so every record, has 0.
+        expires_mono_ns: u64,
         /// Snapshots that follow: 10.
         snapshots: u16,
         /// Levels a side in each: 10.
@@ -99,7 +105,7 @@ wire_struct! {
         generation: u32,
         /// Requests answered together with this one, itself included.
         batch: u16,
-        /// Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed.
+        /// Outcome: '0' ok, 'A' abstain, 'R' refused, 'S' shed, 'E' expired.
         status: u8,
         /// Zero.
         reserved: [u8; 13],

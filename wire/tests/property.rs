@@ -44,6 +44,7 @@ fn encode(frame: &Frame<'_>) -> Vec<u8> {
         Frame::HelloAck(f) => padded(*f, &[]),
         Frame::ModelCommand(f) => padded(*f, &[]),
         Frame::ModelChange(f) => padded(*f, &[]),
+        Frame::Doorbell(f) => padded(*f, &[]),
         Frame::Advice(f) => padded(*f, &[]),
         Frame::Control(f) => padded(*f, &[]),
         Frame::Timer(f) => padded(*f, &[]),

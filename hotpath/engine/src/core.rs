@@ -361,6 +361,7 @@ impl Engine {
             | Frame::HelloAck(_)
             | Frame::ModelCommand(_)
             | Frame::ModelChange(_)
+            | Frame::Doorbell(_)
             | Frame::ControlReply(..)
             | Frame::ModeChange(_)
             | Frame::SessionStart(_)

@@ -6,10 +6,16 @@
 //! thread runs it; it may allocate and make system calls.
 
 pub(crate) mod control;
+mod deadline;
+mod memory;
 mod operator;
 mod sidecar;
 
+pub use deadline::Lifetime;
+pub use memory::Transport;
+
 use crate::counters::Counters;
+use crate::idle::Idle;
 use crate::latency::{Latency, Stage};
 use crate::limits::desk::Desk;
 use crate::link::LinkTx;
@@ -20,9 +26,9 @@ use crate::shared::Shared;
 use crate::stamps::{EventStamp, INPUT_STAMPS, OrderStamp};
 use clock::Clock;
 use ipc::handshake::{Identity, PeerInfo};
-use ipc::{Connection, IoBackend, IoEvent, IpcError, Listener, Token};
+use ipc::{Connection, FrameBuffer, IoBackend, IoEvent, IpcError, Listener, Token};
 use ring::{Consumer, SlotReader};
-use sidecar::{Heard, Sidecar, Tick};
+use sidecar::{Asked, Heard, Sidecar, Tick};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,12 +36,16 @@ use std::time::Duration;
 use wire::TsNs;
 use wire::counters::Counter;
 use wire::handshake::Role;
-use wire::signal::SignalResponse;
+use wire::signal::{SignalResponse, SignalStatus};
 
 /// Longest wait for a socket while nothing else is to do.
 const WAIT: Duration = Duration::from_micros(200);
 /// Stamps taken a turn at most.
 const STAMP_BATCH: usize = 4_096;
+/// Frames of shared memory taken a turn at most.
+const ANSWER_BATCH: usize = 64;
+/// While answers are looked for in shared memory, sockets are looked after once in so many turns.
+const SOCKETS_EVERY: u32 = 64;
 /// Time between two updates of the counters page, nanoseconds.
 const PAGE_EVERY_NS: u64 = 1_000_000;
 
@@ -68,6 +78,11 @@ pub struct Bridge {
     peers: BTreeSet<Token>,
     greeted: BTreeSet<Token>,
     sidecar: Option<Sidecar>,
+    lifetime: Lifetime,
+    idle: Idle,
+    turns: u32,
+    /// For frames of shared memory; there while it is not in use.
+    buffer: Option<FrameBuffer>,
     ports: BridgePorts,
     latency: Latency,
     page: Option<CountersPage>,
@@ -109,7 +124,11 @@ impl Bridge {
             me: Identity::new(Role::Engine),
             peers: BTreeSet::new(),
             greeted: BTreeSet::new(),
-            sidecar: sidecar.map(Sidecar::new),
+            sidecar: sidecar.map(|path| Sidecar::new(path, Transport::Socket)),
+            idle: Idle::Park,
+            turns: 0,
+            buffer: None,
+            lifetime: Lifetime::default(),
             ports,
             latency,
             page,
@@ -133,6 +152,24 @@ impl Bridge {
         self
     }
 
+    /// The same, for requests whose answers are of use this long.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// The same over another transport. While an answer may come through shared memory any moment,
+    /// the bridge idles this way instead of sleeping on its sockets; [`Idle::Park`] sleeps.
+    #[must_use]
+    pub fn with_transport(mut self, transport: Transport, idle: Idle) -> Self {
+        let path = self.sidecar.map(|sidecar| sidecar.path().to_path_buf());
+        self.sidecar = path.map(|path| Sidecar::new(path, transport));
+        self.buffer = (transport == Transport::Shm).then(FrameBuffer::new);
+        self.idle = idle;
+        self
+    }
+
     /// One turn. Waits a moment for the sockets only where `may_wait` and nothing else was to do.
     ///
     /// # Errors
@@ -140,12 +177,18 @@ impl Bridge {
     pub fn turn(&mut self, may_wait: bool) -> Result<usize, IpcError> {
         let now_ns = self.now_ns();
         self.watch_record();
-        let mut work = self.take_requests() + self.take_stamps();
+        let mut work = self.take_requests(now_ns) + self.take_stamps();
         self.tick_sidecar(now_ns);
         work += self.pass_limits();
-        work += self.poll(Some(Duration::ZERO))?;
+        work += self.take_answers();
+        let expects = self.idle != Idle::Park
+            && self.sidecar.as_ref().is_some_and(|sidecar| sidecar.expects(now_ns));
+        self.turns = self.turns.wrapping_add(1);
+        if !expects || self.turns.is_multiple_of(SOCKETS_EVERY) {
+            work += self.poll(Some(Duration::ZERO))?;
+        }
         if work == 0 && may_wait {
-            work += self.poll(Some(WAIT))?;
+            work += if expects { self.look_again() } else { self.sleep()? };
         }
         if now_ns >= self.page_due_ns {
             self.page_due_ns = now_ns + PAGE_EVERY_NS;
@@ -188,6 +231,8 @@ impl Bridge {
     fn publish(&self) {
         let up = self.sidecar.as_ref().is_some_and(Sidecar::is_up);
         self.counters.set(Counter::BridgeSignalUp, u64::from(up));
+        let shared = self.sidecar.as_ref().is_some_and(|s| s.transport() == Transport::Shm);
+        self.counters.set(Counter::BridgeSignalShared, u64::from(shared));
         if let Some(page) = &self.page {
             page.publish(&self.counters);
         }
@@ -229,15 +274,20 @@ impl Bridge {
         taken
     }
 
-    fn take_requests(&mut self) -> usize {
+    fn take_requests(&mut self, now_ns: u64) -> usize {
         let mut taken = 0;
         for slot in &mut self.ports.requests {
             let Some(cell) = slot.take() else { continue };
             taken += 1;
-            let sent = self.sidecar.as_mut().is_some_and(|s| s.ask(cell, self.io.as_mut()));
-            let counter =
-                if sent { Counter::BridgeSignalSent } else { Counter::BridgeSignalDropped };
-            self.counters.add(counter, 1);
+            let waited = self.clock.cycles().saturating_sub(cell.framed_cycles);
+            let waited_ns = self.clock.cycles_to_ns(waited);
+            let deadline = self.lifetime.deadline_ns(self.clock.monotonic_ns(), waited_ns);
+            let asked = match (&mut self.sidecar, deadline) {
+                (None, _) => Asked::Dropped,
+                (Some(_), None) => Asked::Late,
+                (Some(sidecar), Some(at)) => sidecar.ask(cell, (now_ns, at), self.io.as_mut()),
+            };
+            self.counters.add(asked.counter(), 1);
         }
         taken
     }
@@ -248,6 +298,45 @@ impl Bridge {
             let fields = format!("socket={} why=\"{why}\"", sidecar.path().display());
             self.note("signal sidecar is not there", fields, MISSING_NEXT);
         }
+    }
+
+    /// Takes what lies in shared memory, a bounded number of frames.
+    fn take_answers(&mut self) -> usize {
+        let Some(mut buffer) = self.buffer.take() else { return 0 };
+        let mut count = 0;
+        while count < ANSWER_BATCH {
+            let next = self.sidecar.as_mut().and_then(|sidecar| sidecar.receive(&mut buffer));
+            match next {
+                None => break,
+                Some((token, Ok(frame))) => self.on_signal_frame(token, frame),
+                Some((token, Err(fault))) => {
+                    self.counters.add(Counter::BridgeSignalFaults, 1);
+                    self.io.remove(token);
+                    self.on_gone(token, Some(fault.to_string()));
+                }
+            }
+            count += 1;
+        }
+        self.buffer = Some(buffer);
+        count
+    }
+
+    fn look_again(&self) -> usize {
+        self.idle.wait();
+        0
+    }
+
+    /// Waits for the sockets, and for the bell where frames come through shared memory.
+    fn sleep(&mut self) -> Result<usize, IpcError> {
+        let may_sleep = self.sidecar.as_mut().is_none_or(|sidecar| sidecar.memory().park());
+        if !may_sleep {
+            return Ok(0);
+        }
+        let work = self.poll(Some(WAIT))?;
+        if let Some(sidecar) = &mut self.sidecar {
+            sidecar.memory().unpark();
+        }
+        Ok(work)
     }
 
     fn poll(&mut self, timeout: Option<Duration>) -> Result<usize, IpcError> {
@@ -324,20 +413,23 @@ impl Bridge {
                 self.counters.add(Counter::BridgeSignalConnects, 1);
                 let backend = peer.backend_text().to_owned();
                 let fields = format!(
-                    "socket={} pid={} backend={backend} model_hash={:016x} generation={}",
+                    "socket={} transport={} pid={} backend={backend} model_hash={:016x} \
+                     generation={}",
                     sidecar.path().display(),
+                    sidecar.transport().name(),
                     peer.pid,
                     peer.model_hash,
                     peer.generation
                 );
+                let next = if sidecar.memory().is_declined() { DECLINED_NEXT } else { "" };
                 self.last_peer = Some(peer);
-                self.note("signal sidecar is up", fields, "");
+                self.note("signal sidecar is up", fields, next);
                 self.publish();
             }
             Heard::Answer { response, asked_at, framed_cycles } => {
-                self.counters.add(Counter::BridgeSignalReceived, 1);
-                self.pass(response, asked_at, framed_cycles);
+                self.on_answer(response, asked_at, framed_cycles);
             }
+            Heard::Bell => {}
             Heard::Refused => self.counters.add(Counter::BridgeRefused, 1),
             Heard::Broken(why) => {
                 self.counters.add(Counter::BridgeRefused, 1);
@@ -345,6 +437,19 @@ impl Bridge {
                 self.on_gone(token, Some(why));
             }
         }
+    }
+
+    /// What was too late for the sidecar is too late for the engine: it hears of it as of no answer.
+    fn on_answer(&mut self, response: SignalResponse, asked_at: TsNs, framed_cycles: u64) {
+        let status = SignalStatus::from_code(response.status);
+        if status == Some(SignalStatus::Expired) {
+            self.counters.add(Counter::BridgeSignalExpired, 1);
+            return;
+        }
+        let shed = u64::from(status == Some(SignalStatus::Shed));
+        self.counters.add(Counter::BridgeSignalShed, shed);
+        self.counters.add(Counter::BridgeSignalReceived, 1);
+        self.pass(response, asked_at, framed_cycles);
     }
 
     /// Hands a valid answer to the loop with the engine time of its arrival.
@@ -364,6 +469,7 @@ impl Bridge {
     }
 }
 
+const DECLINED_NEXT: &str = "nothing: it takes no shared memory, so its socket is used";
 const MISSING_NEXT: &str = "the run goes on without scores and tries again; start corelane-signal";
 
 /// A frame's bytes as words of our own, aligned; frames are whole words or do not decode.

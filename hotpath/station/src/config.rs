@@ -19,6 +19,7 @@ pub use reader::Problem;
 pub use settings::Setting;
 pub use setup::Plan;
 
+use crate::bridge::Transport;
 use crate::idle::Idle;
 use crate::limits::{LimitsFile, Source};
 use crate::operator::{Failure, Line};
@@ -143,6 +144,8 @@ pub struct Signal {
     pub enabled: bool,
     /// The sidecar's socket; `None` puts it into the run's folder.
     pub socket: Option<PathBuf>,
+    /// How requests and answers travel.
+    pub transport: Transport,
     /// The model file, for whoever starts the sidecar.
     pub model: Option<PathBuf>,
     /// The sidecar's back end, for whoever starts it.

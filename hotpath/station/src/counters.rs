@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wire::counters::{COUNTER_SLOTS, Counter};
 
 /// Slots of one thread's block.
-const BLOCK: usize = 20;
+const BLOCK: usize = 24;
 type Block = CachePadded<[AtomicU64; BLOCK]>;
 
 /// All counters of a station; clone it to share it.

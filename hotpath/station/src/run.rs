@@ -8,7 +8,7 @@
 mod counts;
 
 use crate::assembly::{Parts, Tasks, assemble};
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, Lifetime};
 use crate::carried::Carried;
 use crate::config::{Config, Profile, Threads, control_socket, speed_text};
 use crate::counters::Counters;
@@ -258,7 +258,9 @@ impl Station {
             Arc::clone(&shared),
         )
         .map_err(unusable)?
-        .with_desk(desk);
+        .with_desk(desk)
+        .with_transport(config.signal.transport, config.station.idle)
+        .with_lifetime(Lifetime::new(config.signal.ttl_ms, config.data.speed));
         let mut host = Host::survey(config);
         let halt_file = dir.join(HALT_FILE);
         let start = self.clock.cycles();

@@ -8,6 +8,7 @@ use crate::epoll::EpollBackend;
 use crate::error::{IpcError, SendError};
 use crate::socket::{Connection, Listener, PeerCred, Sent};
 use crate::uring::UringBackend;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// Names a listener or a connection in one back end; never reused for another.
@@ -95,6 +96,9 @@ pub trait IoBackend: core::fmt::Debug {
 
     /// Closes a listener or connection; events of it come no more. Unknown tokens are ignored.
     fn remove(&mut self, token: Token);
+
+    /// The descriptor that came with a connection's first message, once; `None` where none did.
+    fn take_passed(&mut self, token: Token) -> Option<OwnedFd>;
 
     /// Who is at the other end of a connection.
     fn peer(&self, token: Token) -> Option<PeerCred>;

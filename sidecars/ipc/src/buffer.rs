@@ -26,6 +26,11 @@ impl FrameBuffer {
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         bytemuck::cast_slice_mut(&mut self.words)
     }
+
+    /// The whole buffer as words, to be written.
+    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
 }
 
 impl Default for FrameBuffer {

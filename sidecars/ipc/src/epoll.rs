@@ -10,7 +10,7 @@ use crate::error::{IpcError, SendError};
 use crate::slots::Slots;
 use crate::socket::{Connection, Listener, PeerCred, Received, Sent};
 use crate::sys::{Epoll, EpollEvents, NO_EVENTS};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 /// Messages taken from one connection before the others get their turn.
@@ -198,6 +198,13 @@ impl IoBackend for EpollBackend {
         // Closing the descriptor, of which this is the only copy, ends epoll's watch.
         if let Some(Socket::Connection(_)) = self.sockets.remove(token) {
             self.connections -= 1;
+        }
+    }
+
+    fn take_passed(&mut self, token: Token) -> Option<OwnedFd> {
+        match self.sockets.get(token)? {
+            Socket::Connection(connection) => connection.take_passed(),
+            Socket::Listener(_) => None,
         }
     }
 

@@ -18,13 +18,28 @@ pub struct Identity {
     model_hash: u64,
     generation: u32,
     backend: [u8; 48],
+    shared_memory: bool,
 }
 
 impl Identity {
     /// A process without a model.
     #[must_use]
     pub fn new(role: Role) -> Self {
-        Self { role, schema_hash: schema_hash(), model_hash: 0, generation: 0, backend: [0; 48] }
+        Self {
+            role,
+            schema_hash: schema_hash(),
+            model_hash: 0,
+            generation: 0,
+            backend: [0; 48],
+            shared_memory: false,
+        }
+    }
+
+    /// The same, offering shared memory (in `Hello`) or having taken it (in `HelloAck`).
+    #[must_use]
+    pub fn with_shared_memory(mut self, shared_memory: bool) -> Self {
+        self.shared_memory = shared_memory;
+        self
     }
 
     /// A process that serves a model; `backend` is cut to 48 bytes at a character border.
@@ -52,6 +67,7 @@ impl Identity {
             pid: std::process::id(),
             wire_version: u16::from(WIRE_VERSION),
             role: self.role.code(),
+            shared_memory: u8::from(self.shared_memory),
             reserved: Zeroable::zeroed(),
         }
     }
@@ -69,6 +85,7 @@ impl Identity {
             role: self.role.code(),
             status: status.code(),
             backend: self.backend,
+            shared_memory: u8::from(self.shared_memory),
             reserved: Zeroable::zeroed(),
         }
     }
@@ -87,6 +104,8 @@ pub struct PeerInfo {
     pub generation: u32,
     /// Its back end and provider, UTF-8, zero-padded.
     pub backend: [u8; 48],
+    /// It offers shared memory (the connecting side), or has taken it (the listening side).
+    pub shared_memory: bool,
 }
 
 impl PeerInfo {
@@ -172,7 +191,14 @@ pub fn accept(me: &Identity, allowed: &[Role], frame: &[u8]) -> Result<PeerInfo,
     same_build(me, hello.wire_version, hello.schema_hash)?;
     let role = Role::from_code(hello.role).filter(|r| allowed.contains(r));
     let role = role.ok_or(HandshakeError::Role)?;
-    Ok(PeerInfo { role, pid: hello.pid, model_hash: 0, generation: 0, backend: [0; 48] })
+    Ok(PeerInfo {
+        role,
+        pid: hello.pid,
+        model_hash: 0,
+        generation: 0,
+        backend: [0; 48],
+        shared_memory: hello.shared_memory != 0,
+    })
 }
 
 /// Connecting side: judges the answer.
@@ -188,6 +214,9 @@ pub fn confirm(me: &Identity, expected: Role, frame: &[u8]) -> Result<PeerInfo, 
         Some(status) => return Err(HandshakeError::Refused(status)),
         None => return Err(HandshakeError::NotExpected),
     }
+    if ack.shared_memory != 0 && !me.shared_memory {
+        return Err(HandshakeError::NotExpected); // It takes what was not offered.
+    }
     same_build(me, ack.wire_version, ack.schema_hash)?;
     let role = Role::from_code(ack.role).filter(|r| *r == expected).ok_or(HandshakeError::Role)?;
     Ok(PeerInfo {
@@ -196,6 +225,7 @@ pub fn confirm(me: &Identity, expected: Role, frame: &[u8]) -> Result<PeerInfo, 
         model_hash: ack.model_hash,
         generation: ack.generation,
         backend: ack.backend,
+        shared_memory: ack.shared_memory != 0,
     })
 }
 
@@ -306,6 +336,21 @@ mod tests {
         let refused = Phase::Failed(HandshakeError::Refused(HelloStatus::Busy));
         assert_eq!(client.on_frame(bytes_of(&server().ack(HelloStatus::Busy))), refused);
         assert_eq!(client.on_frame(bytes_of(&server().ack(HelloStatus::Accepted))), refused);
+    }
+
+    #[test]
+    fn shared_memory_is_taken_only_where_it_was_offered() {
+        for (offered, taken) in [(false, false), (true, false), (true, true)] {
+            let me = engine().with_shared_memory(offered);
+            let peer = accept(&server(), &[Role::Engine], bytes_of(&me.hello())).unwrap();
+            assert_eq!(peer.shared_memory, offered);
+            let ack = server().with_shared_memory(taken).ack(HelloStatus::Accepted);
+            let peer = confirm(&me, Role::Signal, bytes_of(&ack)).unwrap();
+            assert_eq!(peer.shared_memory, taken);
+        }
+        let ack = server().with_shared_memory(true).ack(HelloStatus::Accepted);
+        let refused = confirm(&engine(), Role::Signal, bytes_of(&ack));
+        assert_eq!(refused, Err(HandshakeError::NotExpected));
     }
 
     #[test]

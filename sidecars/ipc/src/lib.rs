@@ -1,8 +1,9 @@
 //! Framed, non-blocking Unix sockets between Corelane's processes.
 //!
 //! Owns: `SOCK_SEQPACKET` sockets ([`Listener`], [`Connection`]), the peer's uid check, the
-//! version handshake ([`handshake`]), the reconnect timetable ([`Reconnector`]), and two I/O back
-//! ends behind one trait ([`IoBackend`]): libc calls with epoll, and `io_uring`.
+//! version handshake ([`handshake`]), the reconnect timetable ([`Reconnector`]), two I/O back ends
+//! behind one trait ([`IoBackend`]): libc calls with epoll, and `io_uring`; and the shared memory
+//! that a connection may carry its frames through ([`shm`]).
 //!
 //! Must never: block unless the caller passes a timeout to [`IoBackend::poll`], read a clock
 //! (moments come from the caller), trust a peer (frames are handed on as bytes; the caller decodes
@@ -17,6 +18,7 @@ mod epoll;
 mod error;
 pub mod handshake;
 mod reconnect;
+pub mod shm;
 mod slots;
 mod socket;
 mod sys;

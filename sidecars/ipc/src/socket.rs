@@ -7,6 +7,7 @@
 use crate::buffer::FrameBuffer;
 use crate::error::{IpcError, SendError};
 use crate::sys;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -121,7 +122,7 @@ impl Listener {
             }
         };
         let peer = self.policy.check(fd.as_fd())?;
-        Ok(Some(Connection { fd, peer }))
+        Ok(Some(Connection { fd, peer, is_new: Cell::new(true), passed: RefCell::new(None) }))
     }
 
     /// Where it listens.
@@ -204,7 +205,7 @@ pub fn connect(path: &Path, policy: &PeerPolicy) -> Result<Connection, IpcError>
         _ => IpcError::Path { call: "connect", path: path.into(), source },
     })?;
     let peer = policy.check(fd.as_fd())?;
-    Ok(Connection { fd, peer })
+    Ok(Connection { fd, peer, is_new: Cell::new(false), passed: RefCell::new(None) })
 }
 
 /// What a receive gave.
@@ -233,6 +234,10 @@ pub enum Sent {
 pub struct Connection {
     fd: OwnedFd,
     peer: PeerCred,
+    /// Accepted, and nothing received yet: a descriptor may come with the first message, and with
+    /// no other.
+    is_new: Cell<bool>,
+    passed: RefCell<Option<OwnedFd>>,
 }
 
 impl Connection {
@@ -251,13 +256,34 @@ impl Connection {
     /// # Latency
     /// One system call; it never waits.
     pub fn try_send(&self, frame: &[u8]) -> Result<Sent, SendError> {
+        self.send(frame, |fd| sys::send(fd, frame))
+    }
+
+    /// As [`Connection::try_send`], with a descriptor that the peer gets a copy of. A peer that
+    /// does not ask for it gets the frame alone.
+    ///
+    /// # Errors
+    /// As [`Connection::try_send`].
+    pub fn try_send_passing(
+        &self,
+        frame: &[u8],
+        passed: BorrowedFd<'_>,
+    ) -> Result<Sent, SendError> {
+        self.send(frame, |fd| sys::send_passing(fd, frame, passed))
+    }
+
+    fn send(
+        &self,
+        frame: &[u8],
+        call: impl FnOnce(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Result<Sent, SendError> {
         if frame.is_empty() {
             return Err(SendError::Empty);
         }
         if frame.len() > MAX_FRAME_BYTES {
             return Err(SendError::TooLong(frame.len()));
         }
-        match sys::send(self.fd.as_fd(), frame) {
+        match call(self.fd.as_fd()) {
             Ok(_whole) => Ok(Sent::Sent),
             Err(e) if is_would_block(&e) => Ok(Sent::WouldBlock),
             Err(e) => match e.raw_os_error() {
@@ -274,12 +300,36 @@ impl Connection {
     /// [`IpcError::Truncated`] for a message beyond the largest frame, else the kernel's refusal;
     /// either way the connection should be dropped.
     pub fn try_recv<'b>(&self, buffer: &'b mut FrameBuffer) -> Result<Received<'b>, IpcError> {
-        match sys::recv(self.fd.as_fd(), buffer.bytes_mut()) {
+        match self.recv(buffer) {
             Ok(len) => received(buffer, len),
             Err(e) if is_would_block(&e) => Ok(Received::WouldBlock),
             Err(e) if is_gone(&e) => Ok(Received::Closed),
             Err(source) => Err(IpcError::Call { call: "recv", source }),
         }
+    }
+}
+
+impl Connection {
+    fn recv(&self, buffer: &mut FrameBuffer) -> io::Result<usize> {
+        if !self.is_new.get() {
+            return sys::recv(self.fd.as_fd(), buffer.bytes_mut());
+        }
+        let (len, passed) = sys::recv_passing(self.fd.as_fd(), buffer.bytes_mut())?;
+        self.is_new.set(false);
+        self.passed.replace(passed);
+        Ok(len)
+    }
+
+    /// Whether this connection was accepted and nothing was received on it yet: its first message
+    /// must be taken by [`Connection::try_recv`].
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new.get()
+    }
+
+    /// The descriptor that came with the first message, once.
+    #[must_use]
+    pub fn take_passed(&self) -> Option<OwnedFd> {
+        self.passed.take()
     }
 }
 

@@ -123,6 +123,77 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     length(got)
 }
 
+/// A control message with one descriptor, as the kernel lays it out: see `cmsg(3)`.
+#[repr(C)]
+struct Control {
+    header: libc::cmsghdr,
+    fd: libc::c_int,
+}
+
+/// Bytes of a control message with one descriptor: a receiver with this much room gets one at most,
+/// the kernel closes the rest.
+const CONTROL_BYTES: u8 = 20;
+const _: () = assert!(size_of::<libc::cmsghdr>() + size_of::<libc::c_int>() == 20);
+const _: () = assert!(std::mem::offset_of!(Control, fd) == 16);
+
+fn no_control() -> Control {
+    // JUSTIFICATION: the header has private padding on some C libraries.
+    // SAFETY: plain C structs of integers, for which all zeroes is a valid value.
+    unsafe { std::mem::zeroed() }
+}
+
+fn message(part: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
+    // JUSTIFICATION: the header has private padding on some C libraries.
+    // SAFETY: a plain C struct of integers and pointers, for which all zeroes is a valid value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut *control).cast();
+    message.msg_controllen = CONTROL_BYTES.into();
+    message
+}
+
+/// As [`send`], with a descriptor that the receiver gets a copy of.
+pub(crate) fn send_passing(
+    fd: BorrowedFd<'_>,
+    frame: &[u8],
+    passed: BorrowedFd<'_>,
+) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let mut control = no_control();
+    control.header.cmsg_len = CONTROL_BYTES.into();
+    control.header.cmsg_level = libc::SOL_SOCKET;
+    control.header.cmsg_type = libc::SCM_RIGHTS;
+    control.fd = passed.as_raw_fd();
+    let base = frame.as_ptr().cast_mut().cast();
+    let mut part = libc::iovec { iov_base: base, iov_len: frame.len() };
+    let message = message(&mut part, &mut control);
+    // JUSTIFICATION: std passes no descriptors.
+    // SAFETY: the header names one part, the live slice `frame`, which the kernel only reads, and
+    // one live control message of the length given; all of them outlive the call.
+    length(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags) })
+}
+
+/// As [`recv`], with the descriptor that came along, if one did.
+pub(crate) fn recv_passing(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+    let mut control = no_control();
+    let base = buffer.as_mut_ptr().cast();
+    let mut part = libc::iovec { iov_base: base, iov_len: buffer.len() };
+    let mut message = message(&mut part, &mut control);
+    // JUSTIFICATION: std receives no descriptors.
+    // SAFETY: the header names one part, the live slice `buffer`, borrowed mutably for the call, and
+    // one live control message with room for the length given; all of them outlive the call.
+    let got = length(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) })?;
+    let came = message.msg_controllen == CONTROL_BYTES.into()
+        && control.header.cmsg_level == libc::SOL_SOCKET
+        && control.header.cmsg_type == libc::SCM_RIGHTS;
+    Ok((got, came.then(|| own(control.fd))))
+}
+
 /// Ends both directions, so that the peer sees end of file at once.
 pub(crate) fn shutdown(fd: BorrowedFd<'_>) {
     // JUSTIFICATION: std has no SOCK_SEQPACKET sockets.

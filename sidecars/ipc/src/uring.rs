@@ -1,5 +1,6 @@
 //! The `io_uring` back end: one receive per connection and one readiness poll per listener stay
-//! in flight and are armed again after each completion.
+//! in flight and are armed again after each completion. The first message of an accepted connection
+//! is waited for by a readiness poll too, and taken by a plain call: a descriptor may come with it.
 //!
 //! Sending is a plain libc `send`: for one small message a ring is a wrapped call, and the answer
 //! "full" is wanted at once. Must never: free a buffer that an operation in flight may still write
@@ -18,7 +19,7 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// Entries of the submission ring.
@@ -83,10 +84,14 @@ impl UringBackend {
         let Some(slot) = self.slots.get_mut(token) else {
             return Ok(());
         };
+        let readiness = |fd: BorrowedFd<'_>| {
+            let events = u32::from(libc::POLLIN.unsigned_abs());
+            opcode::PollAdd::new(Fd(fd.as_raw_fd()), events).build()
+        };
         let entry = match &mut slot.socket {
-            Socket::Listener(listener) => {
-                let events = u32::from(libc::POLLIN.unsigned_abs());
-                opcode::PollAdd::new(Fd(listener.as_fd().as_raw_fd()), events).build()
+            Socket::Listener(listener) => readiness(listener.as_fd()),
+            Socket::Connection(connection, _) if connection.is_new() => {
+                readiness(connection.as_fd())
             }
             Socket::Connection(connection, buffer) => {
                 let bytes = buffer.bytes_mut();
@@ -161,9 +166,12 @@ impl UringBackend {
             self.slots.remove(token);
             return 0;
         }
-        let (count, alive) = match &slot.socket {
+        let (count, alive) = match &mut slot.socket {
             Socket::Listener(listener) => (accept_all(listener, token, on_event), true),
-            Socket::Connection(_, buffer) => deliver(buffer, token, result, on_event),
+            Socket::Connection(connection, buffer) if connection.is_new() => {
+                hand_on(connection.try_recv(buffer), token, on_event)
+            }
+            Socket::Connection(_, buffer) => hand_on(outcome(buffer, result), token, on_event),
         };
         if !alive {
             self.slots.remove(token);
@@ -190,23 +198,25 @@ impl UringBackend {
     }
 }
 
+/// What a completed receive gave.
+fn outcome(buffer: &FrameBuffer, result: i32) -> Result<Received<'_>, IpcError> {
+    if let Ok(len) = usize::try_from(result) {
+        return received(buffer, len);
+    }
+    let source = io::Error::from_raw_os_error(result.saturating_neg());
+    match source.raw_os_error() {
+        Some(libc::EAGAIN | libc::EINTR) => Ok(Received::WouldBlock),
+        _ if is_gone(&source) => Ok(Received::Closed),
+        _ => Err(IpcError::Call { call: "recv", source }),
+    }
+}
+
 /// Hands one receive's outcome on; says whether the connection lives.
-fn deliver(
-    buffer: &FrameBuffer,
+fn hand_on(
+    outcome: Result<Received<'_>, IpcError>,
     token: Token,
-    result: i32,
     on_event: &mut dyn FnMut(Token, IoEvent<'_>),
 ) -> (usize, bool) {
-    let outcome = if let Ok(len) = usize::try_from(result) {
-        received(buffer, len)
-    } else {
-        let source = io::Error::from_raw_os_error(result.saturating_neg());
-        match source.raw_os_error() {
-            Some(libc::EAGAIN | libc::EINTR) => Ok(Received::WouldBlock),
-            _ if is_gone(&source) => Ok(Received::Closed),
-            _ => Err(IpcError::Call { call: "recv", source }),
-        }
-    };
     match outcome {
         Ok(Received::WouldBlock) => (0, true),
         Ok(Received::Frame(frame)) => {
@@ -312,6 +322,13 @@ impl IoBackend for UringBackend {
             self.cancel(token);
         } else {
             self.slots.remove(token);
+        }
+    }
+
+    fn take_passed(&mut self, token: Token) -> Option<OwnedFd> {
+        match &self.slots.get(token)?.socket {
+            Socket::Connection(connection, _) => connection.take_passed(),
+            Socket::Listener(_) => None,
         }
     }
 

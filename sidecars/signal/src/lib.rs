@@ -22,6 +22,7 @@ pub mod model;
 mod onnx;
 pub mod process;
 pub mod resident;
+mod rings;
 pub mod runtime;
 mod score;
 mod scorer;

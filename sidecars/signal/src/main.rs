@@ -5,6 +5,7 @@
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use corelane_signal::batch::QueuePolicy;
 use corelane_signal::doctor::doctor;
 use corelane_signal::loader::{Loader, LoaderOptions};
 use corelane_signal::model::{BATCH_MAX, Model};
@@ -52,6 +53,12 @@ struct Args {
     /// Most requests answered together.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
     max_batch: usize,
+    /// Most requests that wait for a later batch; the oldest beyond are shed.
+    #[arg(long, value_name = "N", default_value_t = QueuePolicy::MAX_QUEUE, value_parser = queue)]
+    max_queue: usize,
+    /// Longest wait for a batch to fill, microseconds; 0 runs what is there.
+    #[arg(long, value_name = "US", default_value_t = 0, value_parser = timeout_us)]
+    batch_timeout: u64,
     /// Most engines connected at a time.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = peers)]
     max_peers: usize,
@@ -134,6 +141,14 @@ fn batch(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("1 to {BATCH_MAX}"))
 }
 
+fn queue(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n <= 65_536).ok_or_else(|| "0 to 65536".into())
+}
+
+fn timeout_us(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|us| *us <= 1_000_000).ok_or_else(|| "0 to 1000000".into())
+}
+
 fn peers(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=64).contains(n)).ok_or_else(|| "1 to 64".into())
 }
@@ -204,7 +219,11 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
         socket: socket.clone(),
         policy,
         io: args.io,
-        max_batch: args.max_batch,
+        queue: QueuePolicy {
+            max_batch: args.max_batch,
+            max_queue: args.max_queue,
+            batch_timeout_ns: args.batch_timeout * 1_000,
+        },
         max_peers: args.max_peers,
         idle: args.idle,
     };
@@ -236,9 +255,9 @@ fn say_ended(server: &Server) {
     let (c, swaps) = (server.counters(), server.swaps());
     eprintln!(
         "corelane-signal: ended: peers={} requests={} scored={} abstained={} refused={} \
-         refused_interval={} shed={} answers_dropped={} violations={} handshakes_refused={} \
-         connections_refused={} batches={} infer_ns_max={} failures={} generation={} swaps={} \
-         swaps_failed={}",
+         refused_interval={} shed={} expired={} answers_dropped={} violations={} \
+         handshakes_refused={} connections_refused={} shared={} memory_refused={} memory_faults={} \
+         batches={} infer_ns_max={} failures={} generation={} swaps={} swaps_failed={}",
         c.peers,
         c.requests,
         c.scored,
@@ -246,10 +265,14 @@ fn say_ended(server: &Server) {
         c.refused,
         c.refused_interval,
         c.shed,
+        c.expired,
         c.answers_dropped,
         c.violations,
         c.handshakes_refused,
         c.connections_refused,
+        c.shared,
+        c.memory_refused,
+        c.memory_faults,
         c.batches,
         c.infer_ns_max,
         server.scorer().failures(),

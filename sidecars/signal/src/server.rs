@@ -1,15 +1,16 @@
-//! The serving loop: sockets in, one micro-batch at a time through the model, answers out.
+//! The serving loop: frames in from sockets and shared memory, one micro-batch at a time through the
+//! model, answers out the way the request came.
 //!
-//! Owns the back end, the listener and the model; `server/models.rs` changes it.
-//! Must never: wait for a peer, keep an answer a
-//! full socket will not take (dropped and counted), or print more than one line a cause. One
-//! thread; parked it costs one wake-up in [`LOOK_AROUND`].
+//! Owns the back end, the listener, the shared memory and the model; `server/models.rs` changes it.
+//! Must never: wait for a peer, keep an answer a full socket will not take (dropped and counted), or
+//! print more than one line a cause. One thread; parked it costs one wake-up in [`LOOK_AROUND`].
 
 mod models;
 
-use crate::batch::Waiting;
+use crate::batch::{QueuePolicy, Taken};
 use crate::error::ModelError;
 use crate::loader::{Loader, SwapCounts};
+use crate::rings::{Answered, Rings, bell};
 use crate::scorer::Scorer;
 use crate::serving::{Serving, Verdict};
 use crate::sys;
@@ -20,6 +21,7 @@ use ipc::{
 };
 use std::path::PathBuf;
 use std::time::Duration;
+use wire::handshake::HelloAck;
 use wire::signal::SignalResponse;
 
 pub use crate::serving::Counters;
@@ -63,8 +65,8 @@ pub struct ServerOptions {
     pub policy: PeerPolicy,
     /// Which I/O back end.
     pub io: BackendKind,
-    /// Most requests in one batch, 1 to [`crate::model::BATCH_MAX`].
-    pub max_batch: usize,
+    /// How requests queue; batches of 1 to [`crate::model::BATCH_MAX`].
+    pub queue: QueuePolicy,
     /// Most peers at a time.
     pub max_peers: usize,
     /// What to do while nobody asks.
@@ -78,11 +80,11 @@ pub struct Server {
     scorer: Scorer,
     serving: Serving,
     loader: Option<Loader>,
+    rings: Rings,
     options: ServerOptions,
     io_fallback: Option<IpcError>,
     actions: Vec<Action>,
-    batch: Vec<Waiting>,
-    shed: Vec<Waiting>,
+    taken: Taken,
 }
 
 #[derive(Debug)]
@@ -103,16 +105,17 @@ impl Server {
         let provider = scorer.model().provider();
         let interval_ns = scorer.model().manifest().sample_interval_ns;
         let serving = Serving::new(scorer.model_hash(), provider, interval_ns);
+        let serving = serving.queueing(options.queue);
         Ok(Self {
             io,
             scorer,
             serving,
             loader: None,
+            rings: Rings::default(),
             options,
             io_fallback,
             actions: Vec::new(),
-            batch: Vec::new(),
-            shed: Vec::new(),
+            taken: Taken::default(),
         })
     }
 
@@ -170,12 +173,7 @@ impl Server {
     /// What makes the I/O back end unusable.
     pub fn run(&mut self) -> Result<(), ModelError> {
         while !sys::end_requested() {
-            let timeout = match self.options.idle {
-                _ if !self.serving.batcher.is_empty() => Duration::ZERO,
-                Idle::Busy | Idle::Yield => Duration::ZERO,
-                Idle::Park => LOOK_AROUND,
-            };
-            let events = self.turn(timeout)?;
+            let events = self.turn(self.patience())?;
             if let Some(line) = self.serving.notice() {
                 eprintln!("{line}");
             }
@@ -186,38 +184,93 @@ impl Server {
         Ok(())
     }
 
-    /// One turn: take what is there, run one batch, answer. Returns the number of socket events.
+    /// How long the next turn may sleep. The kernel counts a wait in milliseconds and rounds up: the
+    /// last part of a wait for a batch to fill is spent looking.
+    fn patience(&self) -> Duration {
+        if self.options.idle != Idle::Park {
+            return Duration::ZERO;
+        }
+        let due_in_ns = self.serving.batcher.due_in_ns(sys::monotonic_ns());
+        due_in_ns.map_or(LOOK_AROUND, |ns| Duration::from_millis(ns / 1_000_000).min(LOOK_AROUND))
+    }
+
+    /// One turn: take what is there, run one batch, answer. Returns the number of frames and socket
+    /// events.
     ///
     /// # Errors
     /// What makes the I/O back end unusable.
     pub fn turn(&mut self, timeout: Duration) -> Result<usize, ModelError> {
+        let mut events = self.read_rings();
+        let sleeps = events == 0 && !timeout.is_zero() && self.rings.park();
+        let looks_at_sockets = sleeps || self.rings.sockets_are_due();
+        if looks_at_sockets {
+            events += self.read_sockets(if sleeps { timeout } else { Duration::ZERO })?;
+        }
+        if sleeps {
+            self.rings.unpark();
+            events += self.read_rings();
+        }
+        // A batch's border: the one place where the model changes.
+        self.change_model();
+        if !self.serving.batcher.is_empty() {
+            let now_ns = sys::monotonic_ns();
+            if self.serving.batcher.due_in_ns(now_ns) == Some(0) {
+                self.run_batch(now_ns);
+            }
+        }
+        if looks_at_sockets {
+            for token in self.serving.overdue(sys::monotonic_ns()) {
+                self.io.remove(token);
+            }
+        }
+        Ok(events)
+    }
+
+    fn read_sockets(&mut self, timeout: Duration) -> Result<usize, ModelError> {
         let mut events = self.poll(timeout)?;
         let mut more = events;
         while more > 0 && self.serving.batcher.len() < READ_AHEAD {
             more = self.poll(Duration::ZERO)?;
             events += more;
         }
-        // A batch's border: the one place where the model changes.
-        self.change_model();
-        self.run_batch();
-        for token in self.serving.overdue(sys::monotonic_ns()) {
-            self.io.remove(token);
-        }
         Ok(events)
     }
 
+    fn read_rings(&mut self) -> usize {
+        if self.serving.batcher.len() >= READ_AHEAD {
+            return 0;
+        }
+        let Self { rings, serving, actions, .. } = self;
+        let count = rings.read(&mut |token, frame| {
+            serving.now_ns = sys::monotonic_ns();
+            let verdict = match frame {
+                Ok(frame) => serving.on_frame(token, frame),
+                Err(_) => Some(Verdict::Close).inspect(|_| serving.broke_memory()),
+            };
+            actions.extend(verdict.map(|verdict| Action::Do(token, verdict)));
+        });
+        self.act();
+        count
+    }
+
     fn poll(&mut self, timeout: Duration) -> Result<usize, ModelError> {
-        let Self { io, serving, actions, .. } = self;
+        let Self { io, serving, rings, actions, .. } = self;
         let count = io.poll(Some(timeout), &mut |token, event| match event {
             IoEvent::Accepted(connection) => actions.push(Action::Adopt(connection)),
             IoEvent::AcceptFailed(_) => serving.counters.connections_refused += 1,
+            IoEvent::Frame(frame) if rings.is_bell(token, frame) => {}
             IoEvent::Frame(frame) => {
+                serving.now_ns = sys::monotonic_ns();
                 let verdict = serving.on_frame(token, frame);
                 actions.extend(verdict.map(|verdict| Action::Do(token, verdict)));
             }
-            IoEvent::Closed => serving.left(token),
+            IoEvent::Closed => {
+                rings.remove(token);
+                serving.left(token);
+            }
             IoEvent::Failed(_) => {
                 serving.counters.violations += 1;
+                rings.remove(token);
                 serving.left(token);
             }
         })?;
@@ -238,11 +291,7 @@ impl Server {
 
     fn carry_out(&mut self, token: Token, verdict: &Verdict) {
         match verdict {
-            Verdict::Greet(ack) => {
-                if !matches!(self.io.send(token, bytes_of(ack)), Ok(Sent::Sent)) {
-                    self.close(token);
-                }
-            }
+            Verdict::Greet(ack) => self.greet(token, ack),
             Verdict::Refuse(ack) => {
                 // Closed either way; a refusal that does not arrive is seen as end of file.
                 let _closing = self.io.send(token, bytes_of(ack));
@@ -251,6 +300,22 @@ impl Server {
             Verdict::Close => self.close(token),
             Verdict::Answer(response) => self.answer(token, response),
             Verdict::Command(command) => self.obey(token, command),
+        }
+    }
+
+    fn greet(&mut self, token: Token, ack: &HelloAck) {
+        // What came with the greeting is closed here unless it is taken.
+        let passed = self.io.take_passed(token);
+        if ack.shared_memory != 0 {
+            let is_taken = passed.is_some_and(|fd| self.rings.adopt(token, &fd).is_ok());
+            if !is_taken {
+                let refusal = Verdict::Refuse(self.serving.no_memory());
+                return self.carry_out(token, &refusal);
+            }
+            self.serving.counters.shared += 1;
+        }
+        if !matches!(self.io.send(token, bytes_of(ack)), Ok(Sent::Sent)) {
+            self.close(token);
         }
     }
 
@@ -268,45 +333,65 @@ impl Server {
     }
 
     fn close(&mut self, token: Token) {
+        self.rings.remove(token);
         self.serving.left(token);
         self.io.remove(token);
     }
 
     fn answer(&mut self, token: Token, response: &SignalResponse) {
-        if !self.tell(token) {
-            self.serving.counters.answers_dropped += 1;
-            return;
-        }
-        match self.io.send(token, bytes_of(response)) {
-            Ok(Sent::Sent) => {}
-            Ok(Sent::WouldBlock) | Err(_) => self.serving.counters.answers_dropped += 1,
+        let sent = self.tell(token) && self.send(token, response);
+        self.serving.counters.answers_dropped += u64::from(!sent);
+    }
+
+    /// Puts a frame where the peer reads: its ring, or its socket. Whether there was room.
+    fn send<T: bytemuck::NoUninit>(&mut self, token: Token, frame: &T) -> bool {
+        match self.rings.answer(token, frame) {
+            None => matches!(self.io.send(token, bytes_of(frame)), Ok(Sent::Sent)),
+            Some(Answered::Yes) => true,
+            Some(Answered::Ring) => {
+                // A socket without room has something to read: the sleeper wakes all the same.
+                let _heard = self.io.send(token, bytes_of(&bell()));
+                true
+            }
+            Some(Answered::Dropped) => false,
+            Some(Answered::Broken) => {
+                self.serving.broke_memory();
+                self.close(token);
+                false
+            }
         }
     }
 
-    fn run_batch(&mut self) {
-        if self.serving.batcher.is_empty() {
-            return;
-        }
-        let mut batch = std::mem::take(&mut self.batch);
-        let mut shed = std::mem::take(&mut self.shed);
-        self.serving.batcher.take(self.options.max_batch, &mut batch, &mut shed);
-        for request in shed.drain(..) {
+    fn run_batch(&mut self, now_ns: u64) {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.serving.batcher.take(now_ns, &mut taken);
+        for request in taken.shed.drain(..) {
             let response = self.serving.shed(&request);
             self.answer(request.peer, &response);
         }
+        for request in taken.expired.drain(..) {
+            let response = self.serving.expired(&request);
+            self.answer(request.peer, &response);
+        }
+        if !taken.batch.is_empty() {
+            self.infer(&taken);
+        }
+        taken.batch.clear();
+        self.taken = taken;
+    }
+
+    fn infer(&mut self, taken: &Taken) {
+        let batch = &taken.batch;
         let windows: Vec<_> = batch.iter().map(|request| request.window).collect();
         let start_ns = sys::monotonic_ns();
         let scores = self.scorer.score(&windows);
         let infer_ns = sys::monotonic_ns().saturating_sub(start_ns);
-        self.copy_live(&batch, &scores, infer_ns);
+        self.copy_live(batch, &scores, infer_ns);
         self.serving.counters.batches += 1;
         self.serving.counters.infer_ns_max = self.serving.counters.infer_ns_max.max(infer_ns);
         for (request, score) in batch.iter().zip(scores) {
             let response = self.serving.scored(request, score, infer_ns, batch.len());
             self.answer(request.peer, &response);
         }
-        batch.clear();
-        self.batch = batch;
-        self.shed = shed;
     }
 }

@@ -4,7 +4,7 @@
 //! handshake, trust a length or a code that was not decoded, or keep a peer after its first
 //! violation. Serving thread; allocates per peer, not per request once it has run a while.
 
-use crate::batch::{Batcher, Waiting};
+use crate::batch::{Batcher, QueuePolicy, Waiting};
 use crate::score::Score;
 use bytemuck::Zeroable;
 use ipc::Token;
@@ -44,7 +44,15 @@ pub struct Counters {
     pub refused_interval: u64,
     /// Requests shed because newer ones waited.
     pub shed: u64,
-    /// Answers dropped because the peer's socket was full or gone.
+    /// Requests dropped before inference because their deadline had passed.
+    pub expired: u64,
+    /// Peers whose requests and answers go through shared memory, among `peers`.
+    pub shared: u64,
+    /// Shared memory refused: not there, not sealed, another size or layout.
+    pub memory_refused: u64,
+    /// The part of `violations` that broke the rules of the shared memory.
+    pub memory_faults: u64,
+    /// Answers dropped because the peer's socket or ring was full, or it was gone.
     pub answers_dropped: u64,
     /// Commands about models taken.
     pub commands: u64,
@@ -91,6 +99,8 @@ pub(crate) struct Serving {
     sample_interval_ns: u64,
     notice: Option<String>,
     peers: BTreeMap<Token, Peer>,
+    /// The present, nanoseconds of the monotonic clock; the caller keeps it.
+    pub(crate) now_ns: u64,
     pub(crate) batcher: Batcher,
     pub(crate) counters: Counters,
 }
@@ -107,6 +117,7 @@ impl Serving {
             sample_interval_ns,
             notice: None,
             peers: BTreeMap::new(),
+            now_ns: 0,
             batcher: Batcher::default(),
             counters: Counters::default(),
         }
@@ -157,6 +168,12 @@ impl Serving {
         }
     }
 
+    /// The same under another queue policy; before the first request.
+    pub(crate) fn queueing(mut self, policy: QueuePolicy) -> Self {
+        self.batcher = Batcher::new(policy);
+        self
+    }
+
     /// A line the operator should see, once.
     pub(crate) fn notice(&mut self) -> Option<String> {
         self.notice.take()
@@ -168,6 +185,19 @@ impl Serving {
 
     pub(crate) fn busy(&self) -> HelloAck {
         self.identity.ack(HelloStatus::Busy)
+    }
+
+    /// A peer broke the rules of its shared memory; the caller closes it.
+    pub(crate) fn broke_memory(&mut self) {
+        self.counters.violations += 1;
+        self.counters.memory_faults += 1;
+    }
+
+    /// The answer to a peer whose shared memory cannot be taken.
+    pub(crate) fn no_memory(&mut self) -> HelloAck {
+        self.counters.memory_refused += 1;
+        self.counters.handshakes_refused += 1;
+        self.identity.ack(HelloStatus::Memory)
     }
 
     pub(crate) fn joined(&mut self, peer: Token, now_ns: u64) {
@@ -208,7 +238,8 @@ impl Serving {
                             }
                         };
                         self.counters.peers += 1;
-                        Some(Verdict::Greet(self.identity.ack(HelloStatus::Accepted)))
+                        let me = self.identity.with_shared_memory(info.shared_memory);
+                        Some(Verdict::Greet(me.ack(HelloStatus::Accepted)))
                     }
                     Err(error) => {
                         self.left(peer);
@@ -256,7 +287,8 @@ impl Serving {
             let refused = Score { status: SignalStatus::Refused, ..Score::ABSTAIN };
             return Some(Verdict::Answer(self.answer(&header, request_id, refused, 0, 1)));
         };
-        self.batcher.push(Waiting { peer, header, request_id, window });
+        let (since_ns, expires_ns) = (self.now_ns, request.expires_mono_ns);
+        self.batcher.push(Waiting { peer, header, request_id, window, since_ns, expires_ns });
         None
     }
 
@@ -264,6 +296,13 @@ impl Serving {
     pub(crate) fn shed(&mut self, request: &Waiting) -> SignalResponse {
         self.counters.shed += 1;
         let score = Score { status: SignalStatus::Shed, ..Score::ABSTAIN };
+        self.answer(&request.header, request.request_id, score, 0, 1)
+    }
+
+    /// The answer to a request that was too late to be run.
+    pub(crate) fn expired(&mut self, request: &Waiting) -> SignalResponse {
+        self.counters.expired += 1;
+        let score = Score { status: SignalStatus::Expired, ..Score::ABSTAIN };
         self.answer(&request.header, request.request_id, score, 0, 1)
     }
 
@@ -314,6 +353,7 @@ impl Serving {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Taken;
     use bytemuck::bytes_of;
     use wire::{InstrumentId, PriceTicks, QtyLots, StrategyId};
 
@@ -356,15 +396,28 @@ mod tests {
     fn a_request_after_the_greeting_waits_and_is_answered_to_its_sender() {
         let mut serving = ready();
         assert!(serving.on_frame(PEER, bytes_of(&request())).is_none());
-        let (mut batch, mut shed) = (Vec::new(), Vec::new());
-        serving.batcher.take(8, &mut batch, &mut shed);
-        assert_eq!((batch.len(), shed.len()), (1, 0));
-        let answer = serving.scored(&batch[0], Score::ABSTAIN, 9, 1);
+        let mut taken = Taken::default();
+        serving.batcher.take(0, &mut taken);
+        assert_eq!((taken.batch.len(), taken.shed.len(), taken.expired.len()), (1, 0, 0));
+        let answer = serving.scored(&taken.batch[0], Score::ABSTAIN, 9, 1);
         assert_eq!((answer.request_id, answer.model_hash, answer.infer_ns), (77, 0xfeed, 9));
         assert_eq!(answer.header.instrument_id, InstrumentId(3));
         assert_eq!(answer.header.strategy_id, StrategyId(1));
         assert!(decode(bytes_of(&answer)).is_ok());
         assert_eq!((serving.counters.requests, serving.counters.abstained), (1, 1));
+    }
+
+    #[test]
+    fn a_late_request_is_answered_as_expired_and_counted() {
+        let mut serving = ready();
+        let late = SignalRequest { expires_mono_ns: 500, ..request() };
+        assert!(serving.on_frame(PEER, bytes_of(&late)).is_none());
+        let mut taken = Taken::default();
+        serving.batcher.take(500, &mut taken);
+        let answer = serving.expired(&taken.expired[0]);
+        assert_eq!((answer.request_id, answer.status), (77, SignalStatus::Expired.code()));
+        assert!(decode(bytes_of(&answer)).is_ok());
+        assert_eq!((serving.counters.expired, serving.counters.scored), (1, 0));
     }
 
     #[test]

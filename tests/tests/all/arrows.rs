@@ -95,6 +95,7 @@ const UNSAFE_FILES: [&str; 19] = [
     "hotpath/notary/src/sys.rs",
     "sidecars/ipc/src/sys.rs",
     "sidecars/ipc/src/uring.rs",
+    "sidecars/ipc/src/shm/memory.rs",
     "sidecars/signal/src/sys.rs",
     "tools/src/map.rs",
     "benches/src/sys.rs",

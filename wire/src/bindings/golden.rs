@@ -322,6 +322,7 @@ fn signal_frames() -> Vec<Vec<u8>> {
             header: head::<signal::SignalRequest>(32),
             request_id: 1201,
             sample_interval_ns: 1_000_000_000,
+            expires_mono_ns: 1202,
             snapshots: 10,
             levels: 10,
             reserved: [0; 4],
@@ -346,7 +347,8 @@ fn signal_frames() -> Vec<Vec<u8>> {
             pid: 1402,
             wire_version: 1403,
             role: handshake::Role::Engine.code(),
-            reserved: [0; 9],
+            shared_memory: 1,
+            reserved: [0; 8],
         }),
         whole(&handshake::HelloAck {
             header: bare::<handshake::HelloAck>(),
@@ -358,7 +360,8 @@ fn signal_frames() -> Vec<Vec<u8>> {
             role: handshake::Role::Signal.code(),
             status: handshake::HelloStatus::Accepted.code(),
             backend: padded("tract/cpu"),
-            reserved: [0; 12],
+            shared_memory: 1,
+            reserved: [0; 11],
         }),
         whole(&model::ModelCommand {
             header: head::<model::ModelCommand>(36),
@@ -375,6 +378,7 @@ fn signal_frames() -> Vec<Vec<u8>> {
             reserved: [0; 4],
             backend: padded("onnxruntime/cpu"),
         }),
+        whole(&handshake::Doorbell { header: bare::<handshake::Doorbell>() }),
     ]
 }
 

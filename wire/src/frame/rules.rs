@@ -205,11 +205,16 @@ rules! {
         status: code(signal::SignalStatus);
         reserved: zero;
     }
-    handshake::Hello { role: code(handshake::Role); reserved: zero; }
+    handshake::Hello {
+        role: code(handshake::Role);
+        shared_memory: range(0, 1);
+        reserved: zero;
+    }
     handshake::HelloAck {
         role: code(handshake::Role);
         status: code(handshake::HelloStatus);
         backend: text;
+        shared_memory: range(0, 1);
         reserved: zero;
     }
     model::ModelCommand {
@@ -218,6 +223,7 @@ rules! {
         address: text;
     }
     model::ModelChange { generation: range(1, MAX); reserved: zero; backend: text; }
+    handshake::Doorbell {}
     advice::Advice { field: code(advice::AdviceField); reserved: zero; }
     control::Control { command: code(control::Command); reserved: zero; reason: text; }
     control::ControlReply { code: code(control::ReplyCode); reserved: zero; }

@@ -5,19 +5,24 @@
 //! instrument and carries the model hash of the handshake. Must never: wait, or stop the run
 //! because the sidecar is gone. The bridge's thread runs it.
 
+use super::memory::{Memory, Transport};
 use crate::loop_task::RequestCell;
 use ipc::handshake::{ClientHandshake, Identity, PeerInfo, Phase};
-use ipc::{Backoff, IoBackend, PeerPolicy, Reconnector, Sent, Token};
+use ipc::shm::RingFault;
+use ipc::{Backoff, FrameBuffer, IoBackend, PeerPolicy, Reconnector, Token};
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use wire::counters::Counter;
 use wire::handshake::Role;
-use wire::signal::SignalResponse;
+use wire::signal::{SignalRequest, SignalResponse};
 use wire::{Frame, InstrumentId, TsNs};
 
 /// Requests remembered; an answer to an older one is refused.
 const OPEN_REQUESTS: usize = 256;
 /// Time the sidecar has for its `HelloAck`, nanoseconds.
 const GREETING_NS: u64 = 2_000_000_000;
+/// Time after a request in which its answer is looked for without sleep, nanoseconds.
+const EXPECT_NS: u64 = 100_000;
 
 #[derive(Debug)]
 enum State {
@@ -48,10 +53,33 @@ pub(crate) enum Heard {
         /// Cycle counter when the loop wrote the request.
         framed_cycles: u64,
     },
+    /// Something is in shared memory.
+    Bell,
     /// Refused; counted.
     Refused,
     /// Refused, and the connection is of no more use.
     Broken(String),
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It is on its way.
+    Sent,
+    /// Nobody listens, or there is no room.
+    Dropped,
+    /// Its deadline passed before it could be sent.
+    Late,
+}
+
+impl Asked {
+    pub(crate) const fn counter(self) -> Counter {
+        match self {
+            Self::Sent => Counter::BridgeSignalSent,
+            Self::Dropped => Counter::BridgeSignalDropped,
+            Self::Late => Counter::BridgeSignalLate,
+        }
+    }
 }
 
 /// The signal sidecar as the bridge sees it.
@@ -62,6 +90,8 @@ pub(crate) struct Sidecar {
     me: Identity,
     reconnector: Reconnector,
     state: State,
+    memory: Memory,
+    asked_ns: u64,
     open: VecDeque<Open>,
     outage_told: bool,
 }
@@ -76,8 +106,10 @@ pub(crate) enum Tick {
 }
 
 impl Sidecar {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf, transport: Transport) -> Self {
         Self {
+            memory: Memory::new(transport),
+            asked_ns: 0,
             path,
             policy: PeerPolicy::same_user(),
             me: Identity::new(Role::Engine),
@@ -134,28 +166,17 @@ impl Sidecar {
 
     fn connect(&mut self, now_ns: u64, io: &mut dyn IoBackend) -> Result<(), String> {
         let connection = ipc::connect(&self.path, &self.policy).map_err(|e| e.to_string())?;
+        let me = self.memory.greet(self.me, &connection)?;
         let token = io.add_connection(connection).map_err(|e| e.to_string())?;
-        let hello = self.me.hello();
-        match io.send(token, bytemuck::bytes_of(&hello)) {
-            Ok(Sent::Sent) => {
-                let handshake = ClientHandshake::new(self.me, Role::Signal, now_ns, GREETING_NS);
-                self.state = State::Greeting { token, handshake };
-                Ok(())
-            }
-            Ok(Sent::WouldBlock) => {
-                io.remove(token);
-                Err("socket is full".to_owned())
-            }
-            Err(error) => {
-                io.remove(token);
-                Err(error.to_string())
-            }
-        }
+        let handshake = ClientHandshake::new(me, Role::Signal, now_ns, GREETING_NS);
+        self.state = State::Greeting { token, handshake };
+        Ok(())
     }
 
     /// Goes down; tells why once an outage.
     pub(crate) fn down(&mut self, now_ns: u64, why: String) -> Tick {
         self.state = State::Down;
+        self.memory.drop_all();
         self.open.clear();
         self.reconnector.failed(now_ns);
         if std::mem::replace(&mut self.outage_told, true) {
@@ -165,12 +186,44 @@ impl Sidecar {
         }
     }
 
-    /// Sends a request. `false`: dropped, because nobody listens or the socket is full.
-    pub(crate) fn ask(&mut self, cell: &RequestCell, io: &mut dyn IoBackend) -> bool {
-        let State::Up { token, .. } = self.state else { return false };
-        if !matches!(io.send(token, bytemuck::bytes_of(&cell.request)), Ok(Sent::Sent)) {
-            return false;
+    /// Whether an answer may come through shared memory any moment: worth looking without sleep.
+    pub(crate) fn expects(&self, now_ns: u64) -> bool {
+        let asked_lately = now_ns.saturating_sub(self.asked_ns) < EXPECT_NS;
+        asked_lately && self.memory.is_used() && !self.open.is_empty()
+    }
+
+    /// The shared memory of this connection.
+    pub(super) fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    /// The transport that is live, as the operator's line and the summary spell it.
+    pub(crate) fn transport(&self) -> Transport {
+        if self.memory.is_used() { Transport::Shm } else { Transport::Socket }
+    }
+
+    /// The next frame in shared memory, and whose connection it belongs to.
+    pub(crate) fn receive<'b>(
+        &mut self,
+        buffer: &'b mut FrameBuffer,
+    ) -> Option<(Token, Result<&'b [u8], RingFault>)> {
+        let State::Up { token, .. } = self.state else { return None };
+        self.memory.receive(buffer).transpose().map(|frame| (token, frame))
+    }
+
+    /// Sends a request with its deadline, or drops it where nobody listens or the socket is full.
+    pub(crate) fn ask(
+        &mut self,
+        cell: &RequestCell,
+        (now_ns, expires_mono_ns): (u64, u64),
+        io: &mut dyn IoBackend,
+    ) -> Asked {
+        let State::Up { token, .. } = self.state else { return Asked::Dropped };
+        let request = SignalRequest { expires_mono_ns, ..cell.request };
+        if !self.memory.send(token, bytemuck::bytes_of(&request), io) {
+            return Asked::Dropped;
         }
+        self.asked_ns = now_ns;
         if self.open.len() == OPEN_REQUESTS {
             self.open.pop_front();
         }
@@ -180,7 +233,7 @@ impl Sidecar {
             asked_at: cell.request.header.ts_recv_ns,
             framed_cycles: cell.framed_cycles,
         });
-        true
+        Asked::Sent
     }
 
     /// Judges one frame of the sidecar.
@@ -189,6 +242,7 @@ impl Sidecar {
             State::Down => Heard::Refused,
             State::Greeting { token, handshake } => match handshake.on_frame(frame) {
                 Phase::Ready(peer) => {
+                    self.memory.settle(&peer);
                     self.state = State::Up { token: *token, peer };
                     self.reconnector.connected(now_ns);
                     self.outage_told = false;
@@ -203,6 +257,7 @@ impl Sidecar {
                     self.answer(response)
                 }
                 Ok(Frame::SignalResponse(_)) => Heard::Refused,
+                Ok(Frame::Doorbell(_)) if self.memory.is_used() => Heard::Bell,
                 Ok(_) => Heard::Broken("sent a frame that is no answer".to_owned()),
                 Err(error) => Heard::Broken(error.to_string()),
             },

@@ -60,6 +60,7 @@ impl Config {
                 "enabled": signal.enabled,
                 "model": signal.model.as_deref().and_then(|p| p.file_name())
                     .map(|n| n.to_string_lossy()),
+                "transport": signal.transport.name(),
                 "backend": signal.backend,
                 "ttl_ms": signal.ttl_ms,
                 "sample_interval_ms": signal.sample_interval_ms,

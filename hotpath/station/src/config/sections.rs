@@ -5,6 +5,7 @@
 
 use super::reader::{Problems, Table, shown};
 use super::{Data, Journal, Notary, Profile, Session, Signal, Station, Tape, Threads};
+use crate::bridge::Transport;
 use crate::idle::Idle;
 use crate::limits::{EpochState, Source};
 use crate::pin::CpuChoice;
@@ -246,6 +247,8 @@ fn cpu(table: &mut Table<'_, '_>, key: &'static str, problems: &mut Problems<'_>
 fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Signal {
     let enabled = table.boolean_or("enabled", false, problems);
     let socket = table.text("socket", problems).map(|at| PathBuf::from(at.value));
+    let transports = [Transport::Socket, Transport::Shm].map(|t| (t.name(), t));
+    let transport = table.choice_or("transport", &transports, Transport::Socket, problems);
     let model = table.text("model", problems).map(|at| base.join(at.value));
     let backend = table.text("backend", problems).map_or("auto".to_owned(), |at| at.value);
     let small = |ms: i64| u32::try_from(ms).unwrap_or(1);
@@ -256,7 +259,8 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
         problems.add(table.line(), "signal.model", "nothing", allowed);
     }
     table.finish(problems);
-    Signal { enabled, socket, model, backend, ttl_ms, sample_interval_ms: small(interval) }
+    let sample_interval_ms = small(interval);
+    Signal { enabled, socket, transport, model, backend, ttl_ms, sample_interval_ms }
 }
 
 /// Where limits come from. An empty path after a problem: there is no default file.

@@ -83,6 +83,7 @@ fn a_good_file_means_what_it_says() {
     assert_eq!(config.station.edge_cpu, CpuChoice::None);
     assert_eq!(config.station.io, BackendKind::IoUring);
     assert_eq!(config.signal.ttl_ms, 300);
+    assert_eq!(config.signal.transport, crate::bridge::Transport::Socket, "the default");
     assert_eq!(config.signal_socket(Path::new("run")), Path::new("run/signal.sock"));
     assert_eq!(config.record_dir, Path::new("runs"));
     assert_eq!(config.limits_file.epoch, 7);

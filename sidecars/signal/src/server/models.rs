@@ -9,7 +9,6 @@ use crate::loader::Wish;
 use crate::score::Score;
 use crate::shadow::Sample;
 use crate::store::Address;
-use bytemuck::bytes_of;
 use ipc::{Sent, Token};
 use serde_json::{Value, json};
 use wire::control::{ReplyCode, reply};
@@ -40,7 +39,7 @@ impl Server {
             return true;
         }
         let change = self.serving.change();
-        let told = matches!(self.io.send(token, bytes_of(&change)), Ok(Sent::Sent));
+        let told = self.send(token, &change);
         if told {
             self.serving.told(token);
         }

@@ -188,8 +188,14 @@ impl Client {
     }
 
     fn over(connection: Connection) -> Self {
-        let peer =
-            PeerInfo { role: Role::Signal, pid: 0, model_hash: 0, generation: 0, backend: [0; 48] };
+        let peer = PeerInfo {
+            role: Role::Signal,
+            pid: 0,
+            model_hash: 0,
+            generation: 0,
+            backend: [0; 48],
+            shared_memory: false,
+        };
         Self { connection, buffer: FrameBuffer::new(), peer }
     }
 
