@@ -16,6 +16,7 @@ pub mod features;
 pub mod import;
 pub mod latency;
 pub mod limits;
+pub mod models;
 pub mod new;
 pub mod output;
 pub mod print;

@@ -53,6 +53,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Latency { command } => tools::latency::latency(&command),
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),
+        Command::Models(args) => tools::models::models(&args),
         Command::Signal { command } => tools::doctor::signal(&command),
     }
 }

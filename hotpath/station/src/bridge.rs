@@ -6,9 +6,11 @@
 //! thread runs it; it may allocate and make system calls.
 
 pub(crate) mod control;
+mod model;
 mod operator;
 mod sidecar;
 
+use crate::config::ModelChanges;
 use crate::counters::Counters;
 use crate::latency::{Latency, Stage};
 use crate::limits::desk::Desk;
@@ -22,7 +24,7 @@ use clock::Clock;
 use ipc::handshake::{Identity, PeerInfo};
 use ipc::{Connection, IoBackend, IoEvent, IpcError, Listener, Token};
 use ring::{Consumer, SlotReader};
-use sidecar::{Heard, Sidecar, Tick};
+use sidecar::{Cause, Heard, Sidecar, Tick};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +82,9 @@ pub struct Bridge {
     lines: Vec<Line>,
     inbox: Vec<(Token, Happened)>,
     last_peer: Option<PeerInfo>,
+    model_changes: ModelChanges,
+    /// A model the loop is still to be told of; no answer passes before.
+    unnamed: Option<u64>,
     desk: Desk,
 }
 
@@ -122,6 +127,8 @@ impl Bridge {
             lines: Vec::new(),
             inbox: Vec::new(),
             last_peer: None,
+            model_changes: ModelChanges::default(),
+            unnamed: None,
             desk: Desk::default(),
         })
     }
@@ -130,6 +137,13 @@ impl Bridge {
     #[must_use]
     pub fn with_desk(mut self, desk: Desk) -> Self {
         self.desk = desk;
+        self
+    }
+
+    /// The same, for another model as the configuration says.
+    #[must_use]
+    pub fn with_model_changes(mut self, changes: ModelChanges) -> Self {
+        self.model_changes = changes;
         self
     }
 
@@ -143,6 +157,7 @@ impl Bridge {
         let mut work = self.take_requests() + self.take_stamps();
         self.tick_sidecar(now_ns);
         work += self.pass_limits();
+        self.name_model();
         work += self.poll(Some(Duration::ZERO))?;
         if work == 0 && may_wait {
             work += self.poll(Some(WAIT))?;
@@ -322,29 +337,41 @@ impl Bridge {
         match sidecar.hear(frame, now_ns) {
             Heard::Up(peer) => {
                 self.counters.add(Counter::BridgeSignalConnects, 1);
-                let backend = peer.backend_text().to_owned();
-                let fields = format!(
-                    "socket={} pid={} backend={backend} model_hash={:016x} generation={}",
-                    sidecar.path().display(),
-                    peer.pid,
-                    peer.model_hash,
-                    peer.generation
-                );
-                self.last_peer = Some(peer);
-                self.note("signal sidecar is up", fields, "");
+                self.takes_model("signal sidecar is up", peer);
                 self.publish();
+            }
+            Heard::Changed(peer) => {
+                self.counters.add(Counter::BridgeModelChanges, 1);
+                self.takes_model("signal model changed", peer);
+            }
+            Heard::Answer { .. } if self.unnamed.is_some() => {
+                self.counters.add(Counter::BridgeRefused, 1);
+                self.counters.add(Counter::BridgeSignalWrongModel, 1);
             }
             Heard::Answer { response, asked_at, framed_cycles } => {
                 self.counters.add(Counter::BridgeSignalReceived, 1);
                 self.pass(response, asked_at, framed_cycles);
             }
-            Heard::Refused => self.counters.add(Counter::BridgeRefused, 1),
-            Heard::Broken(why) => {
+            Heard::Refused(cause) => {
                 self.counters.add(Counter::BridgeRefused, 1);
-                self.io.remove(token);
-                self.on_gone(token, Some(why));
+                match cause {
+                    Cause::WrongModel => self.counters.add(Counter::BridgeSignalWrongModel, 1),
+                    Cause::Unasked => self.counters.add(Counter::BridgeSignalUnasked, 1),
+                    Cause::NotUp => {}
+                }
             }
+            Heard::BadChange(why) => {
+                self.counters.add(Counter::BridgeModelRefused, 1);
+                self.break_off(token, why);
+            }
+            Heard::Broken(why) => self.break_off(token, why),
         }
+    }
+
+    fn break_off(&mut self, token: Token, why: String) {
+        self.counters.add(Counter::BridgeRefused, 1);
+        self.io.remove(token);
+        self.on_gone(token, Some(why));
     }
 
     /// Hands a valid answer to the loop with the engine time of its arrival.

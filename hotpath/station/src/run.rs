@@ -258,7 +258,8 @@ impl Station {
             Arc::clone(&shared),
         )
         .map_err(unusable)?
-        .with_desk(desk);
+        .with_desk(desk)
+        .with_model_changes(config.signal.model_changes);
         let mut host = Host::survey(config);
         let halt_file = dir.join(HALT_FILE);
         let start = self.clock.cycles();

@@ -3,6 +3,8 @@
 //! Must never: see a file before [`Onnx`] has, or let a runtime start threads beyond its caller's.
 //! Allocates while loading, and one input tensor per batch size the first time it is used.
 
+mod raw;
+
 use crate::backend::{BackendError, ModelFile, Network, Probabilities};
 use crate::error::ModelError;
 use crate::manifest::{CLASSES, Manifest};
@@ -10,8 +12,8 @@ use crate::model::BATCH_MAX;
 use crate::onnx::Onnx;
 use crate::runtime::{Runtime, TRACT};
 use ort::memory::Allocator;
+use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{Session, SessionOutputs};
 use ort::value::{Outlet, Tensor, TensorElementType};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -89,8 +91,11 @@ impl Network for OrtNetwork {
         for (row, window) in cells.chunks_exact_mut(WINDOW * FEATURES).zip(batch) {
             write_window(row, window);
         }
-        let outputs = self.session.run(ort::inputs![self.input.as_str() => &*input])?;
-        collect(&outputs, &self.output, batch.len(), out)
+        let wanted = batch.len() * CLASSES;
+        raw::run(&mut self.session, (&self.input, input), &self.output, wanted, |numbers| {
+            let rows = numbers.chunks_exact(CLASSES);
+            out.extend(rows.filter_map(|row| Probabilities::try_from(row).ok()));
+        })
     }
 }
 
@@ -113,21 +118,6 @@ fn write_window(row: &mut [f32], window: &InputWindow) {
     for (cell, value) in row.iter_mut().zip(window) {
         *cell = *value as f32;
     }
-}
-
-fn collect(
-    outputs: &SessionOutputs<'_>,
-    name: &str,
-    batch: usize,
-    out: &mut Vec<Probabilities>,
-) -> Result<(), BackendError> {
-    let output = outputs.get(name).ok_or_else(|| format!("no output {name}"))?;
-    let (_, numbers) = output.try_extract_tensor::<f32>()?;
-    if numbers.len() != batch * CLASSES {
-        return Err(format!("{} numbers for {batch} windows", numbers.len()).into());
-    }
-    out.extend(numbers.chunks_exact(CLASSES).filter_map(|row| Probabilities::try_from(row).ok()));
-    Ok(())
 }
 
 /// Checks names, types and shapes; says whether the model takes only one window a run.

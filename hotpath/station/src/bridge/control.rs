@@ -12,6 +12,7 @@ use crate::shared::Shared;
 use engine::mode::{ModeEvent, may_trade, transition};
 use ipc::handshake::{self, Identity, PeerInfo};
 use serde_json::{Map, Value, json};
+use wire::Frame;
 pub(crate) use wire::control::reply;
 use wire::control::{Command, Control};
 use wire::counters::Counter;
@@ -19,7 +20,6 @@ use wire::handshake::{HelloStatus, Role};
 use wire::instrument::text_of;
 use wire::risk::{LimitChange, LimitsEpoch};
 use wire::station::Mode;
-use wire::{Frame, FrameHeader};
 
 /// What is to happen with a command.
 #[derive(Debug, PartialEq, Eq)]

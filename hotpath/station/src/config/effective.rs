@@ -60,6 +60,8 @@ impl Config {
                 "enabled": signal.enabled,
                 "model": signal.model.as_deref().and_then(|p| p.file_name())
                     .map(|n| n.to_string_lossy()),
+                "name": signal.store.as_ref().map(|store| &store.name),
+                "model_changes": signal.model_changes.name(),
                 "backend": signal.backend,
                 "ttl_ms": signal.ttl_ms,
                 "sample_interval_ms": signal.sample_interval_ms,

@@ -22,9 +22,14 @@ pub(super) fn signal(order_loop: &LoopTask, counters: &Counters, peer: Option<&P
         "dropped": counters.get(Counter::BridgeSignalDropped),
         "received": counters.get(Counter::BridgeSignalReceived),
         "refused": counters.get(Counter::BridgeRefused),
+        "wrong_model": counters.get(Counter::BridgeSignalWrongModel),
+        "unasked": counters.get(Counter::BridgeSignalUnasked),
+        "model_changes": counters.get(Counter::BridgeModelChanges),
+        "model_refused": counters.get(Counter::BridgeModelRefused),
         "connects": counters.get(Counter::BridgeSignalConnects),
         "backend": peer.map(PeerInfo::backend_text),
         "model_hash": peer.map(|peer| format!("{:016x}", peer.model_hash)),
+        "generation": peer.map(|peer| peer.generation),
     })
 }
 
