@@ -9,7 +9,7 @@ use crate::scores::Scores;
 use crate::table;
 use signal::{BackendChoice, ModelError, RuntimeOptions};
 use station::backtest::{Backtest, Options, Scorer, backtest_on};
-use station::config::{Config, Overrides, Setting};
+use station::config::{Config, Overrides, Setting, SignalStore};
 use station::operator::Failure;
 use station::prepare;
 use tape::Recording;
@@ -77,9 +77,9 @@ impl<'a> Model<'a> {
         if let Some(scores) = scores.filter(|_| config.signal.enabled) {
             return Ok(Self::Recorded(scores));
         }
-        let Some(dir) = config.signal.model.as_ref().filter(|_| config.signal.enabled) else {
+        if !config.signal.enabled {
             return Ok(Self::None);
-        };
+        }
         let backend = &config.signal.backend;
         let choice = BackendChoice::from_name(backend).ok_or_else(|| {
             Failure::new(
@@ -90,8 +90,12 @@ impl<'a> Model<'a> {
             )
         })?;
         let options = RuntimeOptions::from_environment(choice);
-        let loaded = signal::Scorer::load(dir, &options).map_err(|e| model_failure(&e))?;
-        Ok(Self::InProcess(Box::new(loaded)))
+        let loaded = match (&config.signal.model, &config.signal.store) {
+            (Some(dir), _) => signal::Scorer::load(dir, &options),
+            (None, Some(store)) => current(store, &options),
+            (None, None) => return Ok(Self::None),
+        };
+        Ok(Self::InProcess(Box::new(loaded.map_err(|e| model_failure(&e))?)))
     }
 
     /// One backtest with its scores.
@@ -116,6 +120,13 @@ impl<'a> Model<'a> {
     }
 }
 
+/// The model a name of a store stands for, signed where a key is configured.
+fn current(named: &SignalStore, options: &RuntimeOptions) -> Result<signal::Scorer, ModelError> {
+    let key = named.public_key.as_deref().map(signal::store::PublicKey::read).transpose()?;
+    let store = signal::store::Store::open(&named.root, key)?;
+    signal::Scorer::load_current(&store, &named.name, options)
+}
+
 /// The response the sidecar would give.
 fn answer(request: &SignalRequest, score: &signal::Score, model_hash: u64) -> SignalResponse {
     let mut header = FrameHeader::new::<SignalResponse>();
@@ -137,7 +148,7 @@ fn answer(request: &SignalRequest, score: &signal::Score, model_hash: u64) -> Si
     }
 }
 
-fn model_failure(error: &ModelError) -> Failure {
+pub(crate) fn model_failure(error: &ModelError) -> Failure {
     let line = error.operator_line();
     let text = line.split_once(": ").map_or(line.as_str(), |(_, text)| text);
     let (what, next) = text.split_once("; next: ").unwrap_or((text, ""));

@@ -6,7 +6,8 @@ pub use frames::shutdown_frame;
 
 use crate::cli::{CtlArgs, CtlCommand};
 use crate::output::Output;
-use frames::{Request, Wish};
+pub(crate) use frames::Request;
+use frames::Wish;
 use ipc::handshake::{ClientHandshake, Identity, Phase};
 use ipc::{BackendKind, IoEvent, PeerPolicy, Sent, connect};
 use serde_json::Value;
@@ -65,9 +66,10 @@ pub fn ask(socket: &Path, control: &Control) -> Result<(ReplyCode, String), Fail
     Talk::open(socket)?.ask(&Request::of(control))
 }
 
-/// A greeted connection to an engine.
-struct Talk<'a> {
+/// A greeted connection to a process of ours.
+pub(crate) struct Talk<'a> {
     socket: &'a Path,
+    who: &'static str,
     io: Box<dyn ipc::IoBackend>,
     token: ipc::Token,
 }
@@ -79,22 +81,32 @@ enum Heard {
 }
 
 impl<'a> Talk<'a> {
-    /// Connects and greets.
+    /// Connects to an engine and greets.
     fn open(socket: &'a Path) -> Result<Self, Failure> {
-        let refused =
-            |error: ipc::IpcError| unreached(socket, "cannot reach the engine", &error.to_string());
+        Self::open_to(socket, Role::Engine, "engine")
+    }
+
+    /// Connects to a process that plays `role`, called `who` in messages, and greets.
+    pub(crate) fn open_to(
+        socket: &'a Path,
+        role: Role,
+        who: &'static str,
+    ) -> Result<Self, Failure> {
+        let refused = |error: ipc::IpcError| {
+            unreached(socket, who, &format!("cannot reach the {who}"), &error.to_string())
+        };
         let connection = connect(socket, &PeerPolicy::same_user()).map_err(refused)?;
         let mut io = ipc::open(BackendKind::Libc).map_err(refused)?;
         let token = io.add_connection(connection).map_err(refused)?;
-        let mut talk = Self { socket, io, token };
+        let mut talk = Self { socket, who, io, token };
         let me = Identity::new(Role::Ctl);
-        let mut handshake = ClientHandshake::new(me, Role::Engine, 0, u64::MAX);
+        let mut handshake = ClientHandshake::new(me, role, 0, u64::MAX);
         talk.send(bytemuck::bytes_of(&me.hello()))?;
         loop {
             match handshake.phase() {
                 Phase::Ready(_) => return Ok(talk),
                 Phase::Failed(error) => {
-                    return Err(unreached(socket, "handshake refused", &error.to_string()));
+                    return Err(talk.unreached("handshake refused", &error.to_string()));
                 }
                 Phase::AwaitingAck { .. } => {}
             }
@@ -107,12 +119,8 @@ impl<'a> Talk<'a> {
     fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         match self.io.send(self.token, bytes) {
             Ok(Sent::Sent) => Ok(()),
-            Ok(Sent::WouldBlock) => {
-                Err(unreached(self.socket, "the engine does not read", "its socket is full"))
-            }
-            Err(error) => {
-                Err(unreached(self.socket, "cannot send to the engine", &error.to_string()))
-            }
+            Ok(Sent::WouldBlock) => Err(self.unreached("does not read", "its socket is full")),
+            Err(error) => Err(self.unreached("cannot be sent to", &error.to_string())),
         }
     }
 
@@ -136,22 +144,23 @@ impl<'a> Talk<'a> {
                 IoEvent::Accepted(_) | IoEvent::AcceptFailed(_) => {}
             })
             .map_err(|error| {
-                unreached(self.socket, "cannot hear the engine", &error.to_string())
+                let what = format!("cannot hear the {}", self.who);
+                unreached(self.socket, self.who, &what, &error.to_string())
             })?;
         if matches!(heard, Heard::Nothing) {
             if let Some(why) = ended {
-                return Err(unreached(self.socket, "the engine ended the talk", &why));
+                return Err(self.unreached("ended the talk", &why));
             }
             if count == 0 {
                 let why = format!("no answer within {} s", PATIENCE.as_secs());
-                return Err(unreached(self.socket, "the engine does not answer", &why));
+                return Err(self.unreached("does not answer", &why));
             }
         }
         Ok(heard)
     }
 
     /// Asks one thing.
-    fn ask(&mut self, request: &Request) -> Result<(ReplyCode, String), Failure> {
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<(ReplyCode, String), Failure> {
         self.send(&request.frame)?;
         loop {
             if let Heard::Frame(frame) = self.hear()?
@@ -162,17 +171,17 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// The engine's words, where it does what it is asked.
-    fn want(&mut self, request: &Request) -> Result<String, Failure> {
+    /// Its words, where it does what it is asked.
+    pub(crate) fn want(&mut self, request: &Request) -> Result<String, Failure> {
         let (code, text) = self.ask(request)?;
         if code == ReplyCode::Ok {
             return Ok(text);
         }
         let line = |text: &str| {
             Line::new(
-                format!("the engine says {}", code.name()),
+                format!("the {} says {}", self.who, code.name()),
                 format!("socket={} answer=\"{text}\"", self.socket.display()),
-                "look at `corelane ctl status`",
+                next_of(self.who),
             )
         };
         // One line each: a limits file is refused with all its problems.
@@ -208,16 +217,24 @@ impl<'a> Talk<'a> {
     fn status(&mut self) -> Result<Value, Failure> {
         let text = self.want(&Request::of(&frames::status()))?;
         serde_json::from_str(&text)
-            .map_err(|error| unreached(self.socket, "status is not JSON", &error.to_string()))
+            .map_err(|error| self.unreached("gives a status that is not JSON", &error.to_string()))
+    }
+
+    fn unreached(&self, what: &str, why: &str) -> Failure {
+        unreached(self.socket, self.who, &format!("the {} {what}", self.who), why)
     }
 }
 
-fn unreached(socket: &Path, what: &str, why: &str) -> Failure {
+fn next_of(who: &str) -> &'static str {
+    if who == "engine" { "look at `corelane ctl status`" } else { "look at `corelane models list`" }
+}
+
+fn unreached(socket: &Path, who: &str, what: &str, why: &str) -> Failure {
     Failure::new(
         Exit::Resource,
         what,
         format!("socket={} error=\"{why}\"", socket.display()),
-        "check that an engine runs and that --socket names its control socket",
+        format!("check that the {who} runs and that --socket names its socket"),
     )
 }
 

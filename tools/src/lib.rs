@@ -18,6 +18,7 @@ pub mod import;
 pub mod latency;
 pub mod limits;
 pub mod memory;
+pub mod models;
 pub mod new;
 pub mod output;
 pub mod print;

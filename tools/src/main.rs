@@ -54,6 +54,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
+        Command::Models(args) => tools::models::models(&args),
         Command::Signal { command } => tools::doctor::signal(&command),
     }
 }

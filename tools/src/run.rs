@@ -195,10 +195,19 @@ fn start_sidecar(config: &Config, dir: &Path, quiet: bool) -> Option<Child> {
 }
 
 fn spawn_sidecar(config: &Config, dir: &Path) -> Result<(Child, Receiver<String>), Failure> {
-    let model = config.signal.model.clone().unwrap_or_default();
-    let mut child = Command::new(beside("corelane-signal")?)
-        .arg(format!("--socket={}", config.signal_socket(dir).display()))
-        .arg(format!("--model={}", model.display()))
+    let mut command = Command::new(beside("corelane-signal")?);
+    command.arg(format!("--socket={}", config.signal_socket(dir).display()));
+    if let Some(store) = &config.signal.store {
+        command.arg(format!("--store={}", store.root.display()));
+        command.arg(format!("--name={}", store.name));
+        if let Some(key) = &store.public_key {
+            command.arg(format!("--public-key={}", key.display()));
+        }
+    } else {
+        let model = config.signal.model.clone().unwrap_or_default();
+        command.arg(format!("--model={}", model.display()));
+    }
+    let mut child = command
         .arg(format!("--backend={}", config.signal.backend))
         .arg("--shutdown-with-parent")
         .stdin(Stdio::null())

@@ -8,12 +8,14 @@
 pub(crate) mod control;
 mod deadline;
 mod memory;
+mod model;
 mod operator;
 mod sidecar;
 
 pub use deadline::Lifetime;
 pub use memory::Transport;
 
+use crate::config::ModelChanges;
 use crate::counters::Counters;
 use crate::idle::Idle;
 use crate::latency::{Latency, Stage};
@@ -28,7 +30,7 @@ use clock::Clock;
 use ipc::handshake::{Identity, PeerInfo};
 use ipc::{Connection, FrameBuffer, IoBackend, IoEvent, IpcError, Listener, Token};
 use ring::{Consumer, SlotReader};
-use sidecar::{Asked, Heard, Sidecar, Tick};
+use sidecar::{Asked, Cause, Heard, Sidecar, Tick};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,6 +97,9 @@ pub struct Bridge {
     lines: Vec<Line>,
     inbox: Vec<(Token, Happened)>,
     last_peer: Option<PeerInfo>,
+    model_changes: ModelChanges,
+    /// A model the loop is still to be told of; no answer passes before.
+    unnamed: Option<u64>,
     desk: Desk,
 }
 
@@ -141,6 +146,8 @@ impl Bridge {
             lines: Vec::new(),
             inbox: Vec::new(),
             last_peer: None,
+            model_changes: ModelChanges::default(),
+            unnamed: None,
             desk: Desk::default(),
         })
     }
@@ -170,6 +177,13 @@ impl Bridge {
         self
     }
 
+    /// The same, for another model as the configuration says.
+    #[must_use]
+    pub fn with_model_changes(mut self, changes: ModelChanges) -> Self {
+        self.model_changes = changes;
+        self
+    }
+
     /// One turn. Waits a moment for the sockets only where `may_wait` and nothing else was to do.
     ///
     /// # Errors
@@ -180,6 +194,7 @@ impl Bridge {
         let mut work = self.take_requests(now_ns) + self.take_stamps();
         self.tick_sidecar(now_ns);
         work += self.pass_limits();
+        self.name_model();
         work += self.take_answers();
         let expects = self.idle != Idle::Park
             && self.sidecar.as_ref().is_some_and(|sidecar| sidecar.expects(now_ns));
@@ -411,31 +426,34 @@ impl Bridge {
         match sidecar.hear(frame, now_ns) {
             Heard::Up(peer) => {
                 self.counters.add(Counter::BridgeSignalConnects, 1);
-                let backend = peer.backend_text().to_owned();
-                let fields = format!(
-                    "socket={} transport={} pid={} backend={backend} model_hash={:016x} \
-                     generation={}",
-                    sidecar.path().display(),
-                    sidecar.transport().name(),
-                    peer.pid,
-                    peer.model_hash,
-                    peer.generation
-                );
-                let next = if sidecar.memory().is_declined() { DECLINED_NEXT } else { "" };
-                self.last_peer = Some(peer);
-                self.note("signal sidecar is up", fields, next);
+                self.takes_model("signal sidecar is up", peer);
                 self.publish();
+            }
+            Heard::Changed(peer) => {
+                self.counters.add(Counter::BridgeModelChanges, 1);
+                self.takes_model("signal model changed", peer);
+            }
+            Heard::Answer { .. } if self.unnamed.is_some() => {
+                self.counters.add(Counter::BridgeRefused, 1);
+                self.counters.add(Counter::BridgeSignalWrongModel, 1);
             }
             Heard::Answer { response, asked_at, framed_cycles } => {
                 self.on_answer(response, asked_at, framed_cycles);
             }
             Heard::Bell => {}
-            Heard::Refused => self.counters.add(Counter::BridgeRefused, 1),
-            Heard::Broken(why) => {
+            Heard::Refused(cause) => {
                 self.counters.add(Counter::BridgeRefused, 1);
-                self.io.remove(token);
-                self.on_gone(token, Some(why));
+                match cause {
+                    Cause::WrongModel => self.counters.add(Counter::BridgeSignalWrongModel, 1),
+                    Cause::Unasked => self.counters.add(Counter::BridgeSignalUnasked, 1),
+                    Cause::NotUp => {}
+                }
             }
+            Heard::BadChange(why) => {
+                self.counters.add(Counter::BridgeModelRefused, 1);
+                self.break_off(token, why);
+            }
+            Heard::Broken(why) => self.break_off(token, why),
         }
     }
 
@@ -450,6 +468,12 @@ impl Bridge {
         self.counters.add(Counter::BridgeSignalShed, shed);
         self.counters.add(Counter::BridgeSignalReceived, 1);
         self.pass(response, asked_at, framed_cycles);
+    }
+
+    fn break_off(&mut self, token: Token, why: String) {
+        self.counters.add(Counter::BridgeRefused, 1);
+        self.io.remove(token);
+        self.on_gone(token, Some(why));
     }
 
     /// Hands a valid answer to the loop with the engine time of its arrival.
@@ -469,7 +493,6 @@ impl Bridge {
     }
 }
 
-const DECLINED_NEXT: &str = "nothing: it takes no shared memory, so its socket is used";
 const MISSING_NEXT: &str = "the run goes on without scores and tries again; start corelane-signal";
 
 /// A frame's bytes as words of our own, aligned; frames are whole words or do not decode.

@@ -146,14 +146,50 @@ pub struct Signal {
     pub socket: Option<PathBuf>,
     /// How requests and answers travel.
     pub transport: Transport,
-    /// The model file, for whoever starts the sidecar.
+    /// The model's folder, for whoever starts the sidecar.
     pub model: Option<PathBuf>,
+    /// A name in a model store instead, for whoever starts the sidecar.
+    pub store: Option<SignalStore>,
+    /// What happens when the sidecar announces another model.
+    pub model_changes: ModelChanges,
     /// The sidecar's back end, for whoever starts it.
     pub backend: String,
     /// Oldest usable answer, milliseconds of engine time from its request.
     pub ttl_ms: u32,
     /// Engine time between two snapshots, milliseconds.
     pub sample_interval_ms: u32,
+}
+
+/// Where the sidecar takes its model from, and may take another one from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalStore {
+    /// The store's root.
+    pub root: PathBuf,
+    /// The name in it whose `current` serves.
+    pub name: String,
+    /// The key models must be signed by.
+    pub public_key: Option<PathBuf>,
+}
+
+/// What a running station does about another model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ModelChanges {
+    /// Its scores open nothing until an operator names it: `corelane ctl model`.
+    #[default]
+    Named,
+    /// It is named by the station itself, on the record, as the sidecar announces it.
+    Followed,
+}
+
+impl ModelChanges {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Followed => "followed",
+        }
+    }
 }
 
 /// `[tape]`.

@@ -260,7 +260,8 @@ impl Station {
         .map_err(unusable)?
         .with_desk(desk)
         .with_transport(config.signal.transport, config.station.idle)
-        .with_lifetime(Lifetime::new(config.signal.ttl_ms, config.data.speed));
+        .with_lifetime(Lifetime::new(config.signal.ttl_ms, config.data.speed))
+        .with_model_changes(config.signal.model_changes);
         let mut host = Host::survey(config);
         let halt_file = dir.join(HALT_FILE);
         let start = self.clock.cycles();

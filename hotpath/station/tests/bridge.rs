@@ -11,12 +11,13 @@ use corelane_station::limits::{LimitsFile, sign};
 use corelane_station::run::{Outcome, replay};
 use ipc::handshake::{self, Identity};
 use ipc::{BackendKind, Connection, FrameBuffer, Listener, PeerPolicy, Received};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wire::control::{Command, Control, ReplyCode};
 use wire::exit::Exit;
 use wire::handshake::{HelloStatus, Role};
+use wire::model::ModelChange;
 use wire::risk::{ChangeSource, EpochStage, LimitField};
 use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::station::Mode;
@@ -32,6 +33,26 @@ enum Manner {
     Lies,
     /// Gone after so many answers.
     Dies(u64),
+    /// Another model after so many answers.
+    Swaps(u64),
+    /// After so many answers it announces a generation that is none.
+    SwapsBack(u64),
+}
+
+const NEXT_HASH: u64 = 0xbcde;
+const CHANGE_AFTER: u64 = 60;
+
+fn another_model(generation: u32) -> ModelChange {
+    ModelChange {
+        header: FrameHeader::new::<ModelChange>(),
+        model_hash: NEXT_HASH,
+        generation,
+        reserved: [0; 4],
+        backend: Identity::new(Role::Signal)
+            .with_model(0, 0, "next/cpu")
+            .ack(HelloStatus::Accepted)
+            .backend,
+    }
 }
 
 fn response(request: &SignalRequest) -> SignalResponse {
@@ -101,7 +122,21 @@ fn sidecar(listener: &Listener, manner: Manner, over: &AtomicBool) -> u64 {
                 send(bytes_of(&good));
             }
             Manner::Dies(after) if answers == after => return answers,
-            Manner::Honest | Manner::Dies(_) => {
+            Manner::Swaps(after) if answers >= after => {
+                let next = SignalResponse { model_hash: NEXT_HASH, generation: 2, ..good };
+                if answers == after {
+                    // Of the next model, and not announced yet.
+                    send(bytes_of(&next));
+                    send(bytes_of(&another_model(2)));
+                    // Of the model before, and not any more.
+                    send(bytes_of(&good));
+                }
+                send(bytes_of(&next));
+            }
+            Manner::SwapsBack(after) if answers == after => {
+                send(bytes_of(&another_model(1)));
+            }
+            Manner::Honest | Manner::Dies(_) | Manner::Swaps(_) | Manner::SwapsBack(_) => {
                 send(bytes_of(&good));
             }
         }
@@ -112,9 +147,17 @@ fn sidecar(listener: &Listener, manner: Manner, over: &AtomicBool) -> u64 {
 
 /// Plays a paced run with a sidecar of this manner.
 fn play_with(manner: Manner, io: &str) -> (Outcome, Vec<String>, u64) {
+    let (outcome, said, answers, _) = play(manner, io, "named");
+    (outcome, said, answers)
+}
+
+/// The same, with a rule for other models; the run's folder lies in the world's.
+fn play(manner: Manner, io: &str, changes: &str) -> (Outcome, Vec<String>, u64, World) {
     let world = World::new(3_000, &format!("io = \"{io}\""), true);
     let text = common::text("day.clrec", &format!("io = \"{io}\""), true);
-    let config = common::config(world.dir.path(), &text.replace("\"max\"", "15"));
+    let rule = format!("[signal]\nmodel_changes = \"{changes}\"");
+    let text = text.replace("\"max\"", "15").replace("[signal]", &rule);
+    let config = common::config(world.dir.path(), &text);
     let dir = world.path("run");
     std::fs::create_dir(&dir).expect("folder");
     let listener = Listener::bind(&config.signal_socket(&dir), PeerPolicy::same_user());
@@ -127,8 +170,65 @@ fn play_with(manner: Manner, io: &str) -> (Outcome, Vec<String>, u64) {
         // ORDERING: release; pairs with the sidecar's acquire load.
         over.store(true, Ordering::Release);
         let answers = server.join().expect("sidecar");
-        (outcome.unwrap_or_else(|failure| panic!("{failure}")), said.clone(), answers)
+        (outcome.unwrap_or_else(|failure| panic!("{failure}")), said.clone(), answers, world)
     })
+}
+
+/// Scores and names of models in the order of a run's record.
+fn models_on_record(world: &World) -> Vec<(&'static str, u64)> {
+    let record = tape::read_all(world.path("run/journal")).expect("the record is whole");
+    let mut list = Vec::new();
+    for frame in record.frames() {
+        match wire::decode(frame) {
+            Ok(Frame::SignalResponse(answer)) => list.push(("score", answer.model_hash)),
+            Ok(Frame::Control(control)) if control.command == Command::Model.code() => {
+                list.push(("name", control.argument));
+            }
+            _ => {}
+        }
+    }
+    list.dedup();
+    list
+}
+
+#[test]
+fn a_changed_model_is_taken_in_order_and_named_where_the_configuration_follows() {
+    let (outcome, said, answers, world) = play(Manner::Swaps(CHANGE_AFTER), "libc", "followed");
+    assert_eq!(outcome.exit, Exit::Clean, "{said:?}");
+    let signal = &outcome.summary["signal"];
+    assert!(answers > CHANGE_AFTER + 50, "{answers}");
+    assert_eq!((&signal["model_changes"], &signal["model_refused"]), (&json!(1), &json!(0)));
+    assert_eq!(signal["wrong_model"], 2, "one too early, one too late: {signal:#}");
+    assert_eq!((&signal["connects"], &signal["generation"]), (&json!(1), &json!(2)));
+    assert_eq!(signal["model_hash"], format!("{NEXT_HASH:016x}"));
+    assert_eq!(signal["backend"], "next/cpu");
+    let order = [("score", MODEL_HASH), ("name", NEXT_HASH), ("score", NEXT_HASH)];
+    assert_eq!(models_on_record(&world), order);
+    assert_eq!(outcome.summary["denied"].get("SIGNAL_MODEL"), None, "{:#}", outcome.summary);
+}
+
+#[test]
+fn a_changed_model_nobody_named_opens_nothing() {
+    let (outcome, said, answers, world) = play(Manner::Swaps(CHANGE_AFTER), "libc", "named");
+    assert_eq!(outcome.exit, Exit::Clean, "{said:?}");
+    assert!(answers > CHANGE_AFTER + 50, "{answers}");
+    assert_eq!(outcome.summary["signal"]["model_changes"], 1);
+    assert_eq!(models_on_record(&world), [("score", MODEL_HASH), ("score", NEXT_HASH)]);
+    let hint = format!("corelane ctl model --hash={NEXT_HASH:016x}");
+    assert!(said.iter().any(|line| line.contains(&hint)), "{said:?}");
+    let summary = outcome.summary.to_string();
+    assert!(summary.contains("SIGNAL_MODEL"), "openings were denied: {summary}");
+}
+
+#[test]
+fn a_generation_that_does_not_rise_ends_the_talk() {
+    let (outcome, said, _, world) = play(Manner::SwapsBack(CHANGE_AFTER), "libc", "followed");
+    assert_eq!(outcome.exit, Exit::Clean, "{said:?}");
+    let signal = &outcome.summary["signal"];
+    assert_eq!((&signal["model_changes"], &signal["model_refused"]), (&json!(0), &json!(1)));
+    assert_eq!(models_on_record(&world), [("score", MODEL_HASH)]);
+    let gone = said.iter().filter(|line| line.contains("announced generation 1 after 1")).count();
+    assert_eq!(gone, 1, "{said:?}");
 }
 
 #[test]
@@ -163,6 +263,9 @@ fn lies_are_refused_and_one_good_answer_each_passes() {
     // The last round of lies may be cut off by the end of the run.
     assert!(received.is_some_and(|n| n <= answers && n + 1 >= answers), "{signal:#} {answers}");
     assert!(refused.is_some_and(|n| n >= 3 * (answers - 1) && n <= 3 * answers), "{signal:#}");
+    let (wrong, unasked) = (signal["wrong_model"].as_u64(), signal["unasked"].as_u64());
+    assert_eq!(wrong.zip(unasked).map(|(wrong, unasked)| wrong + unasked), refused, "by cause");
+    assert!(wrong >= Some(answers - 1) && unasked >= Some(2 * (answers - 1)), "{signal:#}");
     assert_eq!(signal["unusable"], 0, "nothing false came through");
 }
 

@@ -4,6 +4,8 @@
 //! compute anything elsewhere than on the provider it names. Allocates while loading, and one input
 //! tensor per batch size the first time it is used.
 
+mod raw;
+
 use crate::backend::{BackendError, ModelFile, Network, Probabilities};
 use crate::bound::BoundNetwork;
 use crate::error::ModelError;
@@ -13,8 +15,8 @@ use crate::onnx::Onnx;
 use ort::environment::Environment;
 use ort::ep::{self, ExecutionProviderDispatch};
 use ort::memory::Allocator;
+use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{Session, SessionOutputs};
 use ort::value::{Outlet, Tensor, TensorElementType};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -172,8 +174,11 @@ impl Network for OrtNetwork {
         for (row, window) in cells.chunks_exact_mut(WINDOW * FEATURES).zip(batch) {
             write_window(row, window);
         }
-        let outputs = self.session.run(ort::inputs![self.input.as_str() => &*input])?;
-        collect(&outputs, &self.output, batch.len(), out)
+        let wanted = batch.len() * CLASSES;
+        raw::run(&mut self.session, (&self.input, input), &self.output, wanted, |numbers| {
+            let rows = numbers.chunks_exact(CLASSES);
+            out.extend(rows.filter_map(|row| Probabilities::try_from(row).ok()));
+        })
     }
 }
 
@@ -196,21 +201,6 @@ pub(crate) fn write_window(row: &mut [f32], window: &InputWindow) {
     for (cell, value) in row.iter_mut().zip(window) {
         *cell = *value as f32;
     }
-}
-
-fn collect(
-    outputs: &SessionOutputs<'_>,
-    name: &str,
-    batch: usize,
-    out: &mut Vec<Probabilities>,
-) -> Result<(), BackendError> {
-    let output = outputs.get(name).ok_or_else(|| format!("no output {name}"))?;
-    let (_, numbers) = output.try_extract_tensor::<f32>()?;
-    if numbers.len() != batch * CLASSES {
-        return Err(format!("{} numbers for {batch} windows", numbers.len()).into());
-    }
-    out.extend(numbers.chunks_exact(CLASSES).filter_map(|row| Probabilities::try_from(row).ok()));
-    Ok(())
 }
 
 /// Checks names, types and shapes; says whether the model takes only one window a run.

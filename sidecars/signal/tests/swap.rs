@@ -1,7 +1,7 @@
 //! The change of a model while requests flow: none dropped, none of another model, and a candidate
 //! that is not as it should be leaves the old one serving.
 //!
-//! `CORELANE_SWAPS=1000` runs the long form of the first test; its figures are printed either way.
+//! Many of them in a row are in `swaps.rs`, which has a process of its own.
 
 #[path = "store/make.rs"]
 mod make;
@@ -14,73 +14,8 @@ use corelane_signal::store::Address;
 use make::Draft;
 use serde_json::{Value, json};
 use std::fs;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wire::model::ModelAction;
-use world::{Load, Operator, World, anything, options, resident_kib};
-
-/// Swaps of a plain run of the tests.
-const SWAPS: u32 = 100;
-/// From here on memory must be flat.
-const SETTLED: u32 = 50;
-/// What it may still grow by, KiB: less than a tenth of what keeping each model would take.
-const FLAT_KIB: u64 = 4_096;
-
-fn swaps() -> u32 {
-    std::env::var("CORELANE_SWAPS").ok().and_then(|n| n.parse().ok()).unwrap_or(SWAPS)
-}
-
-/// Runs `body` while an engine asks without a pause.
-fn under_load<R: Send>(
-    world: &World,
-    bounds: ShadowBounds,
-    body: impl FnOnce(&mut Operator) -> R + Send,
-) -> (SwapCounts, Load, R) {
-    let (counters, swaps, (load, given)) = world.serve(options(bounds), |socket| {
-        let (over, gap) = (AtomicBool::new(false), AtomicU64::new(0));
-        std::thread::scope(|scope| {
-            let engine = scope.spawn(|| world.load(socket, &over, &gap));
-            // ORDERING: relaxed; a lone flag.
-            let end = world::OnDrop(|| over.store(true, Ordering::Relaxed));
-            let given = body(&mut Operator::connect(socket));
-            drop(end);
-            (engine.join().expect("the engine"), given)
-        })
-    });
-    assert_eq!(counters.answers_dropped, 0);
-    assert_eq!((counters.requests, counters.shed, counters.refused), (load.sent, 0, 0));
-    (swaps, load, given)
-}
-
-#[test]
-fn swaps_under_load_drop_nothing_attribute_nothing_wrongly_and_keep_no_memory() {
-    let world = World::new();
-    let wanted = swaps().max(SETTLED + 10);
-    let (counts, load, (settled, end)) = under_load(&world, anything(), |operator| {
-        let (mut settled, mut serving) = (0, world.first);
-        for n in 1..=wanted {
-            serving = if serving == world.first { world.second } else { world.first };
-            let status = operator.serve(serving, 0);
-            assert_eq!(status["job"]["stage"], "served", "{status:#}");
-            assert_eq!(status["serving"]["address"], serving.to_string());
-            assert_eq!(status["serving"]["generation"], n + 1);
-            if n == SETTLED {
-                settled = resident_kib();
-            }
-        }
-        (settled, resident_kib())
-    });
-    println!(
-        "swaps={wanted} sent={} answered={} wrong={} resident_kib: after {SETTLED} {settled}, at \
-         the end {end}",
-        load.sent, load.answered, load.wrong
-    );
-    assert_eq!((counts.served, counts.failed()), (u64::from(wanted), 0));
-    assert_eq!((load.changes, load.generation), (u64::from(wanted), wanted + 1));
-    assert_eq!(load.answered, load.sent, "none dropped");
-    assert_eq!((load.wrong, load.empty), (0, 0), "none of another model");
-    assert!(load.sent > u64::from(wanted), "there was load: {load:?}");
-    assert!(end <= settled + FLAT_KIB, "{settled} KiB after {SETTLED}, {end} KiB after {wanted}");
-}
+use world::{Operator, World, anything, options, under_load};
 
 /// The candidate does not serve: why, in which counter, and the old model answers on.
 fn refused(

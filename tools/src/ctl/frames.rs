@@ -15,9 +15,9 @@ use wire::station::Mode;
 use wire::{FrameHeader, InstrumentId, StrategyId, VenueId};
 
 /// One frame, and the number its answer carries.
-pub(super) struct Request {
-    pub(super) frame: Vec<u8>,
-    pub(super) id: u64,
+pub(crate) struct Request {
+    pub(crate) frame: Vec<u8>,
+    pub(crate) id: u64,
 }
 
 impl Request {

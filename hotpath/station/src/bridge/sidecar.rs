@@ -2,7 +2,8 @@
 //!
 //! Owns the connection, its reconnect timetable and the list of open requests. What the sidecar
 //! sends is hostile input: an answer passes only if it decodes, names an open request of the same
-//! instrument and carries the model hash of the handshake. Must never: wait, or stop the run
+//! instrument and carries the model hash and generation of the handshake, or of the change announced
+//! since, which must raise the generation. Must never: wait, or stop the run
 //! because the sidecar is gone. The bridge's thread runs it.
 
 use super::memory::{Memory, Transport};
@@ -55,8 +56,12 @@ pub(crate) enum Heard {
     },
     /// Something is in shared memory.
     Bell,
-    /// Refused; counted.
-    Refused,
+    /// Another model answers from here.
+    Changed(PeerInfo),
+    /// Refused; counted by its cause.
+    Refused(Cause),
+    /// A change of the model that cannot be: the connection is of no more use.
+    BadChange(String),
     /// Refused, and the connection is of no more use.
     Broken(String),
 }
@@ -80,6 +85,17 @@ impl Asked {
             Self::Late => Counter::BridgeSignalLate,
         }
     }
+}
+
+/// Why a frame of the sidecar is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// An answer of another model or generation than announced.
+    WrongModel,
+    /// An answer no open request asked for.
+    Unasked,
+    /// A frame before the greeting or after the end.
+    NotUp,
 }
 
 /// The signal sidecar as the bridge sees it.
@@ -239,7 +255,7 @@ impl Sidecar {
     /// Judges one frame of the sidecar.
     pub(crate) fn hear(&mut self, frame: &[u8], now_ns: u64) -> Heard {
         match &mut self.state {
-            State::Down => Heard::Refused,
+            State::Down => Heard::Refused(Cause::NotUp),
             State::Greeting { token, handshake } => match handshake.on_frame(frame) {
                 Phase::Ready(peer) => {
                     self.memory.settle(&peer);
@@ -249,15 +265,28 @@ impl Sidecar {
                     Heard::Up(peer)
                 }
                 Phase::Failed(error) => Heard::Broken(error.to_string()),
-                Phase::AwaitingAck { .. } => Heard::Refused,
+                Phase::AwaitingAck { .. } => Heard::Refused(Cause::NotUp),
             },
             State::Up { peer, .. } => match wire::decode(frame) {
-                Ok(Frame::SignalResponse(response)) if response.model_hash == peer.model_hash => {
+                Ok(Frame::SignalResponse(response))
+                    if response.model_hash == peer.model_hash
+                        && response.generation == peer.generation =>
+                {
                     let response = *response;
                     self.answer(response)
                 }
-                Ok(Frame::SignalResponse(_)) => Heard::Refused,
                 Ok(Frame::Doorbell(_)) if self.memory.is_used() => Heard::Bell,
+                Ok(Frame::SignalResponse(_)) => Heard::Refused(Cause::WrongModel),
+                Ok(Frame::ModelChange(change)) if change.generation > peer.generation => {
+                    peer.model_hash = change.model_hash;
+                    peer.generation = change.generation;
+                    peer.backend = change.backend;
+                    Heard::Changed(*peer)
+                }
+                Ok(Frame::ModelChange(change)) => Heard::BadChange(format!(
+                    "announced generation {} after {}",
+                    change.generation, peer.generation
+                )),
                 Ok(_) => Heard::Broken("sent a frame that is no answer".to_owned()),
                 Err(error) => Heard::Broken(error.to_string()),
             },
@@ -271,7 +300,7 @@ impl Sidecar {
         };
         // An answer closes its request: the same one does not pass twice.
         let found = self.open.iter().position(fits).and_then(|at| self.open.remove(at));
-        found.map_or(Heard::Refused, |open| Heard::Answer {
+        found.map_or(Heard::Refused(Cause::Unasked), |open| Heard::Answer {
             response,
             asked_at: open.asked_at,
             framed_cycles: open.framed_cycles,

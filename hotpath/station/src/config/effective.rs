@@ -61,6 +61,8 @@ impl Config {
                 "model": signal.model.as_deref().and_then(|p| p.file_name())
                     .map(|n| n.to_string_lossy()),
                 "transport": signal.transport.name(),
+                "name": signal.store.as_ref().map(|store| &store.name),
+                "model_changes": signal.model_changes.name(),
                 "backend": signal.backend,
                 "ttl_ms": signal.ttl_ms,
                 "sample_interval_ms": signal.sample_interval_ms,

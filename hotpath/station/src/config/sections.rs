@@ -4,7 +4,10 @@
 //! One function a section; each says the keys, their bounds and their defaults. Runs once at start.
 
 use super::reader::{Problems, Table, shown};
-use super::{Data, Journal, Notary, Profile, Session, Signal, Station, Tape, Threads};
+use super::{
+    Data, Journal, ModelChanges, Notary, Profile, Session, Signal, SignalStore, Station, Tape,
+    Threads,
+};
 use crate::bridge::Transport;
 use crate::idle::Idle;
 use crate::limits::{EpochState, Source};
@@ -244,6 +247,46 @@ fn cpu(table: &mut Table<'_, '_>, key: &'static str, problems: &mut Problems<'_>
     })
 }
 
+const MODEL_CHANGES: &[(&str, ModelChanges)] =
+    &[("named", ModelChanges::Named), ("followed", ModelChanges::Followed)];
+
+/// `store`, `name` and `public_key` of `[signal]`; the last alone also goes with a folder.
+fn signal_store(
+    base: &Path,
+    has_folder: bool,
+    table: &mut Table<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Option<SignalStore> {
+    let root = table.text("store", problems);
+    let name = table.text("name", problems);
+    let key = table.text("public_key", problems);
+    if let Some(root) = &root
+        && has_folder
+    {
+        let allowed = "signal.model or signal.store, not both";
+        problems.add(root.line, "signal.store", format!("\"{}\"", root.value), allowed);
+    }
+    let line = root.as_ref().map_or(0, |root| root.line);
+    match (root, name) {
+        (Some(root), Some(name)) => Some(SignalStore {
+            root: base.join(root.value),
+            name: name.value,
+            public_key: key.map(|key| base.join(key.value)),
+        }),
+        (Some(_), None) => {
+            problems.add(line, "signal.name", "nothing", "a model's name beside signal.store");
+            None
+        }
+        (None, given) => {
+            for at in [given, key].into_iter().flatten() {
+                let found = format!("\"{}\"", at.value);
+                problems.add(at.line, "signal.store", found, "a store beside name and public_key");
+            }
+            None
+        }
+    }
+}
+
 fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Signal {
     let enabled = table.boolean_or("enabled", false, problems);
     let socket = table.text("socket", problems).map(|at| PathBuf::from(at.value));
@@ -254,13 +297,26 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     let small = |ms: i64| u32::try_from(ms).unwrap_or(1);
     let ttl_ms = small(table.integer_or("ttl_ms", 1..=600_000, 500, problems));
     let interval = table.integer_or("sample_interval_ms", 1..=600_000, 100, problems);
-    if enabled && model.is_none() {
-        let allowed = "a model file while signal.enabled = true";
+    let store = signal_store(base, model.is_some(), &mut table, problems);
+    let named = ModelChanges::Named;
+    let model_changes = table.choice_or("model_changes", MODEL_CHANGES, named, problems);
+    if enabled && model.is_none() && store.is_none() {
+        let allowed = "a model's folder, or signal.store, while signal.enabled = true";
         problems.add(table.line(), "signal.model", "nothing", allowed);
     }
     table.finish(problems);
     let sample_interval_ms = small(interval);
-    Signal { enabled, socket, transport, model, backend, ttl_ms, sample_interval_ms }
+    Signal {
+        enabled,
+        socket,
+        transport,
+        model,
+        store,
+        model_changes,
+        backend,
+        ttl_ms,
+        sample_interval_ms,
+    }
 }
 
 /// Where limits come from. An empty path after a problem: there is no default file.

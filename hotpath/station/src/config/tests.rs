@@ -188,6 +188,21 @@ max_order_qty_lots = 5
 }
 
 #[test]
+fn a_model_may_come_from_a_store_and_change() {
+    let text = GOOD.replace(
+        "model = \"models/m.onnx\"",
+        "store = \"models\"\nname = \"m\"\npublic_key = \"m.pub\"\nmodel_changes = \"followed\"",
+    );
+    let config = parse(&text).expect("acceptable");
+    let store = config.signal.store.as_ref().expect("a store");
+    assert!(store.root.ends_with("models") && config.signal.model.is_none());
+    assert_eq!(store.name, "m");
+    assert!(store.public_key.as_ref().is_some_and(|key| key.ends_with("m.pub")));
+    assert_eq!(config.signal.model_changes, ModelChanges::Followed);
+    assert_eq!(parse(GOOD).expect("good").signal.model_changes, ModelChanges::Named);
+}
+
+#[test]
 fn contradictions_are_refused() {
     let contradict = |from: &str, to: &str, key: &str| {
         let text = GOOD.replace(from, to);
@@ -197,6 +212,12 @@ fn contradictions_are_refused() {
     };
     contradict("enabled = true", "enabled = false", "key=signal.enabled found=false");
     contradict("model = \"models/m.onnx\"\n", "", "key=signal.model found=nothing");
+    let model = "model = \"models/m.onnx\"\n";
+    let with = |more: &str| format!("{model}{more}\n");
+    contradict(model, &with("store = \"s\"\nname = \"m\""), "key=signal.store found=\"s\"");
+    contradict(model, "store = \"s\"\n", "key=signal.name found=nothing");
+    contradict(model, &with("public_key = \"k\""), "key=signal.store found=\"k\"");
+    contradict(model, &with("model_changes = \"any\""), "(\"named\" or \"followed\")");
     contradict("edge_cpu = \"none\"", "edge_cpu = 3", "key=station.edge_cpu found=3");
     contradict("idle = \"busy\"", "profile = \"live\"", "key=session.start_mode found=\"LIVE\"");
     contradict(

@@ -59,7 +59,16 @@ fn hex_of<const N: usize>(path: &Path, bytes: &[u8], what: &str) -> Result<[u8; 
 /// # Errors
 /// `RESOURCE` where a file cannot be written or is there already.
 pub fn keygen(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
-    let (private, public) = (folder.join("limits.key"), folder.join("limits.pub"));
+    keygen_for(folder, "limits")
+}
+
+/// The same for another purpose: `NAME.key` and `NAME.pub`.
+///
+/// # Errors
+/// As [`keygen`].
+pub fn keygen_for(folder: &Path, name: &str) -> Result<(PathBuf, PathBuf), Failure> {
+    let (private, public) =
+        (folder.join(format!("{name}.key")), folder.join(format!("{name}.pub")));
     let mut seed = [0; SECRET_KEY_LENGTH];
     let random = Path::new("/dev/urandom");
     std::fs::File::open(random)
@@ -85,19 +94,27 @@ fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Reads a private key that is its owner's alone.
+///
+/// # Errors
+/// A [`Failure`] where it cannot be read, is not private to its owner, or is damaged.
+pub fn private_key(path: &Path) -> Result<SigningKey, Failure> {
+    let (bytes, meta) = guarded::open(path, FILE_MAX)?;
+    let mode = meta.mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        let found = format!("{mode:04o}");
+        return Err(refusal(path, "(mode)", &found, "a mode for the owner alone (chmod 600)"));
+    }
+    Ok(SigningKey::from_bytes(&hex_of(path, &bytes, "(private key)")?))
+}
+
 /// Signs a checked limits file; writes `FILE.sig` anew.
 ///
 /// # Errors
 /// A [`Failure`] where the key is not private to its owner or damaged, or the signature cannot be
 /// written.
 pub fn sign(key: &Path, file: &LimitsFile) -> Result<PathBuf, Failure> {
-    let (bytes, meta) = guarded::open(key, FILE_MAX)?;
-    let mode = meta.mode() & 0o7777;
-    if mode & OTHERS != 0 {
-        let found = format!("{mode:04o}");
-        return Err(refusal(key, "(mode)", &found, "a mode for the owner alone (chmod 600)"));
-    }
-    let key = SigningKey::from_bytes(&hex_of(key, &bytes, "(private key)")?);
+    let key = private_key(key)?;
     let signature = key.sign(&message(&file.bytes));
     let path = signature_path(&file.path);
     let fresh = path.with_extension("sig.new");

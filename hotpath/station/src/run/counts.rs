@@ -25,11 +25,16 @@ pub(super) fn signal(order_loop: &LoopTask, counters: &Counters, peer: Option<&P
         "shed": counters.get(Counter::BridgeSignalShed),
         "received": counters.get(Counter::BridgeSignalReceived),
         "refused": counters.get(Counter::BridgeRefused),
+        "wrong_model": counters.get(Counter::BridgeSignalWrongModel),
+        "unasked": counters.get(Counter::BridgeSignalUnasked),
+        "model_changes": counters.get(Counter::BridgeModelChanges),
+        "model_refused": counters.get(Counter::BridgeModelRefused),
         "connects": counters.get(Counter::BridgeSignalConnects),
         "faults": counters.get(Counter::BridgeSignalFaults),
         "transport": peer.map(|peer| if peer.shared_memory { "shm" } else { "socket" }),
         "backend": peer.map(PeerInfo::backend_text),
         "model_hash": peer.map(|peer| format!("{:016x}", peer.model_hash)),
+        "generation": peer.map(|peer| peer.generation),
     })
 }
 

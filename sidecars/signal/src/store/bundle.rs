@@ -19,7 +19,7 @@ pub const MANIFEST: &str = "manifest.json";
 pub const SIGNATURE: &str = "manifest.sig";
 
 /// The verified files of one model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bundle {
     /// What the manifest says.
     pub manifest: Manifest,

@@ -150,7 +150,7 @@ impl StoreError {
             }
             Self::Format { .. } => "export the model again: format 2 lists its files and operators",
             Self::Unsigned { .. } | Self::Signature { .. } => {
-                "have the model's owner sign it: `corelane models sign`"
+                "have the model's owner sign it: `corelane models add --key=FILE`"
             }
             Self::Key { .. } => "name a public key made by `corelane models keygen`",
             Self::Name { .. } => "rename the model and export it again",

@@ -392,3 +392,25 @@ pub(crate) fn resident_kib() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4
 }
+
+/// Runs `body` while an engine asks without a pause.
+pub(crate) fn under_load<R: Send>(
+    world: &World,
+    bounds: ShadowBounds,
+    body: impl FnOnce(&mut Operator) -> R + Send,
+) -> (SwapCounts, Load, R) {
+    let (counters, swaps, (load, given)) = world.serve(options(bounds), |socket| {
+        let (over, gap) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let engine = scope.spawn(|| world.load(socket, &over, &gap));
+            // ORDERING: relaxed; a lone flag.
+            let end = OnDrop(|| over.store(true, Ordering::Relaxed));
+            let given = body(&mut Operator::connect(socket));
+            drop(end);
+            (engine.join().unwrap(), given)
+        })
+    });
+    assert_eq!(counters.answers_dropped, 0);
+    assert_eq!((counters.requests, counters.shed, counters.refused), (load.sent, 0, 0));
+    (swaps, load, given)
+}

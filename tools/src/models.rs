@@ -1,0 +1,265 @@
+//! `corelane models`: the model store on disk, and the model of a running signal sidecar.
+//!
+//! Must never: put a model into the store that does not reproduce its golden vectors, or leave the
+//! links on a model the running sidecar refused.
+
+mod sidecar;
+
+use crate::backtest::model_failure;
+use crate::cli::{ModelsArgs, ModelsCommand};
+use crate::output::Output;
+use ed25519_dalek::Signer as _;
+use serde_json::{Value, json};
+use sidecar::Sidecar;
+use signal::model::Model;
+use signal::store::{Address, Bundle, Keeper, PublicKey, Store, message};
+use signal::{BackendChoice, ModelError, RuntimeOptions, runtime};
+use station::limits::sign;
+use station::operator::Failure;
+use std::fmt::Write as _;
+use std::path::Path;
+use wire::exit::Exit;
+use wire::model::ModelAction;
+
+/// Digits of an address that are shown to people.
+const SHORT: usize = 16;
+
+/// Runs the command.
+///
+/// # Errors
+/// A [`Failure`] with one line for each problem.
+pub fn models(args: &ModelsArgs) -> Result<(), Failure> {
+    let mut out = Output::stdout();
+    match &args.command {
+        ModelsCommand::Keygen { out: folder } => {
+            let (private, public) = sign::keygen_for(folder, "models")?;
+            out.line(format_args!("private key: {}", private.display()))?;
+            out.line(format_args!("public key:  {}", public.display()))?;
+        }
+        ModelsCommand::List { json } => list(args, *json, &mut out)?,
+        ModelsCommand::Add { folder, key, backend } => {
+            let said = add(args, folder, key.as_deref(), backend)?;
+            out.line(format_args!("{said}"))?;
+        }
+        ModelsCommand::Promote { model, answers, wait_s } => {
+            let said = promote(args, model, *answers, *wait_s)?;
+            out.line(format_args!("{said}"))?;
+        }
+        ModelsCommand::Rollback { name, wait_s } => {
+            let said = rollback(args, name, *wait_s)?;
+            out.line(format_args!("{said}"))?;
+        }
+        ModelsCommand::Shadow { model, answers, wait_s } => {
+            let said = shadow(args, model, *answers, *wait_s)?;
+            out.line(format_args!("{said:#}"))?;
+        }
+    }
+    out.finish()
+}
+
+fn failed(error: ModelError) -> Failure {
+    model_failure(&error)
+}
+
+fn key(args: &ModelsArgs) -> Result<Option<PublicKey>, Failure> {
+    args.public_key.as_deref().map(PublicKey::read).transpose().map_err(failed)
+}
+
+fn keeper(args: &ModelsArgs) -> Result<Keeper, Failure> {
+    Keeper::open(&args.store, key(args)?).map_err(failed)
+}
+
+/// Verifies, runs the golden vectors, signs where a key is given, and adds.
+fn add(
+    args: &ModelsArgs,
+    folder: &Path,
+    private: Option<&Path>,
+    backend: &str,
+) -> Result<String, Failure> {
+    let choice = BackendChoice::from_name(backend).ok_or_else(|| {
+        let fields = format!("backend={backend} allowed=auto,tract,onnxruntime");
+        Failure::new(Exit::Arguments, "unknown back end", fields, "name one that is allowed")
+    })?;
+    let mut bundle = Bundle::open(folder, None).map_err(failed)?;
+    if let Some(private) = private {
+        let signature = sign::private_key(private)?.sign(&message(bundle.manifest_bytes()));
+        bundle = bundle.with_signature(hex_line(&signature.to_bytes()));
+    }
+    let live = runtime::start(&RuntimeOptions::from_environment(choice)).map_err(failed)?;
+    let model = Model::of(bundle.clone(), live).map_err(failed)?;
+    let address = keeper(args)?.add(&bundle).map_err(failed)?;
+    Ok(format!(
+        "added {}: address={address} sha256={} backend={} golden_difference={}",
+        bundle.manifest.name,
+        model.sha256(),
+        model.provider(),
+        model.golden_difference()
+    ))
+}
+
+fn hex_line(bytes: &[u8]) -> Vec<u8> {
+    let mut line = String::new();
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _infallible = write!(line, "{byte:02x}");
+    }
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// Moves the links, lets the running sidecar change, and moves them back where it refuses.
+fn promote(
+    args: &ModelsArgs,
+    model: &str,
+    answers: Option<u32>,
+    wait_s: u64,
+) -> Result<String, Failure> {
+    let keeper = keeper(args)?;
+    let store = keeper.store();
+    let address = store.find(model).map_err(failed)?;
+    let name = store.object(address).map_err(failed)?.manifest.name;
+    let previous = store.previous(&name).map_err(failed)?;
+    let socket = Sidecar::find(args)?;
+    let (_, moved) = keeper.promote(address).map_err(failed)?;
+    let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(address)));
+    let told = socket.map(|socket| {
+        Sidecar::open(&socket, args, &name)?.run(ModelAction::Serve, address, answers, wait_s)
+    });
+    match told {
+        None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
+        Some(Ok(status)) => Ok(format!("{head}; {}", serving(&status))),
+        Some(Err(failure)) => {
+            keeper.restore(&name, moved.from, previous).map_err(failed)?;
+            Err(failure)
+        }
+    }
+}
+
+/// Swaps the links, lets the running sidecar change, and swaps them back where it refuses.
+fn rollback(args: &ModelsArgs, name: &str, wait_s: u64) -> Result<String, Failure> {
+    let keeper = keeper(args)?;
+    let socket = Sidecar::find(args)?;
+    let moved = keeper.rollback(name).map_err(failed)?;
+    let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(moved.to)));
+    let told = socket.map(|socket| {
+        Sidecar::open(&socket, args, name)?.run(ModelAction::Serve, moved.to, Some(0), wait_s)
+    });
+    match told {
+        None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
+        Some(Ok(status)) => Ok(format!("{head}; {}", serving(&status))),
+        Some(Err(failure)) => {
+            keeper.rollback(name).map_err(failed)?;
+            Err(failure)
+        }
+    }
+}
+
+/// Has the running sidecar compare; what it found.
+fn shadow(
+    args: &ModelsArgs,
+    model: &str,
+    answers: Option<u32>,
+    wait_s: u64,
+) -> Result<Value, Failure> {
+    let store = Store::open(&args.store, key(args)?).map_err(failed)?;
+    let address = store.find(model).map_err(failed)?;
+    let name = store.object(address).map_err(failed)?.manifest.name;
+    let socket = Sidecar::find(args)?.ok_or_else(|| {
+        Failure::new(
+            Exit::Resource,
+            "no running signal sidecar found",
+            "looked_in=runs",
+            "start one with `corelane run`, or name its socket with --socket",
+        )
+    })?;
+    let mut sidecar = Sidecar::open(&socket, args, &name)?;
+    let status = sidecar.run(ModelAction::Shadow, address, answers, wait_s)?;
+    Ok(status["job"].clone())
+}
+
+fn shown(address: Option<Address>) -> String {
+    address.map_or("nothing".into(), |address| short(&address.to_string()))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(SHORT).collect()
+}
+
+fn serving(status: &Value) -> String {
+    let serving = &status["serving"];
+    let text = |key: &str| serving[key].as_str().unwrap_or("?").to_owned();
+    format!(
+        "sidecar serves: address={} model_hash={} generation={} backend={}",
+        short(&text("address")),
+        text("model_hash"),
+        serving["generation"],
+        text("backend")
+    )
+}
+
+/// What the store holds, read and verified, and what runs.
+fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failure> {
+    let store = Store::open(&args.store, key(args)?).map_err(failed)?;
+    let names = store.names().map_err(failed)?;
+    let mut objects = Vec::new();
+    for address in store.objects().map_err(failed)? {
+        objects.push(match store.object(address) {
+            Ok(bundle) => json!({
+                "address": address.to_string(),
+                "name": bundle.manifest.name,
+                "model_sha256": bundle.manifest.sha256,
+                "bytes": bundle.manifest.files.iter().map(|file| file.bytes).sum::<u64>(),
+                "training_data": bundle.manifest.training_data,
+                "signature": if bundle.signed { "good" } else { "not checked" },
+            }),
+            Err(error) => json!({
+                "address": address.to_string(), "problem": error.operator_line(),
+            }),
+        });
+    }
+    let running = match Sidecar::find(args)? {
+        Some(socket) => Some(Sidecar::look(&socket)?),
+        None => None,
+    };
+    let named = names.iter().map(|name| {
+        json!({
+            "name": name.name,
+            "current": name.current.map(|address| address.to_string()),
+            "previous": name.previous.map(|address| address.to_string()),
+        })
+    });
+    let named: Vec<Value> = named.collect();
+    if as_json {
+        let all = json!({ "names": named, "objects": objects, "sidecar": running });
+        out.line(format_args!("{all}"))?;
+        return Ok(());
+    }
+    for name in &names {
+        let (current, previous) = (shown(name.current), shown(name.previous));
+        out.line(format_args!("name    {} current={current} previous={previous}", name.name))?;
+    }
+    for object in &objects {
+        out.line(format_args!("{}", object_line(object)))?;
+    }
+    match &running {
+        Some(status) => out.line(format_args!("running {}", serving(status)))?,
+        None => out.line(format_args!("running no sidecar"))?,
+    };
+    Ok(())
+}
+
+fn object_line(object: &Value) -> String {
+    let text = |key: &str| object[key].as_str().unwrap_or("?").to_owned();
+    let address = short(&text("address"));
+    if let Some(problem) = object["problem"].as_str() {
+        return format!("object  {address} REFUSED {problem}");
+    }
+    format!(
+        "object  {address} name={} model_sha256={} bytes={} signature=\"{}\" training_data={}",
+        text("name"),
+        short(&text("model_sha256")),
+        object["bytes"],
+        text("signature"),
+        short(&text("training_data"))
+    )
+}
