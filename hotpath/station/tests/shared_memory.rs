@@ -183,7 +183,11 @@ fn sidecar(listener: &Listener, manner: Manner, over: &AtomicBool) -> u64 {
                     manner = Manner::Looks;
                     break;
                 }
-                _ => peer.answer(&response(&request)),
+                Manner::Looks
+                | Manner::Sleeps
+                | Manner::Declines
+                | Manner::Breaks(_)
+                | Manner::Dies(_) => peer.answer(&response(&request)),
             }
             answers += 1;
         }

@@ -185,3 +185,18 @@ fn the_record_tells_the_kill(run: &Path) {
         assert_eq!(id.and_then(engine::gate::code_of), Some(name), "{denied}");
     }
 }
+
+/// The transport changes the way, not what travels: the same kind of run, verified to the byte.
+#[test]
+fn the_demo_runs_through_shared_memory_and_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path(), |text| set(&set(&text, "speed", "24"), "transport", "\"shm\""));
+    let said = clean(corelane(&["run", "--json", &format!("--config={}", file.display())]));
+    let signal = &json(&said)["signal"];
+    assert_eq!(signal["transport"], "shm", "{signal:#}");
+    assert!(signal["answers"].as_u64().unwrap() > 0, "{signal:#}");
+    assert_eq!((&signal["refused"], &signal["faults"]), (&0.into(), &0.into()), "{signal:#}");
+    assert_eq!(signal["connects"], 1);
+    let run = only_run(dir.path());
+    clean(corelane(&["verify", &run.display().to_string()]));
+}
