@@ -26,8 +26,9 @@ thread_local! {
     };
 }
 
-/// Frames and whether it is closed, of a journal that nothing is wrong with; as `audit::check`.
-fn audited(run_dir: &Path) -> Option<(u64, bool)> {
+/// Frames and whether it is closed, of a journal that nothing is wrong with, as `audit::check`; and
+/// whether every file in it is a segment.
+fn audited(run_dir: &Path) -> Option<((u64, bool), bool)> {
     let logs = [true, false].map(|external| {
         checkpoints::read(&input::log(run_dir, external), external, None).expect("readable")
     });
@@ -52,12 +53,14 @@ fn audited(run_dir: &Path) -> Option<(u64, bool)> {
         let _ = compare::blind(&journal, &logs, keyed);
     }
     let frames = journal.scans.iter().map(|scan| scan.frames).sum();
-    findings.is_empty().then_some((frames, journal.closed))
+    let all_begun = folder.headless.is_empty();
+    findings.is_empty().then_some(((frames, journal.closed), all_begun))
 }
 
 fuzz_target!(|data: &[u8]| {
     FOLDER.with(|folder| {
         let disk = input::write(data, folder);
-        input::check_audited(disk, audited(folder));
+        let (fine, all_begun) = audited(folder).unzip();
+        input::check_audited(disk, fine, all_begun == Some(true));
     });
 });
