@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use corelane_signal::doctor::doctor;
 use corelane_signal::model::BATCH_MAX;
+use corelane_signal::sandbox::{Policy, Sandbox, SandboxMode};
 use corelane_signal::server::{Idle, Server, ServerOptions};
 use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, Scorer, process};
 use ipc::{BackendKind, PeerPolicy};
@@ -46,6 +47,12 @@ struct Args {
     /// One more user, by uid, whose processes may connect; may be repeated.
     #[arg(long, value_name = "UID")]
     allow_uid: Vec<u32>,
+    /// What the process may do once it serves: on, best-effort, off.
+    #[arg(long, value_name = "MODE", default_value = "best-effort", value_parser = sandbox)]
+    sandbox: SandboxMode,
+    /// The one folder beneath which models are read; else the model's own.
+    #[arg(long, value_name = "DIR")]
+    model_root: Option<PathBuf>,
     /// Ends when the process that started this one ends.
     #[arg(long)]
     shutdown_with_parent: bool,
@@ -67,6 +74,10 @@ fn idle(name: &str) -> Result<Idle, String> {
 
 fn io(name: &str) -> Result<BackendKind, String> {
     BackendKind::from_name(name).ok_or_else(|| "libc or io_uring".into())
+}
+
+fn sandbox(name: &str) -> Result<SandboxMode, String> {
+    SandboxMode::from_name(name).ok_or_else(|| "on, best-effort or off".into())
 }
 
 fn batch(text: &str) -> Result<usize, String> {
@@ -119,6 +130,8 @@ fn report(args: &Args, runtime: &RuntimeOptions) -> ExitCode {
 
 fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     process::set_up(args.shutdown_with_parent)?;
+    let mut sandbox = Sandbox::new(args.sandbox, policy(&args, runtime));
+    sandbox.close_files()?;
     // Both are there: the command line demands them without --doctor.
     let (socket, model) = (args.socket.unwrap_or_default(), args.model.unwrap_or_default());
     let scorer = Scorer::load(&model, runtime)?;
@@ -142,20 +155,39 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     if let Some(error) = server.io_fallback() {
         eprintln!("corelane-signal: libc sockets serve instead; {}", ipc_line(error));
     }
-    say_ready(&server, &socket);
+    sandbox.close_calls()?;
+    for line in sandbox.take_missing() {
+        eprintln!("corelane-signal: {line}");
+    }
+    say_ready(&server, &socket, &sandbox);
     let outcome = server.run();
     say_ended(&server);
     outcome
 }
 
-fn say_ready(server: &Server, socket: &Path) {
+/// What this server needs of the machine once it serves.
+fn policy(args: &Args, runtime: &RuntimeOptions) -> Policy {
+    let model = args.model.as_deref().unwrap_or(Path::new(""));
+    let socket = args.socket.as_deref().unwrap_or(Path::new(""));
+    let mut policy = Policy::new(args.model_root.as_deref().unwrap_or(model), socket);
+    policy.io_uring = args.io == BackendKind::IoUring;
+    match (&runtime.dylib, runtime.choice) {
+        (Some(library), BackendChoice::Auto | BackendChoice::OnnxRuntime) => {
+            policy.with_library(library)
+        }
+        (None, _) | (_, BackendChoice::Tract) => policy,
+    }
+}
+
+fn say_ready(server: &Server, socket: &Path, sandbox: &Sandbox) {
     eprintln!(
-        "corelane-signal: ready: socket={} model={} sha256={} backend={} io={}",
+        "corelane-signal: ready: socket={} model={} sha256={} backend={} io={} sandbox={}",
         socket.display(),
         server.scorer().model().manifest().name,
         server.scorer().model().sha256(),
         server.scorer().model().runtime().provider(),
         server.io_name(),
+        sandbox.closed(),
     );
 }
 
