@@ -143,7 +143,7 @@ pub struct Signal {
     pub enabled: bool,
     /// The sidecar's socket; `None` puts it into the run's folder.
     pub socket: Option<PathBuf>,
-    /// The model file, for whoever starts the sidecar.
+    /// The model's folder, for whoever starts the sidecar; `None` where one listens at `socket`.
     pub model: Option<PathBuf>,
     /// The sidecar's back end, for whoever starts it.
     pub backend: String,

@@ -251,8 +251,9 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     let small = |ms: i64| u32::try_from(ms).unwrap_or(1);
     let ttl_ms = small(table.integer_or("ttl_ms", 1..=600_000, 500, problems));
     let interval = table.integer_or("sample_interval_ms", 1..=600_000, 100, problems);
-    if enabled && model.is_none() {
-        let allowed = "a model file while signal.enabled = true";
+    if enabled && model.is_none() && socket.is_none() {
+        let allowed =
+            "a model, or the socket of a sidecar that runs already, while signal.enabled = true";
         problems.add(table.line(), "signal.model", "nothing", allowed);
     }
     table.finish(problems);
