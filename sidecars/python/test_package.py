@@ -113,6 +113,16 @@ class SourceTest(unittest.TestCase):
         self.assertTrue(link.is_symlink(), "a second copy would grow apart from the first")
         self.assertEqual(link.resolve(), HERE.parents[1] / "wire/python/corelane_wire.py")
 
+    def test_the_program_of_the_readme_is_the_example(self):
+        text = (HERE / "README.md").read_text()
+        program = text.split("```python\n")[1].split("```")[0]
+        compile(program, "README.md", "exec")
+        self.assertLessEqual(sum(1 for line in program.splitlines() if line.strip()), 15)
+        example = (HERE / "examples/logistic.py").read_text()
+        for line in program.splitlines():
+            code = line.split("#")[0].strip().replace('"logistic.joblib"', "FILE")
+            self.assertIn(code, example)
+
     def test_types_are_strict(self):
         if importlib.util.find_spec("mypy") is None:
             self.skipTest("no mypy")
