@@ -35,12 +35,14 @@ pub fn run(file: &Path, overrides: &Overrides, show: Show) -> Result<(), Failure
     let dir = run_dir::make(&config, None, started)?;
     let quiet = show.quiet || show.json;
     sys::catch_stop_signals().map_err(|e| system("cannot catch signals", &e))?;
-    let mut sidecar = config.signal.enabled.then(|| start_sidecar(&config, &dir, quiet)).flatten();
+    // Without a model a sidecar of somebody else's listens at the socket.
+    let own = config.signal.enabled && config.signal.model.is_some();
+    let mut sidecar = own.then(|| start_sidecar(&config, &dir, quiet)).flatten();
     let mut notary = config.notary.as_ref().map(|n| start_notary(n, &dir)).transpose()?;
     let status = play(file, overrides, &dir, quiet);
     let signed = notary.as_mut().map_or(Ok(()), |child| end_notary(child, status.is_ok(), &dir));
     if let Some(child) = &mut sidecar {
-        end(child);
+        end(child, &config.signal_socket(&dir));
     }
     let status = status?;
     finish(&dir, status, show)?;
@@ -231,7 +233,8 @@ fn spawn_sidecar(config: &Config, dir: &Path) -> Result<(Child, Receiver<String>
     Ok((child, said))
 }
 
-fn end(child: &mut Child) {
+/// Ends the sidecar and removes its socket, which it may not do itself.
+fn end(child: &mut Child, socket: &Path) {
     if let Ok(Some(status)) = child.try_wait() {
         warn(&format!(
             "RESOURCE: the signal sidecar ended before the run did: status=\"{status}\"; next: the \
@@ -243,6 +246,8 @@ fn end(child: &mut Child) {
     let _ = sys::terminate(child.id());
     // It ends on SIGTERM; a status nobody reads tells nothing.
     let _ = child.wait();
+    // It may be gone already.
+    let _ = std::fs::remove_file(socket);
 }
 
 /// Shows the result of a finished engine, and passes its failure on.

@@ -20,7 +20,11 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+_Bytes = bytes | bytearray | memoryview
+#: A check of a field: it, the field's name, what else it needs.
+_Rule = tuple[Callable[[int, dict[str, Any], str, Any], None], str, Any]
 
 
 class WireError(ValueError):
@@ -41,7 +45,7 @@ class _Code(IntEnum):
 
     text: str
 
-    def __new__(cls, value: int, text: str):
+    def __new__(cls, value: int, text: str) -> _Code:
         code = int.__new__(cls, value)
         code._value_ = value
         code.text = text
@@ -87,14 +91,14 @@ def header(kind: FrameKind, **known: int) -> FrameHeader:
     )
 
 
-def decode(data: bytes | bytearray | memoryview) -> Frame:
+def decode(data: _Bytes) -> Frame:
     """Decodes exactly one frame. Raises `WireError` where anything in it is not right."""
     head = _header(data)
     if len(data) < head.len_bytes:
         raise WireError("Truncated")
     if len(data) > head.len_bytes:
         raise WireError("BadLength")
-    layout = _LAYOUTS.get(head.kind)
+    layout = _LAYOUTS.get(cast(FrameKind, head.kind))
     if layout is None:
         raise WireError("UnknownKind", head.kind)
     has_levels = layout.cls in (DepthDelta, BookSnapshot)
@@ -115,7 +119,7 @@ def decode(data: bytes | bytearray | memoryview) -> Frame:
     return layout.build(head, values)
 
 
-def frames(data: bytes | bytearray | memoryview) -> Iterator[Frame]:
+def frames(data: _Bytes) -> Iterator[Frame]:
     """Decodes frames that stand one after the other."""
     view = memoryview(data)
     while view:
@@ -172,7 +176,7 @@ _HEADER = struct.Struct("<IHBBIHHQQQ")
 _LEVEL = struct.Struct("<qq")
 
 
-def _header(data) -> FrameHeader:
+def _header(data: _Bytes) -> FrameHeader:
     if len(data) < HEADER_BYTES:
         raise WireError("Truncated")
     head = FrameHeader(*_HEADER.unpack_from(data))
@@ -183,7 +187,7 @@ def _header(data) -> FrameHeader:
     return head
 
 
-def _decode_levels(data, layout: _Layout, values: dict[str, Any]) -> None:
+def _decode_levels(data: _Bytes, layout: _Layout, values: dict[str, Any]) -> None:
     bid_count, ask_count = values["bid_count"], values["ask_count"]
     if len(data) != layout.size + _LEVEL.size * (bid_count + ask_count):
         raise WireError("BadLength")
@@ -194,7 +198,7 @@ def _decode_levels(data, layout: _Layout, values: dict[str, Any]) -> None:
     values["bids"], values["asks"] = levels[:bid_count], levels[bid_count:]
 
 
-def _decode_text(data, layout: _Layout, values: dict[str, Any]) -> None:
+def _decode_text(data: _Bytes, layout: _Layout, values: dict[str, Any]) -> None:
     tail, length = bytes(data[layout.size :]), values["text_len"]
     if length > len(tail):
         raise WireError("BadLength")
@@ -209,7 +213,7 @@ def _decode_text(data, layout: _Layout, values: dict[str, Any]) -> None:
 
 
 def _encode(frame: Frame, layout: _Layout) -> bytes:
-    values = {field.name: getattr(frame, field.name) for field in fields(frame)}
+    values = {field.name: getattr(frame, field.name) for field in fields(cast(Any, frame))}
     tail = b""
     if layout.cls in (DepthDelta, BookSnapshot):
         values["bid_count"], values["ask_count"] = len(values["bids"]), len(values["asks"])
@@ -245,13 +249,13 @@ class _Field(NamedTuple):
     name: str
     offset: int
     format: str
-    cell: tuple[type, int] | None
+    cell: tuple[type[Any], int] | None
 
 
 class _Layout:
     """How the fixed part of one kind stands in memory, and what its fields may be."""
 
-    def __init__(self, cls: type[Frame], fields: tuple[_Field, ...], rules: tuple):
+    def __init__(self, cls: type[Frame], fields: tuple[_Field, ...], rules: tuple[_Rule, ...]):
         self.cls = cls
         self.fields = fields
         self.rules = rules
@@ -262,7 +266,7 @@ class _Layout:
         self.size = self.struct.size
         self.has_tail = cls in (DepthDelta, BookSnapshot, ControlReply)
 
-    def unpack(self, data) -> dict[str, Any]:
+    def unpack(self, data: _Bytes) -> dict[str, Any]:
         """The fields as they stand, bytes still bytes."""
         raw = self.struct.unpack_from(data)[len(FrameHeader._fields) :]
         values: dict[str, Any] = {}
@@ -285,7 +289,7 @@ class _Layout:
         """The frame of checked values: what was bytes becomes text."""
         values["header"] = head
         known = {}
-        for field in fields(self.cls):
+        for field in fields(cast(Any, self.cls)):
             value = values[field.name]
             known[field.name] = (
                 value.split(b"\0", 1)[0].decode() if isinstance(value, bytes) else value
@@ -318,22 +322,22 @@ def _text(offset: int, values: dict[str, Any], name: str, _: None) -> None:
         raise WireError("BadValue", offset)
 
 
-def _that(offset: int, values: dict[str, Any], _: str, holds: Callable[[dict], bool]) -> None:
+def _that(offset: int, values: dict[str, Any], _: str, holds: Callable[[dict[str, Any]], bool]) -> None:
     if not holds(values):
         raise WireError("BadValue", offset)
 
 
 def _instrument_symbol(values: dict[str, Any]) -> bool:
-    return values["symbol"][0] != 0
+    return bool(values["symbol"][0] != 0)
 
 
 def _instrument_max_qty_lots(values: dict[str, Any]) -> bool:
-    return values["max_qty_lots"] >= values["min_qty_lots"]
+    return bool(values["max_qty_lots"] >= values["min_qty_lots"])
 
 
 def _denied_primary(values: dict[str, Any]) -> bool:
     mask = values["mask"]
-    return mask != 0 and values["primary"] == (mask & -mask).bit_length() - 1
+    return bool(mask != 0 and values["primary"] == (mask & -mask).bit_length() - 1)
 
 
 # BEGIN GENERATED tables
@@ -1786,7 +1790,7 @@ class CountersHeader(NamedTuple):
     #: Start of the session, wall clock, nanoseconds since the UNIX epoch.
     start_ns: int
     #: Counters that follow.
-    count: int
+    count: int  # type: ignore[assignment]
     #: Wire version.
     wire_version: int
 

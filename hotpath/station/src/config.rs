@@ -146,7 +146,7 @@ pub struct Signal {
     pub socket: Option<PathBuf>,
     /// How requests and answers travel.
     pub transport: Transport,
-    /// The model's folder, for whoever starts the sidecar.
+    /// The model's folder, for whoever starts the sidecar; `None` where one listens at `socket`.
     pub model: Option<PathBuf>,
     /// A name in a model store instead, for whoever starts the sidecar.
     pub store: Option<SignalStore>,

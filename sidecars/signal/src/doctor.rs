@@ -11,6 +11,7 @@ use crate::error::ModelError;
 use crate::fused::{self, Fused};
 use crate::model::Model;
 use crate::runtime::{self, RuntimeOptions};
+use crate::sandbox::{self, SandboxState};
 use crate::sys;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -29,6 +30,8 @@ pub struct DoctorReport {
     pub backends: Vec<BackendState>,
     /// The model, if one was named and could be loaded.
     pub model: Option<ModelState>,
+    /// What the kernel has to shut a serving process in.
+    pub sandbox: SandboxState,
     /// The operator's line for each thing that is wrong.
     pub problems: Vec<String>,
     /// Exit code of the doctor: 0, or that of the first problem.
@@ -119,6 +122,7 @@ pub fn doctor(options: &RuntimeOptions, model: Option<&Path>) -> DoctorReport {
         live,
         backends,
         model,
+        sandbox: sandbox::examine(),
         problems: errors.iter().map(ModelError::operator_line).collect(),
         exit_code: errors.first().map_or(Exit::Clean, ModelError::exit).code(),
     }
@@ -177,6 +181,7 @@ impl DoctorReport {
             };
             say(format_args!("{:<21} {mark:<9} {}", state.name, state.why));
         }
+        say(format_args!("sandbox   {}", self.sandbox.text()));
         if let Some(model) = &self.model {
             say(format_args!("model     {} in {}", model.name, model.dir.display()));
             say(format_args!("sha256    {}", model.sha256));

@@ -176,6 +176,14 @@ pub enum ModelError {
     /// The socket cannot be served.
     #[error("socket cannot be served")]
     Socket(#[source] IpcError),
+    /// The operator insists on a sandbox and the kernel has not all of it.
+    #[error("sandbox cannot be closed: part={part} found=\"{found}\"")]
+    Sandbox {
+        /// `landlock` or `seccomp`.
+        part: &'static str,
+        /// What is there instead.
+        found: String,
+    },
     /// The process cannot be set up.
     #[error("system call failed: call={call}")]
     System {
@@ -192,7 +200,7 @@ impl ModelError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Golden { .. } | Self::Run { .. } | Self::Output { .. } => Exit::CheckFailed,
-            Self::System { .. } => Exit::Host,
+            Self::System { .. } | Self::Sandbox { .. } => Exit::Host,
             Self::RuntimeTaken { .. } => Exit::Configuration,
             Self::Unreadable { .. }
             | Self::TooLarge { .. }
@@ -244,6 +252,7 @@ impl ModelError {
             Self::Store(error) => error.next(),
             Self::Socket(_) => "check --socket and who runs there",
             Self::System { .. } => "check the sandbox this process runs in",
+            Self::Sandbox { .. } => crate::sandbox::INSIST_NEXT,
         }
     }
 

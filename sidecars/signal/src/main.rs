@@ -9,6 +9,7 @@ use corelane_signal::batch::QueuePolicy;
 use corelane_signal::doctor::doctor;
 use corelane_signal::loader::{Loader, LoaderOptions};
 use corelane_signal::model::{BATCH_MAX, Model};
+use corelane_signal::sandbox::{Policy, Sandbox, SandboxMode};
 use corelane_signal::server::{Idle, Server, ServerOptions};
 use corelane_signal::shadow::ShadowBounds;
 use corelane_signal::store::{Bundle, PublicKey, Store};
@@ -71,6 +72,12 @@ struct Args {
     /// One more user, by uid, whose processes may connect; may be repeated.
     #[arg(long, value_name = "UID")]
     allow_uid: Vec<u32>,
+    /// What the process may do once it serves: on, best-effort, off.
+    #[arg(long, value_name = "MODE", default_value = "best-effort", value_parser = sandbox)]
+    sandbox: SandboxMode,
+    /// The one folder beneath which models are read; else the model's own.
+    #[arg(long, value_name = "DIR")]
+    model_root: Option<PathBuf>,
     /// Ends when the process that started this one ends.
     #[arg(long)]
     shutdown_with_parent: bool,
@@ -132,6 +139,10 @@ fn idle(name: &str) -> Result<Idle, String> {
 
 fn io(name: &str) -> Result<BackendKind, String> {
     BackendKind::from_name(name).ok_or_else(|| "libc or io_uring".into())
+}
+
+fn sandbox(name: &str) -> Result<SandboxMode, String> {
+    SandboxMode::from_name(name).ok_or_else(|| "on, best-effort or off".into())
 }
 
 fn batch(text: &str) -> Result<usize, String> {
@@ -196,6 +207,8 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     // The command line demands it, and a model or a store, without --doctor.
     let socket = args.socket.clone().unwrap_or_default();
     let key = args.public_key.as_deref().map(PublicKey::read).transpose()?;
+    let mut sandbox = Sandbox::new(args.sandbox, policy(&args, runtime));
+    sandbox.close_files()?;
     let store = args.store.as_deref().map(|root| Store::open(root, key.clone())).transpose()?;
     let name = args.name.clone().unwrap_or_default();
     let bundle = match &store {
@@ -234,20 +247,44 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     if let Some(error) = server.io_fallback() {
         eprintln!("corelane-signal: libc sockets serve instead; {}", ipc_line(error));
     }
-    say_ready(&server, &socket);
+    sandbox.close_calls()?;
+    for line in sandbox.take_missing() {
+        eprintln!("corelane-signal: {line}");
+    }
+    say_ready(&server, &socket, &sandbox);
     let outcome = server.run();
     say_ended(&server);
     outcome
 }
 
-fn say_ready(server: &Server, socket: &Path) {
+/// What this server needs of the machine once it serves.
+fn policy(args: &Args, runtime: &RuntimeOptions) -> Policy {
+    let models = args.model_root.as_ref().or(args.store.as_ref()).or(args.model.as_ref());
+    let socket = args.socket.as_deref().unwrap_or(Path::new(""));
+    let mut policy = Policy::new(models.map_or(Path::new(""), PathBuf::as_path), socket);
+    policy.io_uring = args.io == BackendKind::IoUring;
+    // Read only: engines are built before, outside.
+    policy.libraries.extend(runtime.engine_cache.clone());
+    match (&runtime.dylib, runtime.choice) {
+        (Some(library), BackendChoice::Auto | BackendChoice::OnnxRuntime) => {
+            policy.with_library(library)
+        }
+        (Some(library), BackendChoice::OnnxRuntimeCuda | BackendChoice::OnnxRuntimeTensorRt) => {
+            policy.with_library(library).with_gpu(Path::new("/dev"))
+        }
+        (None, _) | (_, BackendChoice::Tract | BackendChoice::Fused) => policy,
+    }
+}
+
+fn say_ready(server: &Server, socket: &Path, sandbox: &Sandbox) {
     eprintln!(
-        "corelane-signal: ready: socket={} model={} sha256={} backend={} io={}",
+        "corelane-signal: ready: socket={} model={} sha256={} backend={} io={} sandbox={}",
         socket.display(),
         server.scorer().model().manifest().name,
         server.scorer().model().sha256(),
         server.scorer().model().provider(),
         server.io_name(),
+        sandbox.closed(),
     );
 }
 

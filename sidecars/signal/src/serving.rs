@@ -463,8 +463,8 @@ mod tests {
     fn after_a_change_an_engine_is_told_before_its_next_answer_and_once() {
         let mut serving = ready();
         serving.on_frame(PEER, bytes_of(&request()));
-        let (mut batch, mut shed) = (Vec::new(), Vec::new());
-        serving.batcher.take(8, &mut batch, &mut shed);
+        let mut taken = Taken::default();
+        serving.batcher.take(0, &mut taken);
         assert!(!serving.must_tell(PEER) && serving.untold().is_empty());
         assert!(serving.change_model(0xbeef, "fused/cpu"));
         assert_eq!((serving.generation(), serving.untold()), (2, vec![PEER]));
@@ -472,7 +472,7 @@ mod tests {
         assert_eq!((change.model_hash, change.generation), (0xbeef, 2));
         assert!(decode(bytes_of(&change)).is_ok());
         // What waited is answered by the new model and says so.
-        let answer = serving.scored(&batch[0], Score::ABSTAIN, 9, 1);
+        let answer = serving.scored(&taken.batch[0], Score::ABSTAIN, 9, 1);
         assert_eq!((answer.model_hash, answer.generation), (0xbeef, 2));
         serving.told(PEER);
         assert!(!serving.must_tell(PEER));

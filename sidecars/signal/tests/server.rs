@@ -357,6 +357,78 @@ fn it_ends_with_its_parent_when_asked_to() {
     assert!(client.is_closed());
 }
 
+/// Lines `key: value` of each thread's status.
+fn of_each_thread(server: &Server, key: &str) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    tasks
+        .map(|task| {
+            let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            let line = status.lines().find(|line| line.starts_with(key)).unwrap_or("").to_owned();
+            line.rsplit('\t').next().unwrap_or("").to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn it_serves_from_inside_the_sandbox() {
+    let missing = corelane_signal::sandbox::examine().missing;
+    if !missing.is_empty() {
+        eprintln!("SKIPPED it_serves_from_inside_the_sandbox: {}", missing.join("; "));
+        return;
+    }
+    for backend in model_backends("it_serves_from_inside_the_sandbox") {
+        for io in ["libc", "io_uring"] {
+            let dir = tempfile::tempdir().unwrap();
+            let args = [&backend, "--sandbox=on", &format!("--io={io}")];
+            let server = Server::start_in(dir.path(), "good", &args);
+            let ready = server.said.last().unwrap();
+            assert!(ready.ends_with(" sandbox=landlock+seccomp"), "{ready}");
+            let mut client = Client::greeted(&server.socket());
+            for id in 1..=20 {
+                client.send(&request(id));
+                let answer: SignalResponse = client.receive();
+                assert_eq!((answer.request_id, answer.status), (id, SignalStatus::Ok.code()));
+            }
+            let modes = of_each_thread(&server, "Seccomp:");
+            assert!(!modes.is_empty() && modes.iter().all(|mode| mode == "2"), "{modes:?}");
+            let socket = server.socket();
+            let ended = server.terminate();
+            assert!(ended.contains("requests=20 scored=20"), "{ended}");
+            // It may delete nothing, not even its socket; the next one at that place replaces it.
+            assert!(socket.exists());
+            let again = Server::start_in(dir.path(), "good", &args);
+            let _client = Client::greeted(&again.socket());
+            assert!(again.terminate().contains("peers=1"));
+        }
+    }
+}
+
+#[test]
+fn without_a_sandbox_it_is_as_free_as_any_process_and_removes_its_socket() {
+    let server = Server::start("good", &["--sandbox=off"]);
+    assert!(server.said.last().unwrap().ends_with(" sandbox=off"), "{:?}", server.said);
+    assert!(of_each_thread(&server, "Seccomp:").iter().all(|mode| mode == "0"));
+    server.terminate();
+}
+
+#[test]
+fn a_root_without_the_model_is_a_line_and_an_exit_code() {
+    if corelane_signal::sandbox::examine().landlock_abi.is_none() {
+        eprintln!("SKIPPED a_root_without_the_model_is_a_line_and_an_exit_code: no landlock");
+        return;
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let root = format!("--model-root={}", elsewhere.path().display());
+    let (code, said) = Server::fails("good", &[&root]);
+    assert_eq!(code, i32::from(Exit::Resource.code()), "{said}");
+    assert!(said.contains("cannot be read") && said.lines().count() == 1, "{said}");
+    let above = format!("--model-root={}", fixture("").display());
+    let server = Server::start("good", &[&above]);
+    let mut client = Client::greeted(&server.socket());
+    client.send(&request(1));
+    assert_eq!(client.receive::<SignalResponse>().request_id, 1);
+}
+
 #[test]
 fn it_has_no_network_socket() {
     let server = Server::start("good", &["--io=io_uring"]);

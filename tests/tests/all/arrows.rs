@@ -97,6 +97,7 @@ const UNSAFE_FILES: [&str; 19] = [
     "sidecars/ipc/src/uring.rs",
     "sidecars/ipc/src/shm/memory.rs",
     "sidecars/signal/src/sys.rs",
+    "sidecars/signal/tests/sandbox/sys.rs",
     "tools/src/map.rs",
     "benches/src/sys.rs",
     "benches/benches/tape.rs",

@@ -13,6 +13,7 @@ mod limits;
 mod maker;
 mod new_strategy;
 mod notary;
+mod python_sidecar;
 mod sidecar;
 mod simulation;
 mod snapshots;

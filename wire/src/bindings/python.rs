@@ -84,7 +84,10 @@ fn class(layout: &StructLayout) -> String {
             FieldType::StructArray(name, _) => format!("tuple[{name}, ...]"),
         };
         out.push_str(&comment(&plain(field.doc), "    "));
-        let _ = writeln!(out, "    {}: {ty}", identifier(field.name));
+        // A tuple has methods of these names, which a type checker will not see shadowed.
+        let shadows = !is_frame && matches!(field.name, "count" | "index");
+        let ignore = if shadows { "  # type: ignore[assignment]" } else { "" };
+        let _ = writeln!(out, "    {}: {ty}{ignore}", identifier(field.name));
     }
     match tail_of(layout.name) {
         Tail::Nothing => {}

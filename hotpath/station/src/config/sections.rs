@@ -300,8 +300,9 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     let store = signal_store(base, model.is_some(), &mut table, problems);
     let named = ModelChanges::Named;
     let model_changes = table.choice_or("model_changes", MODEL_CHANGES, named, problems);
-    if enabled && model.is_none() && store.is_none() {
-        let allowed = "a model's folder, or signal.store, while signal.enabled = true";
+    if enabled && model.is_none() && store.is_none() && socket.is_none() {
+        let allowed = "a model's folder, signal.store, or the socket of a sidecar that runs already, \
+                       while signal.enabled = true";
         problems.add(table.line(), "signal.model", "nothing", allowed);
     }
     table.finish(problems);

@@ -1,19 +1,24 @@
 """A signal sidecar that needs no model: the score is the imbalance of the newest book.
 
-    python3 sidecars/python/imbalance.py --socket=PATH
+    python3 imbalance.py --socket=PATH
 
 A start for your own, and a baseline to beat: replace `score` with your model.
 """
 
 import sys
+from pathlib import Path
 
-import corelane_sidecar as sidecar
+try:
+    import corelane_sidecar as sidecar
+except ModuleNotFoundError:  # not installed: beside this folder
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import corelane_sidecar as sidecar
 
 #: Levels of each side that count.
 LEVELS = 5
 
 
-def score(request):
+def score(request: sidecar.Request) -> sidecar.Score | None:
     """Bid minus ask quantity of the best levels over their sum, as chances of a rise and a fall.
 
     Abstains where the newest book is empty.

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import corelane_sidecar as sidecar  # noqa: E402 (found through the line above)
-import imbalance  # noqa: E402
+from examples import imbalance  # noqa: E402
 from corelane_sidecar import Score, SidecarError, SignalServer, wire  # noqa: E402
 
 #: A lost answer must fail a test, not hang it.

@@ -1,19 +1,7 @@
-"""A signal sidecar in Python: you write `score(request)`, this file does the socket.
+"""The listening socket, the handshake and the answers of `sidecars/PROTOCOL.md`.
 
-It owns the listening socket, the handshake and the answers of `sidecars/PROTOCOL.md`; it must never
-open a network socket, and it never waits for a slow peer: an answer that does not fit the socket is
-dropped and counted. Standard library only, Python 3.10 or later, Linux. One thread runs it.
-
-    import corelane_sidecar as sidecar
-
-    def score(request):
-        return sidecar.Score.from_probabilities(up=0.6, down=0.3)
-
-    if __name__ == "__main__":
-        raise SystemExit(sidecar.run(score, backend="python/mine", model_file=__file__))
-
-The engine asks, the sidecar answers; a sidecar that is slow, silent or wrong costs its signal and
-nothing else.
+It must never open a network socket, and it never waits for a slow peer: an answer that does not fit
+the socket is dropped and counted. One thread runs it.
 """
 
 from __future__ import annotations
@@ -33,11 +21,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_MIRROR = Path(__file__).resolve().parents[2] / "wire" / "python"
-if _MIRROR.is_dir() and str(_MIRROR) not in sys.path:
-    sys.path.insert(0, str(_MIRROR))
-
-import corelane_wire as wire  # noqa: E402 (found through the lines above)
+from corelane_sidecar import wire
 
 #: Requests taken from one peer in one turn; the rest waits for the next.
 BATCH = 64
@@ -61,13 +45,16 @@ class Score:
     def from_probabilities(cls, up: float, down: float) -> Score:
         """From two chances between 0 and 1.
 
-        Raises `ValueError` where one is outside, not a number, or they sum to more than 1.
+        Raises `ValueError` where one is outside, not a number, or they sum to more than 1 by more
+        than 32-bit floats lose.
         """
         if not (math.isfinite(up) and math.isfinite(down) and 0 <= up and 0 <= down):
             raise ValueError(f"chances must be numbers from 0 to 1: up={up} down={down}")
-        if up + down > 1 + 1e-9:
+        if up + down > 1 + 1e-6:
             raise ValueError(f"chances sum to more than 1: up={up} down={down}")
-        p_up_e6, p_down_e6 = (min(round(p * 1_000_000), 1_000_000) for p in (up, down))
+        # A float of another library (NumPy's) becomes Python's first: it rounds as ours do.
+        p_up_e6 = min(round(float(up) * 1_000_000), 1_000_000)
+        p_down_e6 = min(round(float(down) * 1_000_000), 1_000_000 - p_up_e6)
         return cls(p_up_e6 - p_down_e6, p_up_e6, p_down_e6)
 
 
@@ -131,7 +118,7 @@ class SignalServer:
     def __enter__(self) -> SignalServer:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def serve(self) -> None:
@@ -158,7 +145,8 @@ class SignalServer:
         """Closes every connection and removes the socket file, if it is still ours."""
         # A closed selector has no map: closing twice is harmless.
         for key in list((self._selector.get_map() or {}).values()):
-            key.fileobj.close()
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
         self._selector.close()
         self._wake_writer.close()
         try:

@@ -1,0 +1,1 @@
+../../../wire/python/corelane_wire.py
