@@ -57,6 +57,7 @@ pub fn models(args: &ModelsArgs) -> Result<(), Failure> {
     out.finish()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands over what it has")]
 fn failed(error: ModelError) -> Failure {
     model_failure(&error)
 }
@@ -211,16 +212,16 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
         Some(socket) => Some(Sidecar::look(&socket)?),
         None => None,
     };
-    let named = names.iter().map(|name| {
+    let links = names.iter().map(|name| {
         json!({
             "name": name.name,
             "current": name.current.map(|address| address.to_string()),
             "previous": name.previous.map(|address| address.to_string()),
         })
     });
-    let named: Vec<Value> = named.collect();
+    let links: Vec<Value> = links.collect();
     if as_json {
-        let all = json!({ "names": named, "objects": objects, "sidecar": running });
+        let all = json!({ "names": links, "objects": objects, "sidecar": running });
         out.line(format_args!("{all}"))?;
         return Ok(());
     }
