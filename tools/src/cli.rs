@@ -536,17 +536,11 @@ pub enum ModelsCommand {
         /// Live requests it is tried on first; without it as many as the sidecar is set to.
         #[arg(long, value_name = "N")]
         answers: Option<u32>,
-        /// Longest wait for the sidecar, seconds.
-        #[arg(long, value_name = "S", default_value_t = 120)]
-        wait_s: u64,
     },
     /// Bring back the model that served before; it is not tried on live requests again.
     Rollback {
         /// Name of the model.
         name: String,
-        /// Longest wait for the sidecar, seconds.
-        #[arg(long, value_name = "S", default_value_t = 120)]
-        wait_s: u64,
     },
     /// Load a model beside the one that serves and compare them on live requests.
     Shadow {
@@ -555,9 +549,6 @@ pub enum ModelsCommand {
         /// Live requests; without it as many as the sidecar is set to.
         #[arg(long, value_name = "N")]
         answers: Option<u32>,
-        /// Longest wait for the sidecar, seconds.
-        #[arg(long, value_name = "S", default_value_t = 120)]
-        wait_s: u64,
     },
     /// Make a key pair: `models.key` for the signer alone, `models.pub` for the sidecar.
     Keygen {

@@ -41,22 +41,23 @@ pub fn models(args: &ModelsArgs) -> Result<(), Failure> {
             let said = add(args, folder, key.as_deref(), backend)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Promote { model, answers, wait_s } => {
-            let said = promote(args, model, *answers, *wait_s)?;
+        ModelsCommand::Promote { model, answers } => {
+            let said = promote(args, model, *answers)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Rollback { name, wait_s } => {
-            let said = rollback(args, name, *wait_s)?;
+        ModelsCommand::Rollback { name } => {
+            let said = rollback(args, name)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Shadow { model, answers, wait_s } => {
-            let said = shadow(args, model, *answers, *wait_s)?;
+        ModelsCommand::Shadow { model, answers } => {
+            let said = shadow(args, model, *answers)?;
             out.line(format_args!("{said:#}"))?;
         }
     }
     out.finish()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands over what it has")]
 fn failed(error: ModelError) -> Failure {
     model_failure(&error)
 }
@@ -108,12 +109,7 @@ fn hex_line(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Moves the links, lets the running sidecar change, and moves them back where it refuses.
-fn promote(
-    args: &ModelsArgs,
-    model: &str,
-    answers: Option<u32>,
-    wait_s: u64,
-) -> Result<String, Failure> {
+fn promote(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<String, Failure> {
     let keeper = keeper(args)?;
     let store = keeper.store();
     let address = store.find(model).map_err(failed)?;
@@ -123,7 +119,7 @@ fn promote(
     let (_, moved) = keeper.promote(address).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(address)));
     let told = socket.map(|socket| {
-        Sidecar::open(&socket, args, &name)?.run(ModelAction::Serve, address, answers, wait_s)
+        Sidecar::open(&socket, args, &name)?.run(ModelAction::Serve, address, answers)
     });
     match told {
         None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
@@ -136,13 +132,13 @@ fn promote(
 }
 
 /// Swaps the links, lets the running sidecar change, and swaps them back where it refuses.
-fn rollback(args: &ModelsArgs, name: &str, wait_s: u64) -> Result<String, Failure> {
+fn rollback(args: &ModelsArgs, name: &str) -> Result<String, Failure> {
     let keeper = keeper(args)?;
     let socket = Sidecar::find(args)?;
     let moved = keeper.rollback(name).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(moved.to)));
     let told = socket.map(|socket| {
-        Sidecar::open(&socket, args, name)?.run(ModelAction::Serve, moved.to, Some(0), wait_s)
+        Sidecar::open(&socket, args, name)?.run(ModelAction::Serve, moved.to, Some(0))
     });
     match told {
         None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
@@ -155,12 +151,7 @@ fn rollback(args: &ModelsArgs, name: &str, wait_s: u64) -> Result<String, Failur
 }
 
 /// Has the running sidecar compare; what it found.
-fn shadow(
-    args: &ModelsArgs,
-    model: &str,
-    answers: Option<u32>,
-    wait_s: u64,
-) -> Result<Value, Failure> {
+fn shadow(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<Value, Failure> {
     let store = Store::open(&args.store, key(args)?).map_err(failed)?;
     let address = store.find(model).map_err(failed)?;
     let name = store.object(address).map_err(failed)?.manifest.name;
@@ -173,7 +164,7 @@ fn shadow(
         )
     })?;
     let mut sidecar = Sidecar::open(&socket, args, &name)?;
-    let status = sidecar.run(ModelAction::Shadow, address, answers, wait_s)?;
+    let status = sidecar.run(ModelAction::Shadow, address, answers)?;
     Ok(status["job"].clone())
 }
 
@@ -221,16 +212,16 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
         Some(socket) => Some(Sidecar::look(&socket)?),
         None => None,
     };
-    let named = names.iter().map(|name| {
+    let links = names.iter().map(|name| {
         json!({
             "name": name.name,
             "current": name.current.map(|address| address.to_string()),
             "previous": name.previous.map(|address| address.to_string()),
         })
     });
-    let named: Vec<Value> = named.collect();
+    let links: Vec<Value> = links.collect();
     if as_json {
-        let all = json!({ "names": named, "objects": objects, "sidecar": running });
+        let all = json!({ "names": links, "objects": objects, "sidecar": running });
         out.line(format_args!("{all}"))?;
         return Ok(());
     }

@@ -340,10 +340,10 @@ impl Worker {
             let _server_ended = self.words.send(Word::Untap);
             let mut state = self.shared.state();
             match outcome {
-                Ok(stage) => {
-                    state.1.served += u64::from(stage == Stage::Served);
-                    state.1.compared += u64::from(stage == Stage::Compared);
-                    state.0.stage = stage;
+                Ok(end) => {
+                    state.1.served += u64::from(end == Stage::Served);
+                    state.1.compared += u64::from(end == Stage::Compared);
+                    state.0.stage = end;
                 }
                 Err((cause, why)) => {
                     state.1.count(cause);

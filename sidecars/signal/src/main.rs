@@ -93,36 +93,48 @@ struct Args {
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct ShadowArgs {
     /// Live requests a candidate answers beside the model that serves, where a command names none.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    shadow_answers: u32,
+    #[arg(long = "shadow-answers", value_name = "N", default_value_t = 64)]
+    answers: u32,
     /// Longest wait for them, seconds.
-    #[arg(long, value_name = "S", default_value_t = 60)]
-    shadow_patience_s: u64,
+    #[arg(long = "shadow-patience-s", value_name = "S", default_value_t = 60)]
+    patience_s: u64,
     /// Largest mean difference of two scores, millionths.
-    #[arg(long, value_name = "N", default_value_t = ShadowBounds::default().drift_mean_e6)]
-    shadow_drift_mean_e6: u64,
+    #[arg(
+        long = "shadow-drift-mean-e6",
+        value_name = "N",
+        default_value_t = ShadowBounds::default().drift_mean_e6
+    )]
+    drift_mean_e6: u64,
     /// Largest difference of two scores, millionths.
-    #[arg(long, value_name = "N", default_value_t = ShadowBounds::default().drift_max_e6)]
-    shadow_drift_max_e6: u64,
+    #[arg(
+        long = "shadow-drift-max-e6",
+        value_name = "N",
+        default_value_t = ShadowBounds::default().drift_max_e6
+    )]
+    drift_max_e6: u64,
     /// Largest ratio of the median inference times, thousandths.
-    #[arg(long, value_name = "N", default_value_t = ShadowBounds::default().latency_ratio_e3)]
-    shadow_latency_ratio_e3: u64,
+    #[arg(
+        long = "shadow-latency-ratio-e3",
+        value_name = "N",
+        default_value_t = ShadowBounds::default().latency_ratio_e3
+    )]
+    latency_ratio_e3: u64,
     /// Requests it may abstain from though the model that serves answers.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    shadow_abstentions: u64,
+    #[arg(long = "shadow-abstentions", value_name = "N", default_value_t = 0)]
+    abstentions: u64,
 }
 
 impl ShadowArgs {
     fn options(self, name: String) -> LoaderOptions {
         LoaderOptions {
             name,
-            answers: self.shadow_answers,
-            patience_ns: self.shadow_patience_s.saturating_mul(1_000_000_000),
+            answers: self.answers,
+            patience_ns: self.patience_s.saturating_mul(1_000_000_000),
             bounds: ShadowBounds {
-                drift_mean_e6: self.shadow_drift_mean_e6,
-                drift_max_e6: self.shadow_drift_max_e6,
-                latency_ratio_e3: self.shadow_latency_ratio_e3,
-                abstentions: self.shadow_abstentions,
+                drift_mean_e6: self.drift_mean_e6,
+                drift_max_e6: self.drift_max_e6,
+                latency_ratio_e3: self.latency_ratio_e3,
+                abstentions: self.abstentions,
                 ..ShadowBounds::default()
             },
         }

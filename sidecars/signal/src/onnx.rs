@@ -86,16 +86,14 @@ fn forbidden_in_graph(graph: &GraphProto, operators: Option<&[String]>) -> Optio
     if attributes().any(|a| a.sparse_tensor.is_some() || !a.sparse_tensors.is_empty()) {
         return Some("sparse weights".into());
     }
-    if let Some(a) = attributes().find(|a| !a.f.is_finite() || a.floats.iter().any(not_finite)) {
+    if let Some(a) =
+        attributes().find(|a| !a.f.is_finite() || !a.floats.iter().all(|n| n.is_finite()))
+    {
         return Some(format!("an attribute that is no finite number: {}", a.name));
     }
     // As deep as the decoder let the file be nested.
     let mut graphs = attributes().flat_map(|a| a.g.iter().chain(&a.graphs));
     graphs.find_map(|graph| forbidden_in_graph(graph, operators))
-}
-
-fn not_finite(number: &f32) -> bool {
-    !number.is_finite()
 }
 
 fn fix_batch(value: &mut ValueInfoProto) {

@@ -16,7 +16,6 @@ use wire::model::{ModelAction, ModelCommand};
 
 /// Time between two looks at a job on its way.
 const LOOK: Duration = Duration::from_millis(20);
-const LOOKS_PER_S: u64 = 50;
 
 /// A greeted sidecar.
 pub(super) struct Sidecar<'a> {
@@ -108,28 +107,21 @@ impl<'a> Sidecar<'a> {
         action: ModelAction,
         address: Address,
         answers: Option<u32>,
-        wait_s: u64,
     ) -> Result<Value, Failure> {
         let answers = answers.unwrap_or(u32::MAX);
         let job = self.ask(action, &address.to_string(), answers)?["job"].clone();
-        for _ in 0..wait_s.saturating_mul(LOOKS_PER_S).max(1) {
+        // Each step of the sidecar has its own limit: the job ends.
+        loop {
             let status = self.status()?;
-            let stage = status["job"]["stage"].as_str().unwrap_or("").to_owned();
             if status["job"]["job"] != job {
                 return Err(refused("another job took its place", &status));
             }
-            match stage.as_str() {
+            match status["job"]["stage"].as_str().unwrap_or("") {
                 "loading" | "shadowing" | "publishing" => std::thread::park_timeout(LOOK),
                 "failed" => return Err(refused("the sidecar refuses the model", &status)),
                 _ => return Ok(status),
             }
         }
-        Err(Failure::new(
-            Exit::CheckFailed,
-            "the sidecar is not done with the model",
-            format!("job={job} waited_s={wait_s}"),
-            "look at `corelane models list`; what it ends with is in its own lines",
-        ))
     }
 }
 

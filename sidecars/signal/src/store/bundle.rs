@@ -54,11 +54,7 @@ impl Bundle {
         let manifest_bytes = folder.read(MANIFEST, MANIFEST_BYTES_MAX)?;
         let signature = signature(folder)?;
         if let Some(key) = key {
-            let path = folder.path().join(SIGNATURE);
-            match &signature {
-                None => return Err(StoreError::Unsigned { path }.into()),
-                Some(signature) => key.verify(&path, signature, &manifest_bytes)?,
-            }
+            check(&folder.path().join(SIGNATURE), signature.as_deref(), &manifest_bytes, key)?;
         }
         let manifest = Manifest::parse(&path, &manifest_bytes)?;
         let files = files(folder, &manifest)?;
@@ -88,9 +84,27 @@ impl Bundle {
         self
     }
 
+    /// Whether this key signed it.
+    pub(super) fn check_signature(&self, key: &PublicKey) -> Result<(), StoreError> {
+        let path = self.path.with_file_name(SIGNATURE);
+        check(&path, self.signature.as_deref(), &self.manifest_bytes, key)
+    }
+
     /// Takes the model file's bytes: they were hashed, and are parsed next.
     pub(crate) fn take_model(&mut self) -> Vec<u8> {
         self.files.first_mut().map(|(_, bytes)| std::mem::take(bytes)).unwrap_or_default()
+    }
+}
+
+fn check(
+    path: &Path,
+    signature: Option<&[u8]>,
+    manifest: &[u8],
+    key: &PublicKey,
+) -> Result<(), StoreError> {
+    match signature {
+        None => Err(StoreError::Unsigned { path: path.into() }),
+        Some(signature) => key.verify(path, signature, manifest),
     }
 }
 

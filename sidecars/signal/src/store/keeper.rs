@@ -76,6 +76,9 @@ impl Keeper {
         if !is_plain_name(&bundle.manifest.name) {
             return Err(StoreError::Name { name: bundle.manifest.name.clone() }.into());
         }
+        if let Some(key) = &self.store.key {
+            bundle.check_signature(key)?;
+        }
         let objects = root.join(OBJECTS);
         let object = objects.join(bundle.address.to_string());
         if object.exists() {

@@ -46,7 +46,7 @@ impl Draft {
 
     /// The same model and another file: its bytes, and so its hash, differ.
     pub(crate) fn marked(mut self, mark: &str) -> Self {
-        self.onnx.producer_name = mark.to_owned();
+        mark.clone_into(&mut self.onnx.producer_name);
         self
     }
 

@@ -95,9 +95,9 @@ impl World {
         world.keeper().promote(world.first).unwrap();
         let windows: Vec<_> = (0..WINDOWS).map(|id| request(id).input().unwrap()).collect();
         for address in [world.first, world.second] {
-            let mut scorer = world.scorer(address);
-            let scores = scorer.score(&windows);
-            world.truth.insert(scorer.model_hash(), scores);
+            let mut model = world.scorer(address);
+            let scores = model.score(&windows);
+            world.truth.insert(model.model_hash(), scores);
         }
         let mut tables = world.truth.values();
         let (one, other) = (tables.next().unwrap(), tables.next().unwrap());
@@ -259,6 +259,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Takes one frame if there is one; whether it was an answer.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other frame belongs here")]
     fn hear(&mut self) -> bool {
         let frame = match self.connection.try_recv(&mut self.buffer).unwrap() {
             Received::Frame(frame) => wire::decode(frame).unwrap(),
@@ -377,10 +378,10 @@ fn greet(socket: &Path, role: Role) -> (Connection, FrameBuffer, ipc::handshake:
     let mut buffer = FrameBuffer::new();
     loop {
         match connection.try_recv(&mut buffer).unwrap() {
-            Received::Frame(frame) => match handshake.on_frame(frame) {
-                Phase::Ready(peer) => return (connection, buffer, peer),
-                other => panic!("{other:?}"),
-            },
+            Received::Frame(frame) => {
+                let Phase::Ready(peer) = handshake.on_frame(frame) else { panic!("refused") };
+                return (connection, buffer, peer);
+            }
             Received::WouldBlock => std::thread::yield_now(),
             Received::Closed => panic!("the server closed the connection"),
         }
@@ -399,10 +400,20 @@ pub(crate) fn under_load<R: Send>(
     bounds: ShadowBounds,
     body: impl FnOnce(&mut Operator) -> R + Send,
 ) -> (SwapCounts, Load, R) {
+    under_load_with(world, bounds, &AtomicU64::new(0), body)
+}
+
+/// The same; the engine's worst gap between two answers goes to `gap`, nanoseconds.
+pub(crate) fn under_load_with<R: Send>(
+    world: &World,
+    bounds: ShadowBounds,
+    gap: &AtomicU64,
+    body: impl FnOnce(&mut Operator) -> R + Send,
+) -> (SwapCounts, Load, R) {
     let (counters, swaps, (load, given)) = world.serve(options(bounds), |socket| {
-        let (over, gap) = (AtomicBool::new(false), AtomicU64::new(0));
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let engine = scope.spawn(|| world.load(socket, &over, &gap));
+            let engine = scope.spawn(|| world.load(socket, &over, gap));
             // ORDERING: relaxed; a lone flag.
             let end = OnDrop(|| over.store(true, Ordering::Relaxed));
             let given = body(&mut Operator::connect(socket));
