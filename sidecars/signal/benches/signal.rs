@@ -17,7 +17,7 @@ use peer::{Client, Server, model_backends, request};
 use std::hint::black_box;
 use std::io;
 use std::path::Path;
-use wire::signal::{SignalResponse, SignalStatus};
+use wire::signal::{InputWindow, SignalResponse, SignalStatus};
 
 #[path = "../tests/server/peer.rs"]
 #[expect(dead_code, reason = "the tests' own, of which a part is used here")]
@@ -25,13 +25,13 @@ use wire::signal::{SignalResponse, SignalStatus};
 mod peer;
 
 /// Bursts a back end, smoke and real.
-const BURSTS: (usize, usize) = (2, 100);
+const BURSTS: (usize, usize) = (2, 40);
 /// Requests of a burst that are timed, smoke and real.
 const TIMED: (u64, u64) = (20, 500);
 /// Requests of a burst before those: the server's core wakes, its caches fill.
-const UNTIMED: u64 = 100;
+const UNTIMED: u64 = 50;
 /// Runs in process a model, smoke and real.
-const RUNS: (usize, usize) = (50, 50_000);
+const RUNS: (usize, usize) = (50, 20_000);
 
 fn main() -> io::Result<()> {
     let size = Size::from_args();
@@ -81,22 +81,36 @@ fn in_process(report: &mut Report, clock: &Clock, size: Size) {
     let tract = runtime::start(&options).unwrap_or_else(|why| panic!("{}", why.operator_line()));
     let mut models = [model(Model::load(bundled(), &Fused)), model(Model::load(bundled(), tract))];
     let windows = models[0].manifest().golden.windows();
+    let windows: Vec<_> = windows.iter().cycle().take(size.pick(RUNS.0, RUNS.1)).collect();
     let mut samples = [Sample::default(), Sample::default()];
-    let mut out = Vec::new();
-    for window in windows.iter().cycle().take(size.pick(RUNS.0, RUNS.1)) {
+    let mut alone = [Sample::default(), Sample::default()];
+    for (model, sample) in models.iter_mut().zip(&mut alone) {
+        for window in &windows {
+            sample.push(timed(model, clock, window));
+        }
+    }
+    for window in &windows {
         for (model, sample) in models.iter_mut().zip(&mut samples) {
-            let start = clock.cycles();
-            let ran = model.run(black_box(std::slice::from_ref(window)), &mut out);
-            sample.push(clock.cycles_to_ns(clock.cycles().saturating_sub(start)));
-            assert!(ran.is_ok() && out.len() == 1, "a run failed");
+            sample.push(timed(model, clock, window));
         }
     }
     report.line("");
-    report.line("in process, one window a run, in turns, ns");
+    report.line("in process, one window a run, one back end after the other and in turns, ns");
     report.line(&Sample::headings("back end"));
-    for (model, sample) in models.iter().zip(&mut samples) {
-        report.line(&sample.row(model.provider()));
+    for (how, samples) in [("alone", &mut alone), ("in turns", &mut samples)] {
+        for (model, sample) in models.iter().zip(samples) {
+            report.line(&sample.row(&format!("{} {how}", model.provider())));
+        }
     }
+}
+
+fn timed(model: &mut Model, clock: &Clock, window: &InputWindow) -> u64 {
+    let mut out = Vec::with_capacity(1);
+    let start = clock.cycles();
+    let ran = model.run(black_box(std::slice::from_ref(window)), &mut out);
+    let ns = clock.cycles_to_ns(clock.cycles().saturating_sub(start));
+    assert!(ran.is_ok() && out.len() == 1, "a run failed");
+    ns
 }
 
 /// One server and what was measured of it.

@@ -14,6 +14,7 @@ mod kernel;
 use crate::backend::{Backend, BackendError, ModelFile, Network, Probabilities};
 use crate::error::ModelError;
 use crate::onnx::Onnx;
+use crate::sys;
 use kernel::{Scratch, Weights};
 use wire::signal::InputWindow;
 
@@ -75,6 +76,7 @@ impl Network for FusedNetwork {
         batch: &[InputWindow],
         out: &mut Vec<Probabilities>,
     ) -> Result<(), BackendError> {
+        sys::clear_upper_halves();
         out.extend(batch.iter().map(|window| self.weights.run(window, &mut self.scratch)));
         Ok(())
     }

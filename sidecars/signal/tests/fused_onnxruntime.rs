@@ -2,8 +2,6 @@
 //!
 //! A process of its own: one runtime per process, and `tests/fused.rs` runs tract.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails must fail its test")]
-
 #[path = "fused/windows.rs"]
 mod windows;
 
