@@ -144,6 +144,46 @@ fn signal_doctor_says_what_is_live_and_why() {
     assert!(text.contains("tract"), "{text}");
 }
 
+#[test]
+fn calendar_show_says_window_residents_and_the_next_change_or_why_not() {
+    let at = "--at=2026-11-27T17:00:00Z";
+    let text = clean(corelane(&["calendar", "show", at, "--days=3"]));
+    for part in [
+        "2026-11-27 12:00:00 -05 = 2026-11-27T17:00:00Z, a half day (day after Thanksgiving)",
+        "window    market (market-hours), station live",
+        "resident  bin_ctabl@cpu (critical) serving",
+        "station maintenance at 2026-11-27 13:00:00 -05, in 1 h 0 min",
+        "plan      MAINTENANCE; unload bin_ctabl@cpu (critical)",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    let crypto = "--calendar=config/calendar.crypto.toml";
+    let shown = json(&clean(corelane(&["calendar", "show", crypto, at, "--json"])));
+    assert_eq!(shown["spans"][0]["window"], "market");
+    assert_eq!(shown["spans"][0]["models"][0]["name"], "bin_ctabl");
+    for (argument, part) in [
+        ("--at=2031-01-01T00:00:00Z", "covers=2025-01-01..2027-12-31"),
+        ("--at=noon", "no instant"),
+    ] {
+        let output = corelane(&["calendar", "show", argument]);
+        assert_eq!(output.status.code(), Some(10), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("ARGUMENTS: ") && said.contains(part), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn signal_memory_says_what_it_sees_and_why_it_does_not() {
+    let seen = json(&clean(corelane(&["signal", "memory", "--json"])));
+    assert!(seen["host"]["total_bytes"].as_u64() > Some(0), "{seen}");
+    assert!(seen["host"]["level"].is_string(), "{seen}");
+    let vram = &seen["vram"];
+    let why_not = vram["why_not"].as_str().unwrap_or("");
+    assert!(vram["total_bytes"].is_u64() || why_not.starts_with("no NVML: "), "{seen}");
+    assert!(clean(corelane(&["signal", "memory"])).contains("host  "));
+}
+
 /// Every `corelane` line of the README runs as written, `<id>` on a run of the demo; the live engine
 /// is other tests'.
 #[test]

@@ -72,7 +72,11 @@ fn refused(error: &nvml_wrapper::error::NvmlError) -> SensorError {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let more = cause.to_string();
+        // Some of its errors repeat their source.
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
         source = cause.source();
     }
     // A loader's words may span lines; an operator's line may not.
