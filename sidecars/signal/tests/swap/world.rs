@@ -8,6 +8,7 @@
 
 use super::make::Draft;
 use bytemuck::{Zeroable, bytes_of};
+use corelane_signal::batch::QueuePolicy;
 use corelane_signal::loader::{Loader, LoaderOptions, SwapCounts};
 use corelane_signal::server::{Counters, Idle, Server, ServerOptions};
 use corelane_signal::shadow::ShadowBounds;
@@ -167,7 +168,7 @@ impl World {
             socket: socket.to_owned(),
             policy: PeerPolicy::same_user(),
             io: BackendKind::Libc,
-            max_batch: 16,
+            queue: QueuePolicy::at_once(16),
             max_peers: 8,
             idle: Idle::Park,
         };
