@@ -3,6 +3,7 @@
 
 use ipc::{BackendKind, PeerPolicy};
 use serde_json::Value;
+use signal::batch::QueuePolicy;
 use signal::loader::{Loader, LoaderOptions};
 use signal::server::{Idle, Server, ServerOptions};
 use signal::shadow::ShadowBounds;
@@ -93,7 +94,11 @@ impl World {
         let socket = self.path("signal.sock");
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let tract = RuntimeOptions { choice: BackendChoice::Tract, dylib: None };
+                let tract = RuntimeOptions {
+                    choice: BackendChoice::Tract,
+                    dylib: None,
+                    engine_cache: None,
+                };
                 let store = || Store::open(&self.path("store"), None).unwrap();
                 let scorer = Scorer::load_current(&store(), "bin_ctabl", &tract).unwrap();
                 let options = LoaderOptions {
@@ -108,7 +113,7 @@ impl World {
                     socket: socket.clone(),
                     policy: PeerPolicy::same_user(),
                     io: BackendKind::Libc,
-                    max_batch: 16,
+                    queue: QueuePolicy::at_once(16),
                     max_peers: 4,
                     idle: Idle::Park,
                 };
