@@ -416,7 +416,7 @@ fn where_a_key_is_configured_only_what_it_signed_is_read() {
 }
 
 fn hex_line(bytes: &[u8]) -> Vec<u8> {
-    let mut line: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    line.push('\n');
-    line.into_bytes()
+    let digits = b"0123456789abcdef";
+    let of = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
+    bytes.iter().flat_map(of).chain([b'\n']).collect()
 }
