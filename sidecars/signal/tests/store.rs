@@ -11,6 +11,7 @@ use corelane_signal::store::{
 use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, model::Model, runtime};
 use ed25519_dalek::{Signer, SigningKey};
 use make::{Draft, hex, repository};
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -416,7 +417,10 @@ fn where_a_key_is_configured_only_what_it_signed_is_read() {
 }
 
 fn hex_line(bytes: &[u8]) -> Vec<u8> {
-    let mut line: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut line = String::new();
+    for byte in bytes {
+        write!(line, "{byte:02x}").unwrap();
+    }
     line.push('\n');
     line.into_bytes()
 }
