@@ -3,10 +3,12 @@
 //! Must never: put a model into the store that does not reproduce its golden vectors, or leave the
 //! links on a model the running sidecar refused.
 
+mod args;
 mod sidecar;
 
+pub use args::{ModelsArgs, ModelsCommand};
+
 use crate::backtest::model_failure;
-use crate::cli::{ModelsArgs, ModelsCommand};
 use crate::output::Output;
 use ed25519_dalek::Signer as _;
 use serde_json::{Value, json};

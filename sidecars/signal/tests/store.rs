@@ -11,6 +11,7 @@ use corelane_signal::store::{
 use corelane_signal::{BackendChoice, ModelError, RuntimeOptions, model::Model, runtime};
 use ed25519_dalek::{Signer, SigningKey};
 use make::{Draft, hex, repository};
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -71,7 +72,7 @@ fn says(error: &ModelError, parts: &[&str]) {
 }
 
 fn load(bundle: Bundle) -> Result<Model, ModelError> {
-    let options = RuntimeOptions { choice: BackendChoice::Tract, dylib: None, engine_cache: None };
+    let options = RuntimeOptions { choice: BackendChoice::Tract, dylib: None };
     Model::of(bundle, runtime::start(&options).unwrap())
 }
 
@@ -416,7 +417,10 @@ fn where_a_key_is_configured_only_what_it_signed_is_read() {
 }
 
 fn hex_line(bytes: &[u8]) -> Vec<u8> {
-    let digits = b"0123456789abcdef";
-    let of = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
-    bytes.iter().flat_map(of).chain([b'\n']).collect()
+    let mut line = String::new();
+    for byte in bytes {
+        write!(line, "{byte:02x}").unwrap();
+    }
+    line.push('\n');
+    line.into_bytes()
 }

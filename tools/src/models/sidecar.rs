@@ -2,7 +2,7 @@
 //!
 //! Must never: let a sidecar of another store or name change its model.
 
-use crate::cli::ModelsArgs;
+use super::ModelsArgs;
 use crate::ctl::{Request, Talk};
 use serde_json::Value;
 use signal::store::Address;
