@@ -72,7 +72,7 @@ fn says(error: &ModelError, parts: &[&str]) {
 }
 
 fn load(bundle: Bundle) -> Result<Model, ModelError> {
-    let options = RuntimeOptions { choice: BackendChoice::Tract, dylib: None };
+    let options = RuntimeOptions { choice: BackendChoice::Tract, dylib: None, engine_cache: None };
     Model::of(bundle, runtime::start(&options).unwrap())
 }
 
