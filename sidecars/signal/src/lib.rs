@@ -1,8 +1,9 @@
 //! The model server: an ONNX model behind a Unix socket, and the same scorer in process.
 //!
-//! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), loading and verifying a model ([`model`]),
-//! turning probabilities into fixed-point scores ([`Score`]), micro-batches ([`batch`]) and the
-//! server ([`server`]). A backtest uses [`Scorer`], which is the same code without the socket.
+//! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), the kernel of the
+//! default model ([`fused`]), loading and verifying a model ([`model`]), turning probabilities into
+//! fixed-point scores ([`Score`]), micro-batches ([`batch`]) and the server ([`server`]). A backtest
+//! uses [`Scorer`], which is the same code without the socket.
 //!
 //! Must never: open a network socket, see a venue key, trust a peer, fall back from a back end the
 //! operator named, or answer with a number that is not finite. One thread runs it all; it may
