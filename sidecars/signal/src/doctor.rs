@@ -1,8 +1,8 @@
 //! Says which model back end and provider is live and why, and which others cannot be used and why.
 //!
 //! Must never: report a provider as live because a library was compiled with it; only what has
-//! started and, where a model is named, has reproduced its golden vectors counts. Starts the runtime
-//! of this process, so it is the last thing the process does. May allocate.
+//! started and, where a model is named, has reproduced its golden vectors counts. Starts the
+//! runtime of this process, so it is the last thing the process does. May allocate.
 
 mod backends;
 

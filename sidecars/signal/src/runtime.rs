@@ -3,8 +3,9 @@
 //!
 //! Must never: fall back from a back end the operator named. `auto` computes a model the fused
 //! kernel knows with that, and every other model on ONNX Runtime where a library is named and
-//! usable, else on the pure-Rust runtime, and says why in [`Runtime::why`]. One runtime per process:
-//! the second choice of another one is an error. The fused kernel is none and may always be chosen.
+//! usable, else on the pure-Rust runtime, and says why in [`Runtime::why`]. One runtime per
+//! process: the second choice of another one is an error. The fused kernel is none and may always be
+//! chosen.
 
 use crate::backend::{Backend, ModelFile, Network};
 use crate::error::ModelError;

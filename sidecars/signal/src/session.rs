@@ -95,8 +95,8 @@ pub(crate) fn load(
         source,
     };
     // tract pays for a free batch at every run: of one window it takes 2.3 times as long, and only
-    // from about 8 windows on is a whole batch cheaper (examples/batch_cost.rs). One window a run is
-    // also the same number in any batch. A CUDA graph and a TensorRT engine are of one shape.
+    // from about 8 windows on is a whole batch cheaper (examples/batch_cost.rs). One window a run
+    // is also the same number in any batch. A CUDA graph and a TensorRT engine are of one shape.
     let one = (provider != Provider::Cpu).then(|| onnx.of_one_window());
     let mut builder = plain(environment, provider).map_err(|e| failed(e.into()))?;
     if provider.is_gpu() {

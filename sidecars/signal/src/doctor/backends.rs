@@ -15,7 +15,7 @@ use std::path::Path;
 const NO_LIBRARY_NEXT: &str = "run `make onnxruntime` and export the line it prints";
 const NO_GPU_LIBRARY_NEXT: &str = "run `make onnxruntime-gpu` and export the lines it prints";
 
-/// The state of every back end. `live` is the provider that serves, `errors` what went wrong so far.
+/// The state of every back end. `live` is the provider that serves, `errors` what went wrong.
 pub(super) fn all(
     options: &RuntimeOptions,
     started: Option<&Runtime>,
