@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::inputs::{ask_mode, control};
     use wire::TsNs;
+    use wire::control::ReplyCode;
 
     #[test]
     fn commands_are_judged_by_mode_and_reason() {
