@@ -27,7 +27,7 @@ const fn place(counter: Counter) -> (usize, usize) {
         20..30 => (1, code - 20),
         30..40 => (2, code - 30),
         // The bridge's as well: its own ten are taken.
-        59..64 => (2, code - 49),
+        55..64 => (2, code - 45),
         _ => (3, code - 40),
     }
 }
