@@ -107,7 +107,8 @@ pub(crate) const FORBIDDEN: [Attempt; 62] = [
     no("make_memory_runnable", |_| sys::protect_to_run()),
     deadly("run_a_program", |_| sys::execve()),
     deadly("run_a_descriptor", |_| sys::plain(libc::SYS_execveat, [usize::MAX, 0, 0, 0, 0, 0])),
-    deadly("trace", |_| sys::plain(libc::SYS_ptrace, [0; 6])),
+    // Of no process: a child that asks to be traced would stand still where nothing refuses it.
+    deadly("trace", |_| sys::plain(libc::SYS_ptrace, [16, 0, 0, 0, 0, 0])),
     deadly("read_another_s_memory", |_| sys::vm_read(std::os::unix::process::parent_id())),
     deadly("write_another_s_memory", |_| sys::plain(libc::SYS_process_vm_writev, [0; 6])),
     deadly("take_another_s_descriptor", |_| {
