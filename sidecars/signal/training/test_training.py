@@ -18,9 +18,9 @@ try:
     import baselines
     import export
     import features
-import report
     import fit
     import metrics
+    import report
     from model import BinCtabl
 except ImportError as missing:
     raise unittest.SkipTest(f"{missing.name} is not installed (requirements.txt)") from missing
