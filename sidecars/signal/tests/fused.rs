@@ -129,10 +129,10 @@ fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<Scorer, ModelError> {
 fn refusal(change: impl FnOnce(&mut ModelProto)) -> String {
     let error = changed(change).unwrap_err();
     // What no back end takes is refused before the kernel sees it.
-    match error {
-        ModelError::NotFused { found, .. } | ModelError::Forbidden { found, .. } => found,
-        other => panic!("{}", other.operator_line()),
-    }
+    let (ModelError::NotFused { found, .. } | ModelError::Forbidden { found, .. }) = error else {
+        panic!("{}", error.operator_line())
+    };
+    found
 }
 
 #[test]
