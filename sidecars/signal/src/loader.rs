@@ -211,7 +211,9 @@ impl Loader {
         let (words_out, words) = channel();
         let (retired, retired_in) = channel();
         let shared = Arc::new(Shared::default());
-        let root = store.root().display().to_string();
+        // Whoever compares it stands in another folder.
+        let root = std::path::absolute(store.root()).unwrap_or_else(|_| store.root().to_owned());
+        let root = root.display().to_string();
         let worker = Worker {
             store,
             options: options.clone(),

@@ -11,6 +11,7 @@ mod hftbacktest;
 mod limits;
 #[path = "../../maker/maker.rs"]
 mod maker;
+mod models;
 mod new_strategy;
 mod notary;
 mod python_sidecar;
