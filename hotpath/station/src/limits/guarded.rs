@@ -68,5 +68,5 @@ pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         path.display()
     );
     let next = "write the file, or name another one";
-    Failure::new(Exit::Resource, "limits cannot be read", fields, next)
+    Failure::new(Exit::Resource, "file cannot be read", fields, next)
 }
