@@ -9,7 +9,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
-/// Hashing a segment takes about as long as an engine needs for its inputs.
+/// Hashing a segment takes longer than an engine needs for its inputs: of two cores it also takes what
+/// the engine's thread leaves.
 const THREADS_MAX: usize = 3;
 
 /// A segment in memory.
@@ -40,10 +41,10 @@ pub(super) struct Thread {
 }
 
 impl Ahead {
-    /// Starts the threads: one, or more where cores are left beside the reader's own.
+    /// Starts the threads, as many as there are cores.
     pub(super) fn of_files(files: &[PathBuf]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let count = cores.saturating_sub(1).clamp(1, THREADS_MAX).min(files.len().max(1));
+        let count = cores.clamp(1, THREADS_MAX).min(files.len().max(1));
         let last = files.len().saturating_sub(1);
         let start = |first| {
             let own = files.iter().enumerate().skip(first).step_by(count);
