@@ -115,6 +115,23 @@ pub struct Placement {
     pub expire_ns: TsNs,
 }
 
+/// The four codes of an order as the state has them; any that is none is a bad word.
+pub(crate) fn order_codes(
+    from: &mut StateReader<'_>,
+) -> Result<(Side, OrdType, TimeInForce, ExecInst), StateError> {
+    let [side, ord_type, time_in_force, exec_inst] = from.bytes()?;
+    let codes = (
+        Side::from_code(side),
+        OrdType::from_code(ord_type),
+        TimeInForce::from_code(time_in_force),
+        ExecInst::from_code(exec_inst),
+    );
+    let (Some(side), Some(ord_type), Some(time_in_force), Some(exec_inst)) = codes else {
+        return Err(from.bad());
+    };
+    Ok((side, ord_type, time_in_force, exec_inst))
+}
+
 impl Placement {
     /// An immediate-or-cancel limit order.
     #[must_use]
@@ -166,16 +183,7 @@ impl Placement {
     }
 
     pub(crate) fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let [side, ord_type, time_in_force, exec_inst] = from.bytes()?;
-        let codes = (
-            Side::from_code(side),
-            OrdType::from_code(ord_type),
-            TimeInForce::from_code(time_in_force),
-            ExecInst::from_code(exec_inst),
-        );
-        let (Some(side), Some(ord_type), Some(time_in_force), Some(exec_inst)) = codes else {
-            return Err(from.bad());
-        };
+        let (side, ord_type, time_in_force, exec_inst) = order_codes(from)?;
         Ok(Self {
             side,
             ord_type,

@@ -2,8 +2,8 @@
 
 mod common;
 
-use bytemuck::{Zeroable, bytes_of};
-use common::World;
+use bytemuck::bytes_of;
+use common::{MODEL_HASH, World, response};
 use corelane_station::config::{Config, control_socket};
 use corelane_station::inputs::control;
 use corelane_station::limits::changes::{Target, change, stage};
@@ -19,11 +19,9 @@ use wire::exit::Exit;
 use wire::handshake::{HelloStatus, Role};
 use wire::model::ModelChange;
 use wire::risk::{ChangeSource, EpochStage, LimitField};
-use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
+use wire::signal::SignalResponse;
 use wire::station::Mode;
 use wire::{Frame, FrameHeader, InstrumentId, TsNs};
-
-const MODEL_HASH: u64 = 0xabcd;
 
 /// How the sidecar of a test behaves after its greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,22 +50,6 @@ fn another_model(generation: u32) -> ModelChange {
             .with_model(0, 0, "next/cpu")
             .ack(HelloStatus::Accepted)
             .backend,
-    }
-}
-
-fn response(request: &SignalRequest) -> SignalResponse {
-    SignalResponse {
-        header: FrameHeader {
-            instrument_id: request.header.instrument_id,
-            ..FrameHeader::new::<SignalResponse>()
-        },
-        request_id: request.request_id,
-        model_hash: MODEL_HASH,
-        score_e6: if (request.request_id / 20).is_multiple_of(2) { 600_000 } else { -600_000 },
-        generation: 1,
-        batch: 1,
-        status: SignalStatus::Ok.code(),
-        ..Zeroable::zeroed()
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod common;
 
-use bytemuck::{Zeroable, bytes_of};
-use common::World;
+use bytemuck::bytes_of;
+use common::{MODEL_HASH, World, response};
 use corelane_station::run::{Outcome, replay};
 use ipc::handshake::{self, Identity};
 use ipc::shm::{End, Put};
@@ -13,10 +13,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wire::exit::Exit;
 use wire::handshake::{Doorbell, HelloStatus, Role};
-use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
+use wire::signal::{SignalRequest, SignalResponse};
 use wire::{Frame, FrameHeader};
 
-const MODEL_HASH: u64 = 0xabcd;
 /// Where PROTOCOL.md says that the sidecar's position in the answers is.
 const ANSWER_TAIL: u64 = 512;
 
@@ -33,22 +32,6 @@ enum Manner {
     Breaks(u64),
     /// Gone after so many answers, requests still in the memory.
     Dies(u64),
-}
-
-fn response(request: &SignalRequest) -> SignalResponse {
-    SignalResponse {
-        header: FrameHeader {
-            instrument_id: request.header.instrument_id,
-            ..FrameHeader::new::<SignalResponse>()
-        },
-        request_id: request.request_id,
-        model_hash: MODEL_HASH,
-        score_e6: if (request.request_id / 20).is_multiple_of(2) { 600_000 } else { -600_000 },
-        generation: 1,
-        batch: 1,
-        status: SignalStatus::Ok.code(),
-        ..Zeroable::zeroed()
-    }
 }
 
 /// One connection of the engine as this sidecar sees it.

@@ -21,19 +21,7 @@ impl Report {
     pub fn add(&mut self, life: &Life) {
         self.seeds += 1;
         self.events += life.outcome.events;
-        let (mine, t) = (&mut self.totals, &life.outcome.totals);
-        for (sum, more) in [
-            (&mut mine.inputs, t.inputs),
-            (&mut mine.outputs, t.outputs),
-            (&mut mine.orders, t.orders),
-            (&mut mine.replaces, t.replaces),
-            (&mut mine.cancels, t.cancels),
-            (&mut mine.denials, t.denials),
-            (&mut mine.fills, t.fills),
-            (&mut mine.sessions, t.sessions),
-        ] {
-            *sum += more;
-        }
+        self.totals.add(&life.outcome.totals);
         self.cover.add(&life.outcome.cover);
     }
 
@@ -41,19 +29,7 @@ impl Report {
     pub fn join(&mut self, other: &Self) {
         self.seeds += other.seeds;
         self.events += other.events;
-        let (mine, t) = (&mut self.totals, &other.totals);
-        for (sum, more) in [
-            (&mut mine.inputs, t.inputs),
-            (&mut mine.outputs, t.outputs),
-            (&mut mine.orders, t.orders),
-            (&mut mine.replaces, t.replaces),
-            (&mut mine.cancels, t.cancels),
-            (&mut mine.denials, t.denials),
-            (&mut mine.fills, t.fills),
-            (&mut mine.sessions, t.sessions),
-        ] {
-            *sum += more;
-        }
+        self.totals.add(&other.totals);
         self.cover.add(&other.cover);
     }
 

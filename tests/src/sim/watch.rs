@@ -102,6 +102,23 @@ pub(crate) struct Totals {
     pub(crate) sessions: u64,
 }
 
+impl Totals {
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.inputs, other.inputs),
+            (&mut self.outputs, other.outputs),
+            (&mut self.orders, other.orders),
+            (&mut self.replaces, other.replaces),
+            (&mut self.cancels, other.cancels),
+            (&mut self.denials, other.denials),
+            (&mut self.fills, other.fills),
+            (&mut self.sessions, other.sessions),
+        ] {
+            *sum += more;
+        }
+    }
+}
+
 fn place(header: &FrameHeader) -> usize {
     usize::try_from(header.instrument_id.get()).unwrap_or(usize::MAX)
 }

@@ -4,7 +4,8 @@ use super::{Order, OrderRequest, OrderTable, Replacing};
 use crate::hash::StateHasher;
 use crate::order::is_done;
 use crate::state::{StateError, StateReader};
-use wire::order::{ExecInst, OrdStatus, OrdType, Side, TimeInForce};
+use crate::strategy::order_codes;
+use wire::order::OrdStatus;
 use wire::{ClOrdId, InstrumentId, PriceTicks, QtyLots, StrategyId};
 
 impl OrderTable {
@@ -136,16 +137,7 @@ impl OrderRequest {
     fn loaded(from: &mut StateReader<'_>) -> Result<Self, StateError> {
         let instrument = InstrumentId(from.fit()?);
         let strategy = StrategyId(from.fit()?);
-        let [side, ord_type, time_in_force, exec_inst] = from.bytes()?;
-        let codes = (
-            Side::from_code(side),
-            OrdType::from_code(ord_type),
-            TimeInForce::from_code(time_in_force),
-            ExecInst::from_code(exec_inst),
-        );
-        let (Some(side), Some(ord_type), Some(time_in_force), Some(exec_inst)) = codes else {
-            return Err(from.bad());
-        };
+        let (side, ord_type, time_in_force, exec_inst) = order_codes(from)?;
         Ok(Self {
             instrument,
             strategy,

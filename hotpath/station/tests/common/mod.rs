@@ -20,6 +20,7 @@ use tape::{Compression, Header, RecordingWriter};
 use wire::instrument::{Instrument, padded};
 use wire::market::{AggressorSide, BookSnapshot, DepthDelta, FLAG_FIRST, FLAG_LAST, Level, Trade};
 use wire::risk::LimitField;
+use wire::signal::{SignalRequest, SignalResponse, SignalStatus};
 use wire::{FrameHeader, FrameKind, InstrumentId, PriceTicks, QtyLots, TsNs, VenueId};
 
 /// Receive time of the first event.
@@ -247,4 +248,24 @@ pub(crate) fn journaler_on(
     let journal = journal.expect("a good disk");
     let (counters, shared) = (counters.clone(), Arc::clone(shared));
     Journaler::new(tape, journal, moments, Duration::ZERO, counters, shared)
+}
+
+/// The model of the sidecars in these tests.
+pub(crate) const MODEL_HASH: u64 = 0xabcd;
+
+/// Its answer: up for twenty requests, down for the next.
+pub(crate) fn response(request: &SignalRequest) -> SignalResponse {
+    SignalResponse {
+        header: FrameHeader {
+            instrument_id: request.header.instrument_id,
+            ..FrameHeader::new::<SignalResponse>()
+        },
+        request_id: request.request_id,
+        model_hash: MODEL_HASH,
+        score_e6: if (request.request_id / 20).is_multiple_of(2) { 600_000 } else { -600_000 },
+        generation: 1,
+        batch: 1,
+        status: SignalStatus::Ok.code(),
+        ..Zeroable::zeroed()
+    }
 }
