@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench bench-isolation sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -29,6 +29,9 @@ fmt: ## format the source
 
 bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
 	$(CARGO) bench --locked --profile dist -p corelane-benches -p corelane-signal
+
+bench-isolation: ## the order loop beside a sidecar that misbehaves, judged: exit 31 slower, 3 inconclusive
+	$(CARGO) bench --locked --profile dist -p corelane-benches --bench isolation -- --judge $(if $(RECORD),--record)
 
 sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
 	$(CARGO) run --locked --release --quiet -p corelane-tests --bin sim -- \
