@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench bench-isolation sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench bench-isolation sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest rivals train musl clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -70,6 +70,10 @@ onnxruntime-gpu: ## fetch ONNX Runtime with CUDA from PyPI into .venv-onnxruntim
 hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
 	python3 -m venv .venv-hftbacktest
 	.venv-hftbacktest/bin/pip install --quiet -r tests/hftbacktest/requirements.txt
+
+rivals: ## fetch ONNX Runtime and FastAPI from PyPI into .venv-rivals (the bench `signal` has them beside ours)
+	python3 -m venv .venv-rivals
+	.venv-rivals/bin/pip install --quiet -r benches/rivals/requirements.txt
 
 train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train
