@@ -202,6 +202,7 @@ fn spawn_sidecar(config: &Config, dir: &Path) -> Result<(Child, Receiver<String>
     if let Some(store) = &config.signal.store {
         command.arg(format!("--store={}", store.root.display()));
         command.arg(format!("--name={}", store.name));
+        command.arg(format!("--log-dir={}", dir.display()));
         if let Some(key) = &store.public_key {
             command.arg(format!("--public-key={}", key.display()));
         }

@@ -5,10 +5,17 @@
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use corelane_signal::backend::Backend;
 use corelane_signal::batch::QueuePolicy;
 use corelane_signal::doctor::doctor;
-use corelane_signal::loader::{Loader, LoaderOptions};
+use corelane_signal::guard::Action;
+use corelane_signal::guard::gate::{Gate, HostSense, Machine};
+use corelane_signal::guard::log::Log;
+use corelane_signal::guard::sensor::{Budget, Host, SensorError, Vram};
+use corelane_signal::loader::{Guarding, Loader, LoaderOptions};
 use corelane_signal::model::{BATCH_MAX, Model};
+use corelane_signal::resident::Device;
+use corelane_signal::runtime::Runtime;
 use corelane_signal::sandbox::{Policy, Sandbox, SandboxMode};
 use corelane_signal::server::{Idle, Server, ServerOptions};
 use corelane_signal::shadow::ShadowBounds;
@@ -18,6 +25,7 @@ use ipc::{BackendKind, PeerPolicy};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use wire::exit::Exit;
 
 /// Serves an ONNX model to Corelane's engine on a Unix socket.
@@ -42,6 +50,9 @@ struct Args {
     /// How a candidate is tried beside the model that serves.
     #[command(flatten)]
     shadow: ShadowArgs,
+    /// What memory allows.
+    #[command(flatten)]
+    guard: GuardArgs,
     /// Model back end: auto, fused, tract, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = backend)]
     backend: BackendChoice,
@@ -141,6 +152,80 @@ impl ShadowArgs {
     }
 }
 
+/// The memory guard, which loads of a store go through.
+#[derive(Clone, Debug, clap::Args)]
+struct GuardArgs {
+    /// Whether loads go through the memory guard: on, off.
+    #[arg(long = "memory-guard", value_name = "MODE", default_value = "on", value_parser = switch)]
+    is_on: bool,
+    /// Bytes this process may have resident, in place of the host's own figures.
+    #[arg(long = "memory-budget", value_name = "BYTES", value_parser = budget)]
+    budget: Option<u64>,
+    /// The GPU whose memory is watched, by NVML's index.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    gpu: u32,
+    /// Time between two looks at memory, milliseconds.
+    #[arg(long = "memory-every-ms", value_name = "MS", default_value_t = 250,
+          value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    every_ms: u64,
+    /// Folder for guard.jsonl, the guard's record; without it none is kept.
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
+}
+
+/// What must be open before the files' fence closes.
+struct Watched {
+    host: HostSense,
+    log: Option<Log>,
+}
+
+impl GuardArgs {
+    fn open(&self) -> Result<Watched, ModelError> {
+        let sensor = |error: SensorError| ModelError::Guard { found: error.to_string() };
+        let host = match self.budget {
+            Some(bytes) => HostSense::Budget(Budget::open(bytes).map_err(sensor)?),
+            None => HostSense::Host(Host::default().open().map_err(sensor)?),
+        };
+        let log = self.log_dir.as_deref().map(|dir| {
+            let found = |error| format!("folder={} error=\"{error}\"", dir.display());
+            Log::open(dir).map_err(|error| ModelError::Guard { found: found(error) })
+        });
+        Ok(Watched { host, log: log.transpose()? })
+    }
+
+    /// The gate, once the runtime is live.
+    fn guarding(&self, watched: Watched, live: &Runtime) -> Guarding {
+        let Watched { host, log } = watched;
+        let fallback = live.on_cpu();
+        let vram = fallback.map(|_| Vram::open(self.gpu).map_err(|error| error.to_string()));
+        if let Some(Err(why)) = &vram {
+            eprintln!(
+                "corelane-signal: RESOURCE: the GPU's memory cannot be watched, so no other model is \
+                 loaded into it: gpu={} reason=\"{why}\"; next: install NVML with the driver, or start \
+                 with --memory-guard=off",
+                self.gpu
+            );
+        }
+        let device = if fallback.is_some() { Device::Gpu } else { Device::Cpu };
+        let gate = Gate::new(Box::new(Machine { host, vram }), log);
+        let every = Duration::from_millis(self.every_ms);
+        let fallback = fallback.map(|runtime| runtime as &'static dyn Backend);
+        Guarding { gate, device, fallback, every }
+    }
+}
+
+fn switch(name: &str) -> Result<bool, String> {
+    match name {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".into()),
+    }
+}
+
+fn budget(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| "bytes, from 1".into())
+}
+
 fn backend(name: &str) -> Result<BackendChoice, String> {
     BackendChoice::from_name(name).ok_or_else(|| BackendChoice::NAMES.into())
 }
@@ -219,6 +304,8 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     // The command line demands it, and a model or a store, without --doctor.
     let socket = args.socket.clone().unwrap_or_default();
     let key = args.public_key.as_deref().map(PublicKey::read).transpose()?;
+    let guards = args.guard.is_on && args.store.is_some();
+    let watched = guards.then(|| args.guard.open()).transpose()?;
     let mut sandbox = Sandbox::new(args.sandbox, policy(&args, runtime));
     sandbox.close_files()?;
     let store = args.store.as_deref().map(|root| Store::open(root, key.clone())).transpose()?;
@@ -229,9 +316,11 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
     };
     let live = runtime::start(runtime)?;
     let scorer = Scorer::new(Model::of(bundle, live)?);
-    let loader = store
-        .map(|store| Loader::start(store, scorer.model(), live, args.shadow.options(name)))
-        .transpose()?;
+    let guarding = watched.map(|watched| args.guard.guarding(watched, live));
+    let loader = store.map(|store| {
+        let options = args.shadow.options(name);
+        Loader::start_guarded(store, scorer.model(), live, options, guarding)
+    });
     if let Some(error) = live.fallback() {
         let serving = scorer.model().provider();
         eprintln!("corelane-signal: {serving} serves instead; {}", error.operator_line());
@@ -253,7 +342,7 @@ fn serve(args: Args, runtime: &RuntimeOptions) -> Result<(), ModelError> {
         idle: args.idle,
     };
     let mut server = Server::listen(scorer, options)?;
-    if let Some(loader) = loader {
+    if let Some(loader) = loader.transpose()? {
         server = server.with_loader(loader);
     }
     if let Some(error) = server.io_fallback() {
@@ -302,11 +391,13 @@ fn say_ready(server: &Server, socket: &Path, sandbox: &Sandbox) {
 
 fn say_ended(server: &Server) {
     let (c, swaps) = (server.counters(), server.swaps());
+    let memory = server.memory().unwrap_or_default();
     eprintln!(
         "corelane-signal: ended: peers={} requests={} scored={} abstained={} refused={} \
          refused_interval={} shed={} expired={} answers_dropped={} violations={} \
          handshakes_refused={} connections_refused={} shared={} memory_refused={} memory_faults={} \
-         batches={} infer_ns_max={} failures={} generation={} swaps={} swaps_failed={}",
+         batches={} infer_ns_max={} failures={} generation={} swaps={} swaps_failed={} \
+         loads_denied={} unloads={} trips={}",
         c.peers,
         c.requests,
         c.scored,
@@ -328,6 +419,9 @@ fn say_ended(server: &Server) {
         server.generation(),
         swaps.served,
         swaps.failed(),
+        memory.count(Action::Deny),
+        memory.count(Action::Unload),
+        swaps.trips,
     );
 }
 

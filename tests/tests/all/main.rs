@@ -4,6 +4,7 @@
 
 mod arrows;
 mod bad_input;
+mod calendar;
 mod commands;
 mod event_time;
 mod explain;
@@ -22,4 +23,6 @@ mod soak;
 mod strategies;
 mod support;
 mod sweep;
+#[path = "../../../tools/tests/calendar_run/two_models.rs"]
+mod two_models;
 mod verify;

@@ -55,6 +55,26 @@ impl Action {
         Self::Loaded,
         Self::Gone,
     ];
+
+    /// The word in counts and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sighted => "sighted",
+            Self::Blind => "blind",
+            Self::StopOptional => "stop-optional",
+            Self::AllowOptional => "allow-optional",
+            Self::Level => "level",
+            Self::Trip => "trip",
+            Self::Return => "return",
+            Self::Unload => "unload",
+            Self::Admit => "admit",
+            Self::Deny => "deny",
+            Self::Found => "found",
+            Self::Loaded => "loaded",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// A model as a record names it.
