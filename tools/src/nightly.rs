@@ -63,8 +63,7 @@ fn nightly(args: &NightlyArgs) -> Result<(), Failure> {
         Some(text) => crate::calendar::show::instant(text)?,
         None => u64::try_from(now.as_nanosecond()).unwrap_or(u64::MAX),
     };
-    let today = || now.to_string().chars().take(10).collect();
-    let name: String = args.night.clone().unwrap_or_else(today);
+    let name: String = args.night.clone().unwrap_or_else(|| day_of(now));
     host::lower(config.host)?;
     let night = Night::open(&config.archive, &name, args.anew)?;
     let archived = if let Some(archived) = night.archived()? {
@@ -74,6 +73,12 @@ fn nightly(args: &NightlyArgs) -> Result<(), Failure> {
         archive(&config, &night, &stages)?
     };
     tell(&night, &archived)
+}
+
+/// The UTC date twelve hours ago: a night that begins after midnight is still the day's.
+fn day_of(now: jiff::Timestamp) -> String {
+    let then = now.saturating_sub(jiff::Span::new().hours(12)).unwrap_or(now);
+    then.to_string().chars().take(10).collect()
 }
 
 /// Goes through the stages; those that are finished are looked at and kept.
@@ -118,7 +123,7 @@ fn archive(config: &NightConfig, night: &Night, stages: &Stages) -> Result<Value
     for folder in ["", FEATURES, CANDIDATE] {
         for mut file in files_of(&night.path().join(folder))? {
             let is_ours = folder.is_empty() && [TIMES, LOG, NIGHT].contains(&file.name.as_str());
-            if is_ours || file.name.starts_with(".new-") {
+            if is_ours {
                 continue;
             }
             if !folder.is_empty() {
@@ -189,4 +194,21 @@ fn tell(night: &Night, archived: &Value) -> Result<(), Failure> {
     let mut out = Output::stdout();
     out.line(format_args!("{outcome}: {fields}{why}"))?;
     out.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_night_after_midnight_is_still_the_days() {
+        for (now, day) in [
+            ("2026-11-25T02:30:00Z", "2026-11-24"),
+            ("2026-11-24T22:45:00Z", "2026-11-24"),
+            ("2026-11-24T12:00:00Z", "2026-11-24"),
+            ("2026-11-24T11:59:59Z", "2026-11-23"),
+        ] {
+            assert_eq!(day_of(now.parse().unwrap()), day, "{now}");
+        }
+    }
 }

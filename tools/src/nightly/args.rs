@@ -20,7 +20,8 @@ pub struct NightlyArgs {
     /// Configuration file.
     #[arg(long, value_name = "FILE", default_value = "config/nightly.toml")]
     pub config: PathBuf,
-    /// Name of the night, the UTC date of its runs (`2026-11-25`); today's without it.
+    /// Name of the night, the UTC date of its runs (`2026-11-25`); that of twelve hours ago without
+    /// it.
     #[arg(long, value_name = "NIGHT")]
     pub night: Option<String>,
     /// Throw away what an unfinished night of this name has so far.

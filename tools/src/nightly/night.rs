@@ -25,6 +25,8 @@ pub(super) const NIGHT: &str = "night.json";
 pub(super) const TIMES: &str = "times.json";
 /// What the training script said.
 pub(super) const LOG: &str = "train.log";
+/// What a name begins with until it is whole.
+const ASIDE: &str = ".new-";
 const BEGIN_ANEW: &str = "put it back as it was, or throw the unfinished night away with --anew";
 
 /// A file with its hash.
@@ -80,6 +82,9 @@ impl Night {
             fs::remove_dir_all(&path).map_err(|error| unwritten(&path, &error))?;
         }
         fs::create_dir_all(&path).map_err(|error| unwritten(&path, &error))?;
+        if !path.join(NIGHT).exists() {
+            remove_stale(&path)?;
+        }
         sync_folder(archive)?;
         Ok(Self { name: name.to_owned(), path, _lock: lock })
     }
@@ -158,7 +163,7 @@ impl Night {
     /// # Errors
     /// `RESOURCE`.
     pub(super) fn place(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let aside = self.path.join(format!(".new-{name}"));
+        let aside = self.path.join(format!("{ASIDE}{name}"));
         File::create(&aside)
             .and_then(|mut file| {
                 file.write_all(bytes)?;
@@ -169,12 +174,12 @@ impl Night {
         sync_folder(&self.path)
     }
 
-    /// An empty folder below the night's to work in, whatever a process that was cut off left in it.
+    /// An empty folder below the night's to work in.
     ///
     /// # Errors
     /// `RESOURCE`.
     pub(super) fn aside(&self, name: &str) -> Result<PathBuf, Failure> {
-        let aside = self.path.join(format!(".new-{name}"));
+        let aside = self.path.join(format!("{ASIDE}{name}"));
         match fs::remove_dir_all(&aside) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(unwritten(&aside, &error));
@@ -224,6 +229,20 @@ impl Night {
         times[stage] = jiff::Timestamp::now().to_string().into();
         self.write(TIMES, &times)
     }
+}
+
+/// What a process that was cut off left half-written.
+fn remove_stale(folder: &Path) -> Result<(), Failure> {
+    for entry in fs::read_dir(folder).map_err(|error| unread(folder, &error))? {
+        let path = entry.map_err(|error| unread(folder, &error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with(ASIDE) {
+            continue;
+        }
+        let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        gone.map_err(|error| unwritten(&path, &error))?;
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<File, Failure> {

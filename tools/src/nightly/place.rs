@@ -18,7 +18,6 @@ use crate::output::Output;
 use serde::{Deserialize, Serialize};
 use signal::store::{Address, Keeper, PublicKey};
 use station::operator::Failure;
-use std::path::Path;
 use wire::exit::Exit;
 
 /// What came of it.
@@ -110,7 +109,7 @@ fn refuse_while_live(config: &NightConfig, at_ns: u64) -> Result<(), Failure> {
             return Err(live(fields));
         }
     }
-    match ctl::newest_mode(Path::new("runs")) {
+    match ctl::newest_mode(&config.data.runs) {
         Some(mode) if mode == "LIVE" => Err(live(format!("station_mode={mode}"))),
         _ => Ok(()),
     }

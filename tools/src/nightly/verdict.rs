@@ -19,7 +19,7 @@ pub(super) struct Judged {
     pub(super) reasons: Vec<String>,
     /// What each metric gained, the main one first.
     pub(super) gains: Vec<Gained>,
-    /// Windows of held-out time, and those in a block.
+    /// Windows of held-out time.
     pub(super) windows: u64,
     /// Windows in a block; 0 where there is no verdict.
     pub(super) block: u64,
