@@ -6,6 +6,7 @@ mod units;
 mod world;
 
 use crate::bad_input::refused;
+use crate::models::Server;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::fs;
@@ -336,6 +337,32 @@ fn with_a_gap(path: &Path) {
         writer.push(frame).unwrap();
     }
     writer.finish().unwrap();
+}
+
+/// A real model server: it changes to the winner, or refuses it and everything is as it was.
+#[test]
+fn a_running_sidecar_serves_the_winner_or_the_incumbent_stays() {
+    let mut world = hopeful_serves();
+    let (parent, candidate) = (world.serving(), address(&world.path("fair")));
+    world.with("socket", "\"signal.sock\"");
+    let (server, _) = Server::start(&world.path(""), "models", &[]);
+    let told = said(world.night("fair").output().unwrap());
+    assert!(told.contains("sidecar serves: ") && told.contains("generation=2"), "{told}");
+    assert_eq!(world.serving(), candidate);
+    assert!(server.end().contains("generation=2 swaps=1 swaps_failed=0"));
+    // It wants to see live requests first, and there are none.
+    world.reset();
+    world.with("answers", "5");
+    let (server, _) = Server::start(&world.path(""), "models", &["--shadow-patience-s=1"]);
+    let output = world.night("fair").output().unwrap();
+    refused(&output, Exit::CheckFailed, &["not-served", "night=n1", "refuses the model"]);
+    assert_eq!(world.serving(), parent, "the links are where they were");
+    assert!(server.end().contains("generation=1 swaps=0 swaps_failed=1"));
+    let night = world.archived();
+    assert_eq!(
+        (&night["outcome"], &night["verdict"]["word"]),
+        (&Value::from("not-served"), &Value::from("promote"),)
+    );
 }
 
 #[test]

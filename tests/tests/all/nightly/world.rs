@@ -119,6 +119,12 @@ impl World {
         let text = text
             .replace("# key = \"/etc/corelane/models.key\"", "key = \"models.key\"")
             .replace("# public_key = \"/etc/corelane/models.pub\"", "public_key = \"models.pub\"");
+        let text =
+            text.replace("# socket = \"/run/corelane/signal.sock\"", "socket = \"signal.sock\"");
+        // Unless a test starts a sidecar there is none to ask.
+        let asks = self.keys.contains_key("socket");
+        let socket = "socket = \"signal.sock\"\n";
+        let text = if asks { text } else { text.replace(socket, "") };
         let calendar = root().join("config/calendar.toml");
         let always = [
             ("python", "\"/bin/sh\"".to_owned()),
