@@ -78,6 +78,12 @@ pub enum Command {
     },
     /// Keep the model store, and change the model of a running signal sidecar.
     Models(crate::models::ModelsArgs),
+    /// Make the signal model better from what was recorded.
+    Train {
+        /// How.
+        #[command(subcommand)]
+        command: crate::nightly::args::TrainCommand,
+    },
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.

@@ -73,7 +73,7 @@ fn keeper(args: &ModelsArgs) -> Result<Keeper, Failure> {
 }
 
 /// Verifies, runs the golden vectors, signs where a key is given, and adds.
-fn add(
+pub(crate) fn add(
     args: &ModelsArgs,
     folder: &Path,
     private: Option<&Path>,
@@ -111,7 +111,11 @@ fn hex_line(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Moves the links, lets the running sidecar change, and moves them back where it refuses.
-fn promote(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<String, Failure> {
+pub(crate) fn promote(
+    args: &ModelsArgs,
+    model: &str,
+    answers: Option<u32>,
+) -> Result<String, Failure> {
     let keeper = keeper(args)?;
     let store = keeper.store();
     let address = store.find(model).map_err(failed)?;

@@ -13,6 +13,7 @@ mod limits;
 mod maker;
 mod models;
 mod new_strategy;
+mod nightly;
 mod notary;
 mod python_sidecar;
 mod sidecar;

@@ -8,15 +8,17 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A server of the store's `bin_ctabl`, and what it says.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     said: BufReader<ChildStderr>,
 }
 
 impl Server {
-    fn start(dir: &Path) -> (Self, String) {
+    /// At `signal.sock` in a folder; with what it said when it was ready.
+    pub(crate) fn start(dir: &Path, store: &str, more: &[&str]) -> (Self, String) {
         let mut child = Command::new(program("corelane-signal"))
-            .args(["--socket=signal.sock", "--store=store", "--name=bin_ctabl"])
+            .args(["--socket=signal.sock", &format!("--store={store}"), "--name=bin_ctabl"])
+            .args(more)
             .args(["--public-key=models.pub", "--sandbox=best-effort"])
             .current_dir(dir)
             .stdin(Stdio::null())
@@ -33,7 +35,7 @@ impl Server {
     }
 
     /// Ends it with SIGTERM; its last words.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut last = String::new();
@@ -78,7 +80,7 @@ fn a_sandboxed_server_changes_its_model_and_back() {
     let second = address(&models(&["add", &key, &at("two")]));
     assert_ne!(first, second);
     models(&["promote", &first]);
-    let (server, ready) = Server::start(dir.path());
+    let (server, ready) = Server::start(dir.path(), "store", &[]);
     assert!(ready.contains(" sandbox="), "{ready}");
     if !ready.contains("sandbox=landlock+seccomp") {
         eprintln!("SKIPPED a_sandboxed_server_changes_its_model_and_back, a fence: {ready}");
