@@ -20,6 +20,7 @@ mod sidecar;
 mod simulation;
 mod snapshots;
 mod soak;
+mod standby;
 mod strategies;
 mod support;
 mod sweep;
