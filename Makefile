@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench sim soak fuzz wire onnxruntime onnxruntime-gpu libtorch torch hftbacktest train musl clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -63,6 +63,17 @@ onnxruntime-gpu: ## fetch ONNX Runtime with CUDA from PyPI into .venv-onnxruntim
 	@cd .venv-onnxruntime-gpu/lib/python3*/site-packages && \
 	  echo "export ORT_DYLIB_PATH=$$(ls $$PWD/onnxruntime/capi/libonnxruntime.so.*)" && \
 	  echo "export LD_LIBRARY_PATH=$$(ls -d $$PWD/nvidia/*/lib | paste -sd:)"
+
+TORCH_FOLDER = $(abspath $(firstword $(wildcard .venv-libtorch/lib/python3*/site-packages/torch)))
+libtorch: ## fetch libtorch from PyPI into .venv-libtorch (540 MB; optional, for `make torch`)
+	python3 -m venv .venv-libtorch
+	.venv-libtorch/bin/pip install --quiet --no-deps -r sidecars/torch/libtorch.txt
+	@echo "export LIBTORCH=$$(ls -d $(CURDIR)/.venv-libtorch/lib/python3*/site-packages/torch)"
+
+torch: ## build corelane-torch beside the others (after `make libtorch`, or with LIBTORCH set)
+	@test -d "$${LIBTORCH:-$(TORCH_FOLDER)}" || { echo "no libtorch: run 'make libtorch', or export LIBTORCH"; exit 1; }
+	cd sidecars/torch && LIBTORCH="$${LIBTORCH:-$(TORCH_FOLDER)}" \
+	  $(CARGO) build --release --locked --target-dir=../../target
 
 hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
 	python3 -m venv .venv-hftbacktest

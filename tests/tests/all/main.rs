@@ -24,4 +24,5 @@ mod standby;
 mod strategies;
 mod support;
 mod sweep;
+mod torch;
 mod verify;

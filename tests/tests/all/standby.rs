@@ -186,7 +186,10 @@ fn a_promoted_model_serves_in_both() {
 fn another_version(dir: &Path, bundled: &Path) -> String {
     let two = dir.join("two");
     std::fs::create_dir(&two).unwrap();
-    std::fs::copy(bundled.join("model.onnx"), two.join("model.onnx")).unwrap();
+    for file in std::fs::read_dir(bundled).unwrap() {
+        let file = file.unwrap().path();
+        std::fs::copy(&file, two.join(file.file_name().unwrap())).unwrap();
+    }
     let manifest = std::fs::read_to_string(bundled.join("manifest.json")).unwrap();
     let second = manifest.replacen("\"version\": \"1\"", "\"version\": \"2\"", 1);
     assert_ne!(manifest, second);

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE_LOOKS: u32 = 5;
 const PAUSE_LOOKS_MAX: u32 = 300;
 
+/// The back end that is another program.
+const TORCH: &str = "torch";
 /// Looks for the end of a sidecar that was asked to end, and the time between two.
 const END_LOOKS: u32 = 250;
 const END_LOOK: Duration = Duration::from_millis(20);
@@ -34,6 +36,7 @@ pub(super) struct Sidecars {
 /// One sidecar.
 struct Server {
     name: &'static str,
+    program: &'static str,
     socket: PathBuf,
     /// Its command line.
     args: Vec<String>,
@@ -97,14 +100,16 @@ impl Server {
             let model = signal.model.clone().unwrap_or_default();
             args.push(format!("--model={}", model.display()));
         }
-        args.push(format!("--backend={backend}"));
+        // libtorch has a program of its own, which has no choice of back ends.
+        let program = if backend == TORCH { "corelane-torch" } else { "corelane-signal" };
+        args.extend((backend != TORCH).then(|| format!("--backend={backend}")));
         args.push("--shutdown-with-parent".to_owned());
-        Self { name, socket, args, child: None, due_in: 0, pause: PAUSE_LOOKS }
+        Self { name, program, socket, args, child: None, due_in: 0, pause: PAUSE_LOOKS }
     }
 
     /// Starts it; what it says.
     fn start(&mut self) -> Option<Receiver<String>> {
-        match spawn(&self.args) {
+        match spawn(self.program, &self.args) {
             Ok((child, said)) => {
                 self.child = Some(child);
                 Some(said)
@@ -204,14 +209,14 @@ impl Server {
     }
 }
 
-fn spawn(args: &[String]) -> Result<(Child, Receiver<String>), Failure> {
-    let mut child = Command::new(beside("corelane-signal")?)
+fn spawn(program: &str, args: &[String]) -> Result<(Child, Receiver<String>), Failure> {
+    let mut child = Command::new(beside(program)?)
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| system("cannot start corelane-signal", &e))?;
+        .map_err(|e| system(&format!("cannot start {program}"), &e))?;
     let (sender, said) = channel();
     if let Some(stream) = child.stderr.take() {
         std::thread::spawn(move || {
