@@ -82,13 +82,14 @@ NETWORKS = {
             kind=DeepLob,
             title="DeepLOB",
             about=(
-                "The published convolutional network with inception module and LSTM (Zhang, Zohren,"
-                " Roberts 2019),\nthe reference. Not as published: a window of 10 snapshots"
-                " in place of 100, hence padded along time;\nthe input normalisation of the other"
-                " networks in place of z-scores of the five days before, which are\nnot there"
-                " (z-scores of the training windows did worse on validation); AdamW with an early stop and at\nmost"
-                " 12 epochs, so that three seeds stay within a quarter of an hour of one quiet"
-                " thread. Its authors\ntrained it on months of data, here it has minutes"
+                "The published convolutional network with inception module and LSTM (Zhang, "
+                "Zohren, Roberts 2019),\nthe reference. Not as published: a window of 10 "
+                "snapshots in place of 100, hence padded along time;\nthe input normalisation "
+                "of the other networks in place of z-scores of the five days before, which "
+                "are\nnot there (z-scores of the training windows did worse on validation); "
+                "AdamW with an early stop and at\nmost 12 epochs, so that three seeds stay "
+                "within a quarter of an hour of one quiet thread. Its authors\ntrained it on "
+                "months of data, here it has minutes"
             ),
             epochs=12,
             patience=3,
