@@ -79,11 +79,12 @@ hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest
 	python3 -m venv .venv-hftbacktest
 	.venv-hftbacktest/bin/pip install --quiet -r tests/hftbacktest/requirements.txt
 
-train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
+train: build ## train the signal models anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train
 	.venv-train/bin/pip install --quiet -r sidecars/signal/training/requirements.txt
 	.venv-train/bin/python sidecars/signal/training/prepare.py --corelane=$(BIN)/corelane --raw=../shared/data/binance-raw --out=target/features
-	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models/bin_ctabl
+	$(CARGO) build --release --locked --workspace --example round_trip
+	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models --corelane=$(BIN)/corelane --latency=$(BIN) --keep=bin_ctabl
 
 MUSL := x86_64-unknown-linux-musl
 musl: ## build for musl (needs musl-gcc and the rustup target) and verify a run of the other build with it

@@ -72,7 +72,9 @@ fn a_sandboxed_server_changes_its_model_and_back() {
     let first = address(&models(&["add", &key, &bundled.display().to_string()]));
     // The same network under another version: another manifest, another address.
     fs::create_dir(at("two")).unwrap();
-    fs::copy(bundled.join("model.onnx"), at("two/model.onnx")).unwrap();
+    for file in ["model.onnx", "model.pt"] {
+        fs::copy(bundled.join(file), at(&format!("two/{file}"))).unwrap();
+    }
     let manifest = fs::read_to_string(bundled.join("manifest.json")).unwrap();
     let second = manifest.replacen("\"version\": \"1\"", "\"version\": \"2\"", 1);
     assert_ne!(manifest, second);
