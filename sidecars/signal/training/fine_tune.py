@@ -28,9 +28,11 @@ import fit
 import metrics
 import report
 from baselines import doubled
+from bin_ctabl import BinCtabl
 from features import WINDOW, FeatureFile, FeatureFileError, Windows
-from model import BinCtabl
+from networks import DEFAULT, NETWORKS
 
+NETWORK = NETWORKS[DEFAULT]  # the one that can be tuned
 PARITY = 1e-5  # largest difference of a probability between a file and its network, either way
 FEW = 64  # windows on which that is looked at where each is run by itself
 
@@ -74,7 +76,7 @@ def incumbent(path: Path) -> BinCtabl:
     mix = [partner("Mul", f"norm.{name}_bias", 1) for name in ("time", "feature")]
     state["norm.mix"] = np.array(mix, dtype=np.float32).reshape(2)
     state["head.attention"] = partner("MatMul", "head.left", 1)
-    model = BinCtabl(fit.DROPOUT)
+    model = BinCtabl(NETWORK.dropout)
     wanted = set(model.state_dict())
     if missing := sorted(wanted - set(state)):
         raise FineTuneError(f"{path}: no BiN-CTABL, it lacks {', '.join(missing)}")
@@ -88,20 +90,16 @@ def incumbent(path: Path) -> BinCtabl:
 
 def same(model: BinCtabl, path: Path, inputs: np.ndarray) -> None:
     """Raises FineTuneError where the network does not compute what the file does."""
-    model.eval()
-    with torch.no_grad():
-        ours = torch.softmax(model(fit.as_input(inputs)), dim=1).numpy()
+    ours = export.eager(model, inputs)
     apart = float(np.abs(ours - export.run(export.session(path), inputs)).max())
     if not apart <= PARITY:
         raise FineTuneError(f"{path}: the network made of it differs by {apart:.3g}")
 
 
-def check(model: BinCtabl, path: Path, inputs: np.ndarray) -> None:
-    """Raises ExportError where the written file does not compute what the network does: in ONNX
-    Runtime in one batch and one by one, in tract, and on inputs no book gives."""
-    model.eval()
-    with torch.no_grad():
-        truth = torch.softmax(model(fit.as_input(inputs)), dim=1).numpy()
+def check(model: BinCtabl, path: Path, script: Path, inputs: np.ndarray) -> None:
+    """Raises ExportError where a written file does not compute what the network does: in ONNX
+    Runtime in one batch and one by one, in tract, as TorchScript, and on inputs no book gives."""
+    truth = export.eager(model, inputs)
     live = export.session(path)
     few = inputs[:FEW]
     seen = {
@@ -109,13 +107,17 @@ def check(model: BinCtabl, path: Path, inputs: np.ndarray) -> None:
         "onnxruntime, batch 1": np.concatenate([export.run(live, row[None]) for row in few]),
         "tract, free batch": export.run_tract(path, few, None),
         "tract, batch 1": export.run_tract(path, few, 1),
+        "torchscript": export.run_script(script, inputs, len(inputs)),
+        "torchscript, batch 1": export.run_script(script, few, 1),
     }
     for name, probs in seen.items():
         apart = float(np.abs(probs - truth[: len(probs)]).max())
         say(f"{name}: differs by {apart:.2g}")
         if not apart <= PARITY:
             raise export.ExportError(f"{path}: {name} differs by {apart:.3g}, limit {PARITY:.0e}")
-    if not np.isfinite(export.run(live, export.extremes())).all():
+    hostile = export.extremes()
+    given = [export.run(live, hostile), export.run_script(script, hostile, len(hostile))]
+    if not np.isfinite(given).all():
         raise export.ExportError(f"{path}: an extreme input gives a probability that is no number")
 
 
@@ -171,7 +173,7 @@ def tune(model: BinCtabl, data: Data, settings: dict) -> dict:
     inputs, labels = doubled(data.train)
     x, y = fit.as_input(inputs), torch.from_numpy(labels)
     rate = settings["learning_rate_e6"] / 1e6
-    optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=fit.WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=NETWORK.weight_decay)
     for epoch in range(1, settings["epochs"] + 1):
         model.train()
         for rows in torch.randperm(len(x)).split(settings["batch"]):
@@ -183,17 +185,17 @@ def tune(model: BinCtabl, data: Data, settings: dict) -> dict:
         say(f"epoch {epoch}: validation log loss {seen:.6f}")
         if seen < best:
             best, best_epoch, best_state = seen, epoch, copy.deepcopy(model.state_dict())
-        elif epoch - best_epoch >= fit.PATIENCE:
+        elif epoch - best_epoch >= NETWORK.patience:
             break
     model.load_state_dict(best_state)
     now = metrics.score(validation.labels, fit.probs(model, validation))
     return {"epoch": best_epoch, "incumbent": was, "candidate": now}
 
 
-def manifest(parent: dict, model: Path, data: Data, reached: dict, settings: dict) -> dict:
-    """The incumbent's manifest with what differs."""
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    size = model.stat().st_size
+def manifest(parent: dict, out: Path, data: Data, reached: dict, settings: dict) -> dict:
+    """The incumbent's manifest with what differs; the files are in `out`."""
+    model = out / report.ONNX
+    files = [report.listed(model), report.listed(out / report.SCRIPT)]
     lines = [f"parent {settings['parent']}\n"]
     lines += sorted(f"{s['id']} {s['features_sha256']}\n" for s in data.sources)
     trained_on = hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -202,10 +204,10 @@ def manifest(parent: dict, model: Path, data: Data, reached: dict, settings: dic
             "label")
     return {
         **{key: parent[key] for key in kept if key in parent},
-        "file": model.name,
-        "bytes": size,
-        "sha256": digest,
-        "files": [{"name": model.name, "bytes": size, "sha256": digest}],
+        "file": files[0]["name"],
+        "bytes": files[0]["bytes"],
+        "sha256": files[0]["sha256"],
+        "files": files,
         "operators": export.operators(model),
         "training_data": f"sha256:{trained_on}",
         "parent": settings["parent"],
@@ -216,7 +218,7 @@ def manifest(parent: dict, model: Path, data: Data, reached: dict, settings: dic
         },
         "seed": settings["seed"],
         "training": {
-            **fit.SETTINGS,
+            **NETWORK.settings(),
             "epochs_limit": settings["epochs"],
             "batch": settings["batch"],
             "learning_rate": settings["learning_rate_e6"] / 1e6,
@@ -264,10 +266,11 @@ def run(settings: dict, out: Path) -> None:
     same(model, path, data.validation.inputs[:FEW])
     reached = tune(model, data, settings)
     say(f"epoch {reached['epoch']} kept")
-    file = out / "model.onnx"
+    file, script = out / report.ONNX, out / report.SCRIPT
     export.write(model, file)
-    check(model, file, data.validation.inputs)
-    text = report.to_json(manifest(parent, file, data, reached, settings))
+    export.write_script(model, script)
+    check(model, file, script, data.validation.inputs)
+    text = report.to_json(manifest(parent, out, data, reached, settings))
     (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 

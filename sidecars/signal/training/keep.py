@@ -9,27 +9,23 @@ import json
 import tempfile
 from pathlib import Path
 
-import onnx
-import torch
-
 import export
 import fit
 import metrics
 from features import Windows
+from fine_tune import incumbent
 from networks import Network
 from report import ONNX
 
 
 class KeepError(RuntimeError):
-    """The file is not one of this network, or writing it again gives other bytes."""
+    """Writing the network of the file again gives other bytes."""
 
 
 def taken_up(network: Network, folder: Path, validation: Windows) -> fit.Fitted:
     """The network of a folder, with what its manifest says of its training. Raises KeepError."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    model = network.build()
-    model.load_state_dict(weights(folder / ONNX))
-    model.eval()
+    model = incumbent(folder / ONNX).eval()
     with tempfile.TemporaryDirectory() as scratch:
         again = export.write(model, Path(scratch) / ONNX)
     if again != manifest["sha256"]:
@@ -42,18 +38,3 @@ def taken_up(network: Network, folder: Path, validation: Windows) -> fit.Fitted:
         temperature=manifest["training"]["temperature"],
         validation=metrics.score(validation.labels, fit.probs(model, validation)),
     )
-
-
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    """The parameters of a BiN-CTABL file. Two of them the export folds into nameless constants: the
-    mix of the normalisations, and the attention with its diagonal fixed. Raises KeepError."""
-    prefix, named, folded = "model.", {}, []
-    for constant in onnx.load(path).graph.initializer:
-        values = torch.from_numpy(onnx.numpy_helper.to_array(constant).copy())
-        if constant.name.startswith(prefix):
-            named[constant.name.removeprefix(prefix)] = values
-        else:
-            folded.append(values)
-    if [len(values.shape) for values in folded] != [0, 0, 2]:
-        raise KeepError(f"{path}: not a BiN-CTABL as export.py writes it")
-    return named | {"norm.mix": torch.stack(folded[:2]), "head.attention": folded[2]}

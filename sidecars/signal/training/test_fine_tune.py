@@ -17,7 +17,7 @@ try:
     import export
     import features
     import fine_tune
-    from model import BinCtabl
+    from bin_ctabl import BinCtabl
     from test_training import decode, encode, sample_times, walk
 except ImportError as missing:
     raise unittest.SkipTest(f"{missing.name} is not installed (requirements.txt)") from missing
@@ -76,12 +76,16 @@ class Incumbent(unittest.TestCase):
     def test_the_check_refuses_another_file(self) -> None:
         torch.manual_seed(6)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "m.onnx"
-            model = BinCtabl(0.0)
+            path, script = Path(folder) / "m.onnx", Path(folder) / "m.pt"
+            model, other = BinCtabl(0.0), BinCtabl(0.0)
             export.write(model, path)
-            fine_tune.check(model, path, self.windows())
-            with self.assertRaises(export.ExportError):
-                fine_tune.check(BinCtabl(0.0), path, self.windows())
+            export.write_script(model, script)
+            fine_tune.check(model, path, script, self.windows())
+            with self.assertRaisesRegex(export.ExportError, "onnxruntime differs"):
+                fine_tune.check(other, path, script, self.windows())
+            export.write_script(other, script)
+            with self.assertRaisesRegex(export.ExportError, "torchscript differs"):
+                fine_tune.check(model, path, script, self.windows())
 
 
 class Cut(unittest.TestCase):
@@ -127,7 +131,7 @@ class Candidate(unittest.TestCase):
                 out = Path(folder) / "out"
                 out.mkdir()
                 fine_tune.run(settings(Path(folder), 300), out)
-                made.append((out / "model.onnx").read_bytes())
+                made.append([(out / name).read_bytes() for name in ("model.onnx", "model.pt")])
                 manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
                 self.assertNotIn(folder, json.dumps(manifest), "no path of the machine")
         self.assertEqual(made[0], made[1])

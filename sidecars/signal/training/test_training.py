@@ -198,6 +198,14 @@ def some_inputs(count: int, seed: int) -> np.ndarray:
     return inputs
 
 
+def some_windows(count: int) -> features.Windows:
+    """Those inputs with labels in turn."""
+    none = np.zeros(count)
+    return features.Windows(
+        some_inputs(count, seed=5), none, np.arange(count) % 3, np.arange(count), none
+    )
+
+
 class Networks(unittest.TestCase):
     def test_sizes(self) -> None:
         # BiN-CTABL's is the published one; DeepLOB's 102 above its authors' code.
@@ -246,9 +254,7 @@ class Networks(unittest.TestCase):
             torch.testing.assert_close(ours(x), theirs(x)[0][:, -1], atol=1e-5, rtol=1e-5)
 
     def test_a_seed_gives_the_same_network_again(self) -> None:
-        source = features.Windows(
-            some_inputs(60, seed=5), np.zeros(60), np.arange(60) % 3, np.arange(60), np.zeros(60)
-        )
+        source = some_windows(60)
         first, second = (fit.fit(source, source, 7, NETWORKS["mlp"]) for _ in range(2))
         for name, values in first.model.state_dict().items():
             self.assertTrue(torch.equal(values, second.model.state_dict()[name]), name)
@@ -298,15 +304,23 @@ class Exports(unittest.TestCase):
         self.assertNotIn(str(Path(__file__).resolve().parent).encode(), data)
         self.assertNotIn(b"debug_pkl", data)
 
-    def test_kept_weights_are_those_of_the_file(self) -> None:
-        model = drawn(DEFAULT, 6)
-        digest = export.write(model, self.onnx)
-        back = NETWORKS[DEFAULT].build().eval()
-        back.load_state_dict(keep.weights(self.onnx))
-        self.assertEqual(export.write(back, self.onnx), digest)
-        export.write(drawn("mlp", 6), self.onnx)
+    def test_kept_weights_give_the_bytes_of_the_file_or_are_refused(self) -> None:
+        network = NETWORKS[DEFAULT]
+        folder = self.onnx.parent
+        windows = some_windows(60)
+        manifest = {
+            "sha256": export.write(drawn(DEFAULT, 6), folder / report.ONNX),
+            "seed": 6,
+            "training": {"epoch": 3, "temperature": 1.5},
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        kept = keep.taken_up(network, folder, windows)
+        self.assertEqual((kept.seed, kept.epoch, kept.temperature), (6, 3, 1.5))
+        self.assertEqual(export.write(kept.model, self.onnx), manifest["sha256"])
+        manifest["sha256"] = export.write(drawn(DEFAULT, 7), self.onnx)
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         with self.assertRaises(keep.KeepError):
-            keep.weights(self.onnx)
+            keep.taken_up(network, folder, windows)
 
 
 class Trading(unittest.TestCase):
