@@ -288,6 +288,14 @@ fn reply_of(frame: &[u8], request_id: u64) -> Option<(ReplyCode, String)> {
     }
 }
 
+/// The mode of the newest run's engine, if one answers there.
+pub(crate) fn newest_mode(runs: &Path) -> Option<String> {
+    // A run that was killed leaves its socket file behind.
+    let socket = newest_socket(runs).ok()?;
+    let status = Talk::open(&socket).ok()?.status().ok()?;
+    status["mode"].as_str().map(str::to_owned)
+}
+
 /// The control socket of the newest run that has one.
 pub(crate) fn newest_socket(runs: &Path) -> Result<PathBuf, Failure> {
     let sockets = std::fs::read_dir(runs).into_iter().flatten().flatten().filter_map(|entry| {

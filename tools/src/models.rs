@@ -73,7 +73,7 @@ fn keeper(args: &ModelsArgs) -> Result<Keeper, Failure> {
 }
 
 /// Verifies, runs the golden vectors, signs where a key is given, and adds.
-fn add(
+pub(crate) fn add(
     args: &ModelsArgs,
     folder: &Path,
     private: Option<&Path>,
@@ -111,7 +111,7 @@ fn hex_line(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Moves the links, lets the running sidecar change, and moves them back where it refuses.
-fn promote(
+pub(crate) fn promote(
     args: &ModelsArgs,
     model: &str,
     answers: Option<u32>,
@@ -128,12 +128,15 @@ fn promote(
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(address)));
     // A model's own name may move while a role serves: the sidecar has nothing to do with it.
     let socket = socket.filter(|socket| role.is_some() || !serves_a_role(socket));
-    let told = socket.map(|socket| {
-        Sidecar::open(&socket, &args.store, &name)?.run(ModelAction::Serve, address, answers)
+    let told = socket.as_deref().map(|socket| {
+        Sidecar::open(socket, &args.store, &name)?.run(ModelAction::Serve, address, answers)
     });
     match told {
         None => Ok(format!("{head}; no sidecar runs it: it serves from the next start")),
-        Some(Ok(status)) => Ok(format!("{head}; {}", serving(&status))),
+        Some(Ok(status)) => {
+            let standby = tell_standby(socket.as_deref(), args, &name, address)?;
+            Ok(format!("{head}; {}{standby}", serving(&status)))
+        }
         Some(Err(failure)) => {
             keeper.restore(&name, moved.from, previous).map_err(failed)?;
             Err(failure)
@@ -152,14 +155,44 @@ fn rollback(args: &ModelsArgs, name: &str) -> Result<String, Failure> {
     let socket = Sidecar::find(args)?;
     let moved = keeper.rollback(name).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(moved.to)));
-    let told = socket.map(|socket| {
-        Sidecar::open(&socket, &args.store, name)?.run(ModelAction::Serve, moved.to, Some(0))
+    let told = socket.as_deref().map(|socket| {
+        Sidecar::open(socket, &args.store, name)?.run(ModelAction::Serve, moved.to, Some(0))
     });
     match told {
         None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
-        Some(Ok(status)) => Ok(format!("{head}; {}", serving(&status))),
+        Some(Ok(status)) => {
+            let standby = tell_standby(socket.as_deref(), args, name, moved.to)?;
+            Ok(format!("{head}; {}{standby}", serving(&status)))
+        }
         Some(Err(failure)) => {
             keeper.rollback(name).map_err(failed)?;
+            Err(failure)
+        }
+    }
+}
+
+/// Has the standby change too, after the sidecar that answers has: it sees no live requests to try the
+/// model on, and the other was tried. What it serves then, or nothing where there is none.
+fn tell_standby(
+    socket: Option<&Path>,
+    args: &ModelsArgs,
+    name: &str,
+    address: Address,
+) -> Result<String, Failure> {
+    let Some(standby) = socket.and_then(Sidecar::beside) else { return Ok(String::new()) };
+    let told = Sidecar::open(&standby, &args.store, name)
+        .and_then(|mut sidecar| sidecar.run(ModelAction::Serve, address, Some(0)));
+    match told {
+        Ok(status) => Ok(format!("; standby {}", serving(&status))),
+        Err(mut failure) => {
+            for line in &mut failure.lines {
+                line.what =
+                    format!("the signal sidecar serves it, its standby does not: {}", line.what);
+                line.next =
+                    "nobody answers in its place until both have one model: promote again, \
+                             or `corelane models rollback`"
+                        .into();
+            }
             Err(failure)
         }
     }
@@ -229,10 +262,10 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
             }),
         });
     }
-    let running = match Sidecar::find(args)? {
-        Some(socket) => Some(Sidecar::look(&socket)?),
-        None => None,
-    };
+    let socket = Sidecar::find(args)?;
+    let running = socket.as_deref().map(Sidecar::look).transpose()?;
+    let standby = socket.as_deref().and_then(Sidecar::beside);
+    let standby = standby.as_deref().map(Sidecar::look).transpose()?;
     let links = names.iter().map(|name| {
         json!({
             "name": name.name,
@@ -242,7 +275,9 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
     });
     let links: Vec<Value> = links.collect();
     if as_json {
-        let all = json!({ "names": links, "objects": objects, "sidecar": running });
+        let all = json!({
+            "names": links, "objects": objects, "sidecar": running, "standby": standby,
+        });
         out.line(format_args!("{all}"))?;
         return Ok(());
     }
@@ -257,6 +292,9 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
         Some(status) => out.line(format_args!("running {}", serving(status)))?,
         None => out.line(format_args!("running no sidecar"))?,
     };
+    if let Some(status) = &standby {
+        out.line(format_args!("standby {}", serving(status)))?;
+    }
     Ok(())
 }
 

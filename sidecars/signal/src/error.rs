@@ -258,7 +258,7 @@ impl ModelError {
             Self::RuntimeTaken { .. } => "choose one back end per process",
             Self::Store(error) => error.next(),
             Self::Socket(_) => "check --socket and who runs there",
-            Self::Guard { .. } => "check --log-dir and /proc, or start with --memory-guard=off",
+            Self::Guard { .. } => "check --memory-log and /proc, or start with --memory-guard=off",
             Self::System { .. } => "check the sandbox this process runs in",
             Self::Sandbox { .. } => crate::sandbox::INSIST_NEXT,
         }

@@ -10,7 +10,7 @@ mod world;
 
 use corelane_signal::fused::Fused;
 use corelane_signal::guard::gate::{Gate, Sense};
-use corelane_signal::guard::log::{FILE, Log};
+use corelane_signal::guard::log::Log;
 use corelane_signal::guard::record::replay;
 use corelane_signal::guard::{Action, Memory, Record, Sample};
 use corelane_signal::loader::Guarding;
@@ -25,6 +25,8 @@ use world::{Operator, World, anything, options, under_load};
 
 /// A thousandth of each memory: far more than a model of the tests needs.
 const THOUSANDTH: u64 = 1 << 40;
+/// The record in its folder.
+const FILE: &str = "guard.jsonl";
 /// Nothing is to be seen.
 const BLIND: u64 = u64::MAX;
 
@@ -45,7 +47,7 @@ impl Played {
     }
 
     fn guarding(&self, device: Device, log: Option<&Path>) -> Guarding {
-        let log = log.map(|folder| Log::open(folder).unwrap());
+        let log = log.map(|folder| Log::open(&folder.join(FILE)).unwrap());
         Guarding {
             gate: Gate::new(Box::new(self.clone()), log),
             device,
@@ -231,11 +233,12 @@ fn without_a_twin_a_trip_is_told_once_and_the_gpu_s_model_serves_on() {
 fn a_record_that_cannot_be_written_is_counted_and_decisions_go_on() {
     let played = Played::default();
     let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join(FILE);
     // Every write to it fails with "no space left".
-    std::os::unix::fs::symlink("/dev/full", folder.path().join(FILE)).unwrap();
-    assert!(Log::open(folder.path()).is_err(), "a link is not followed");
+    std::os::unix::fs::symlink("/dev/full", &link).unwrap();
+    assert!(Log::open(&link).is_err(), "a link is not followed");
     set(&played.host, 900);
-    let log = Log::over(std::fs::File::options().append(true).open("/dev/full").unwrap());
+    let log = Log::over(std::fs::File::options().append(true).open("/dev/full").unwrap(), link);
     let gate = Gate::new(Box::new(played), Some(log));
     let state = gate.state();
     assert_eq!(state.count(Action::StopOptional), 1);

@@ -14,15 +14,18 @@ mod limits;
 mod maker;
 mod models;
 mod new_strategy;
+mod nightly;
 mod notary;
 mod python_sidecar;
 mod sidecar;
 mod simulation;
 mod snapshots;
 mod soak;
+mod standby;
 mod strategies;
 mod support;
 mod sweep;
+mod torch;
 #[path = "../../../tools/tests/calendar_run/two_models.rs"]
 mod two_models;
 mod verify;

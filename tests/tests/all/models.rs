@@ -9,18 +9,20 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 /// A server of the store's `bin_ctabl`, and what it says.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     said: BufReader<ChildStderr>,
 }
 
 impl Server {
-    /// Memory is judged by a budget: what else runs on the machine must not fail a test.
-    fn start(dir: &Path, budget: u64) -> (Self, String) {
+    /// At `signal.sock` in a folder; with what it said when it was ready. Memory is judged by a
+    /// budget: what else runs on the machine must not fail a test.
+    pub(crate) fn start(dir: &Path, store: &str, budget: u64, more: &[&str]) -> (Self, String) {
         let mut child = Command::new(program("corelane-signal"))
-            .args(["--socket=signal.sock", "--store=store", "--name=bin_ctabl"])
-            .args(["--public-key=models.pub", "--sandbox=best-effort", "--log-dir=."])
-            .arg(format!("--memory-budget={budget}"))
+            .args(["--socket=signal.sock", &format!("--store={store}"), "--name=bin_ctabl"])
+            .args(["--public-key=models.pub", "--sandbox=best-effort"])
+            .args(["--memory-log=guard.jsonl", &format!("--memory-budget={budget}")])
+            .args(more)
             .current_dir(dir)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -43,7 +45,7 @@ impl Server {
     }
 
     /// Ends it with SIGTERM; its last words.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut last = String::new();
@@ -62,7 +64,7 @@ impl Drop for Server {
 }
 
 /// More than any server of these tests has.
-const AMPLE: u64 = 1 << 40;
+pub(crate) const AMPLE: u64 = 1 << 40;
 
 /// A signed store with two versions of the bundled model, the first promoted.
 struct Store {
@@ -80,7 +82,9 @@ impl Store {
         let two = store.dir.path().join("two");
         // The same network under another version: another manifest, another address.
         fs::create_dir(&two).unwrap();
-        fs::copy(bundled.join("model.onnx"), two.join("model.onnx")).unwrap();
+        for file in ["model.onnx", "model.pt"] {
+            fs::copy(bundled.join(file), two.join(file)).unwrap();
+        }
         let manifest = fs::read_to_string(bundled.join("manifest.json")).unwrap();
         let changed = manifest.replacen("\"version\": \"1\"", "\"version\": \"2\"", 1);
         assert_ne!(manifest, changed);
@@ -119,7 +123,7 @@ impl Store {
 #[test]
 fn a_sandboxed_server_changes_its_model_and_back() {
     let store = Store::new();
-    let (server, ready) = Server::start(store.dir.path(), AMPLE);
+    let (server, ready) = Server::start(store.dir.path(), "store", AMPLE, &[]);
     assert!(ready.contains(" sandbox="), "{ready}");
     if !ready.contains("sandbox=landlock+seccomp") {
         eprintln!("SKIPPED a_sandboxed_server_changes_its_model_and_back, a fence: {ready}");
@@ -142,11 +146,11 @@ fn a_sandboxed_server_changes_its_model_and_back() {
 #[test]
 fn a_budget_too_small_for_a_second_model_refuses_the_change_and_the_old_one_serves_on() {
     let store = Store::new();
-    let (server, _) = Server::start(store.dir.path(), AMPLE);
+    let (server, _) = Server::start(store.dir.path(), "store", AMPLE, &[]);
     let resident = server.resident();
     server.end();
     // Four fifths are taken: what is left below nine tenths is less than any load is thought to need.
-    let (server, _) = Server::start(store.dir.path(), resident / 4 * 5);
+    let (server, _) = Server::start(store.dir.path(), "store", resident / 4 * 5, &[]);
     let refused = store.running(&["promote", "--answers=0", &store.second]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(31), "{said}");

@@ -50,7 +50,8 @@ fn now_ns() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-pub(super) fn instant(option: &str, text: &str) -> Result<u64, Failure> {
+/// The instant a person named under an option, UTC nanoseconds.
+pub(crate) fn instant(option: &str, text: &str) -> Result<u64, Failure> {
     let parsed = text.parse::<jiff::Timestamp>();
     let found = parsed.ok().and_then(|at| u64::try_from(at.as_nanosecond()).ok());
     found.ok_or_else(|| {

@@ -6,6 +6,7 @@ use super::ModelsArgs;
 use crate::ctl::{Request, Talk};
 use serde_json::Value;
 use signal::store::Address;
+use station::config::standby_of;
 use station::operator::Failure;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,11 +26,15 @@ pub(crate) struct Sidecar<'a> {
 
 impl<'a> Sidecar<'a> {
     /// The socket of the sidecar that runs: the named one, or the newest run's if anybody answers
-    /// there.
+    /// there. Where only its standby answers, that one's.
     pub(super) fn find(args: &ModelsArgs) -> Result<Option<PathBuf>, Failure> {
         if let Some(socket) = &args.socket {
-            Sidecar::greet(socket)?;
-            return Ok(Some(socket.clone()));
+            let standby = standby_of(socket);
+            return match Sidecar::greet(socket) {
+                Ok(_) => Ok(Some(socket.clone())),
+                Err(_) if Sidecar::greet(&standby).is_ok() => Ok(Some(standby)),
+                Err(failure) => Err(failure),
+            };
         }
         let sockets = std::fs::read_dir("runs").into_iter().flatten().flatten();
         let newest = sockets
@@ -40,7 +45,14 @@ impl<'a> Sidecar<'a> {
             })
             .max();
         // A run that was killed leaves its socket file behind.
-        Ok(newest.map(|(_, path)| path).filter(|path| Sidecar::greet(path).is_ok()))
+        let both = newest.map(|(_, path)| [standby_of(&path), path]);
+        let answers = |path: &PathBuf| Sidecar::greet(path).is_ok();
+        Ok(both.and_then(|both| both.into_iter().rev().find(answers)))
+    }
+
+    /// The standby beside the sidecar at a socket, where one answers.
+    pub(super) fn beside(socket: &Path) -> Option<PathBuf> {
+        Some(standby_of(socket)).filter(|path| Sidecar::greet(path).is_ok())
     }
 
     fn greet(socket: &'a Path) -> Result<Self, Failure> {

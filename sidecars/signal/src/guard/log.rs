@@ -11,9 +11,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Its name in the log folder.
-pub const FILE: &str = "guard.jsonl";
-
 /// An open record file.
 #[derive(Debug)]
 pub struct Log {
@@ -23,25 +20,24 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the file of a folder, and makes it where there is none; only its owner reads it.
+    /// Opens the file, and makes it where there is none; only its owner reads it.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(FILE);
+    pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
-            .open(&path)?;
-        Ok(Self { path, file, failed: 0 })
+            .open(path)?;
+        Ok(Self { path: path.to_owned(), file, failed: 0 })
     }
 
-    /// The same over a file that is open already.
+    /// The same over a file that is open already, named `path` in what it says.
     #[must_use]
-    pub fn over(file: File) -> Self {
-        Self { path: FILE.into(), file, failed: 0 }
+    pub fn over(file: File, path: PathBuf) -> Self {
+        Self { path, file, failed: 0 }
     }
 
     /// Records that could not be written.
