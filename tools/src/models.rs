@@ -4,7 +4,7 @@
 //! links on a model the running sidecar refused.
 
 mod args;
-mod sidecar;
+pub(crate) mod sidecar;
 
 pub use args::{ModelsArgs, ModelsCommand};
 
@@ -43,16 +43,16 @@ pub fn models(args: &ModelsArgs) -> Result<(), Failure> {
             let said = add(args, folder, key.as_deref(), backend)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Promote { model, answers } => {
-            let said = promote(args, model, *answers)?;
+        ModelsCommand::Promote { model, answers, role } => {
+            let said = promote(args, model, *answers, role.as_deref())?;
             out.line(format_args!("{said}"))?;
         }
         ModelsCommand::Rollback { name } => {
             let said = rollback(args, name)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Shadow { model, answers } => {
-            let said = shadow(args, model, *answers)?;
+        ModelsCommand::Shadow { model, answers, role } => {
+            let said = shadow(args, model, *answers, role.as_deref())?;
             out.line(format_args!("{said:#}"))?;
         }
     }
@@ -115,20 +115,24 @@ pub(crate) fn promote(
     args: &ModelsArgs,
     model: &str,
     answers: Option<u32>,
+    role: Option<&str>,
 ) -> Result<String, Failure> {
     let keeper = keeper(args)?;
     let store = keeper.store();
     let address = store.find(model).map_err(failed)?;
-    let name = store.object(address).map_err(failed)?.manifest.name;
+    let own = store.object(address).map_err(failed)?.manifest.name;
+    let name = role.map_or(own, str::to_owned);
     let previous = store.previous(&name).map_err(failed)?;
     let socket = Sidecar::find(args)?;
-    let (_, moved) = keeper.promote(address).map_err(failed)?;
+    let moved = keeper.promote_as(&name, address).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(address)));
+    // A model's own name may move while a role serves: the sidecar has nothing to do with it.
+    let socket = socket.filter(|socket| role.is_some() || !serves_a_role(socket));
     let told = socket.as_deref().map(|socket| {
-        Sidecar::open(socket, args, &name)?.run(ModelAction::Serve, address, answers)
+        Sidecar::open(socket, &args.store, &name)?.run(ModelAction::Serve, address, answers)
     });
     match told {
-        None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
+        None => Ok(format!("{head}; no sidecar runs it: it serves from the next start")),
         Some(Ok(status)) => {
             let standby = tell_standby(socket.as_deref(), args, &name, address)?;
             Ok(format!("{head}; {}{standby}", serving(&status)))
@@ -140,6 +144,11 @@ pub(crate) fn promote(
     }
 }
 
+/// Whether the sidecar behind a socket serves a role, not a model of one name.
+fn serves_a_role(socket: &Path) -> bool {
+    Sidecar::look(socket).is_ok_and(|status| status["name"] != status["serving"]["name"])
+}
+
 /// Swaps the links, lets the running sidecar change, and swaps them back where it refuses.
 fn rollback(args: &ModelsArgs, name: &str) -> Result<String, Failure> {
     let keeper = keeper(args)?;
@@ -147,7 +156,7 @@ fn rollback(args: &ModelsArgs, name: &str) -> Result<String, Failure> {
     let moved = keeper.rollback(name).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(moved.to)));
     let told = socket.as_deref().map(|socket| {
-        Sidecar::open(socket, args, name)?.run(ModelAction::Serve, moved.to, Some(0))
+        Sidecar::open(socket, &args.store, name)?.run(ModelAction::Serve, moved.to, Some(0))
     });
     match told {
         None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
@@ -171,7 +180,7 @@ fn tell_standby(
     address: Address,
 ) -> Result<String, Failure> {
     let Some(standby) = socket.and_then(Sidecar::beside) else { return Ok(String::new()) };
-    let told = Sidecar::open(&standby, args, name)
+    let told = Sidecar::open(&standby, &args.store, name)
         .and_then(|mut sidecar| sidecar.run(ModelAction::Serve, address, Some(0)));
     match told {
         Ok(status) => Ok(format!("; standby {}", serving(&status))),
@@ -190,10 +199,15 @@ fn tell_standby(
 }
 
 /// Has the running sidecar compare; what it found.
-fn shadow(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<Value, Failure> {
+fn shadow(
+    args: &ModelsArgs,
+    model: &str,
+    answers: Option<u32>,
+    role: Option<&str>,
+) -> Result<Value, Failure> {
     let store = Store::open(&args.store, key(args)?).map_err(failed)?;
     let address = store.find(model).map_err(failed)?;
-    let name = store.object(address).map_err(failed)?.manifest.name;
+    let own = store.object(address).map_err(failed)?.manifest.name;
     let socket = Sidecar::find(args)?.ok_or_else(|| {
         Failure::new(
             Exit::Resource,
@@ -202,7 +216,8 @@ fn shadow(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<Value,
             "start one with `corelane run`, or name its socket with --socket",
         )
     })?;
-    let mut sidecar = Sidecar::open(&socket, args, &name)?;
+    let name = role.map_or(own, str::to_owned);
+    let mut sidecar = Sidecar::open(&socket, &args.store, &name)?;
     let status = sidecar.run(ModelAction::Shadow, address, answers)?;
     Ok(status["job"].clone())
 }

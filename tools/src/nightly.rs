@@ -60,7 +60,7 @@ fn nightly(args: &NightlyArgs) -> Result<(), Failure> {
     let config = NightConfig::load(&args.config)?;
     let now = jiff::Timestamp::now();
     let at_ns = match &args.at {
-        Some(text) => crate::calendar::show::instant(text)?,
+        Some(text) => crate::calendar::show::instant("--at", text)?,
         None => u64::try_from(now.as_nanosecond()).unwrap_or(u64::MAX),
     };
     let name: String = args.night.clone().unwrap_or_else(|| day_of(now));

@@ -5,6 +5,7 @@
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use corelane_signal::backend::Backend;
 use corelane_signal::doctor::doctor;
 use corelane_signal::program::{ServerArgs, Started, serve};
 use corelane_signal::sandbox::Policy;
@@ -58,7 +59,8 @@ fn main() -> ExitCode {
     }
     let start = || {
         let live = runtime::start(&runtime)?;
-        Ok(Started { backend: live, fallback: live.fallback() })
+        let on_cpu = live.on_cpu().map(|twin| twin as &'static dyn Backend);
+        Ok(Started { backend: live, fallback: live.fallback(), on_cpu })
     };
     match serve("corelane-signal", &args.server, |policy| adapt(policy, &runtime), start) {
         Ok(()) => Exit::Clean.into(),

@@ -5,9 +5,13 @@
 //! Main thread.
 #![expect(clippy::print_stderr, reason = "the lines a supervisor and an operator read")]
 
+mod memory;
+
+use self::memory::GuardArgs;
 use crate::backend::Backend;
 use crate::batch::QueuePolicy;
 use crate::error::ModelError;
+use crate::guard::Action;
 use crate::loader::{Loader, LoaderOptions};
 use crate::model::{BATCH_MAX, Model};
 use crate::process;
@@ -40,6 +44,9 @@ pub struct ServerArgs {
     /// How a candidate is tried beside the model that serves.
     #[command(flatten)]
     shadow: ShadowArgs,
+    /// What memory allows.
+    #[command(flatten)]
+    guard: GuardArgs,
     /// Most requests answered together.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
     max_batch: usize,
@@ -195,6 +202,8 @@ pub struct Started {
     pub backend: &'static dyn Backend,
     /// Why it is not the one that would have been taken first.
     pub fallback: Option<&'static ModelError>,
+    /// Where it computes on a GPU: what computes the same on the CPU. None where it is on the CPU.
+    pub on_cpu: Option<&'static dyn Backend>,
 }
 
 /// Serves until SIGTERM. `program` is the name in its lines; `adapt` opens the fences for what its
@@ -212,6 +221,8 @@ pub fn serve(
     // The command line demands it, and a model or a store, without --doctor.
     let socket = args.socket.clone().unwrap_or_default();
     let key = args.public_key.as_deref().map(PublicKey::read).transpose()?;
+    let guards = args.guard.is_on && args.store.is_some();
+    let watched = guards.then(|| args.guard.open()).transpose()?;
     let mut sandbox = Sandbox::new(args.sandbox, adapt(args.policy()));
     sandbox.close_files()?;
     let store = args.store.as_deref().map(|root| Store::open(root, key.clone())).transpose()?;
@@ -220,17 +231,19 @@ pub fn serve(
         Some(store) => store.object(store.current(&name)?)?,
         None => Bundle::open(args.model.as_deref().unwrap_or(Path::new("")), key.as_ref())?,
     };
-    let Started { backend, fallback } = start()?;
-    let scorer = Scorer::new(Model::of(bundle, backend)?);
-    let loader = store
-        .map(|store| Loader::start(store, scorer.model(), backend, args.shadow.options(name)))
-        .transpose()?;
-    if let Some(error) = fallback {
+    let live = start()?;
+    let scorer = Scorer::new(Model::of(bundle, live.backend)?);
+    let guarding = watched.map(|watched| args.guard.guarding(program, watched, &live));
+    let loader = store.map(|store| {
+        let options = args.shadow.options(name);
+        Loader::start_guarded(store, scorer.model(), live.backend, options, guarding)
+    });
+    if let Some(error) = live.fallback {
         let serving = scorer.model().provider();
         eprintln!("{program}: {serving} serves instead; {}", error.operator_line());
     }
     let mut server = Server::listen(scorer, args.options(socket.clone()))?;
-    if let Some(loader) = loader {
+    if let Some(loader) = loader.transpose()? {
         server = server.with_loader(loader);
     }
     if let Some(error) = server.io_fallback() {
@@ -260,11 +273,13 @@ fn say_ready(program: &str, server: &Server, socket: &Path, sandbox: &Sandbox) {
 
 fn say_ended(program: &str, server: &Server) {
     let (c, swaps) = (server.counters(), server.swaps());
+    let memory = server.memory().unwrap_or_default();
     eprintln!(
         "{program}: ended: peers={} requests={} scored={} abstained={} refused={} \
          refused_interval={} shed={} expired={} answers_dropped={} violations={} \
          handshakes_refused={} connections_refused={} shared={} memory_refused={} memory_faults={} \
-         batches={} infer_ns_max={} failures={} generation={} swaps={} swaps_failed={}",
+         batches={} infer_ns_max={} failures={} generation={} swaps={} swaps_failed={} \
+         loads_denied={} unloads={} trips={}",
         c.peers,
         c.requests,
         c.scored,
@@ -286,6 +301,9 @@ fn say_ended(program: &str, server: &Server) {
         server.generation(),
         swaps.served,
         swaps.failed(),
+        memory.count(Action::Deny),
+        memory.count(Action::Unload),
+        swaps.trips,
     );
 }
 

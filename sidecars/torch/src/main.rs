@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let outcome = if args.server.doctor {
         doctor(args.server.model.as_deref()).map(|said| println!("{said}"))
     } else {
-        let started = || Ok(Started { backend: start()?, fallback: None });
+        let started = || Ok(Started { backend: start()?, fallback: None, on_cpu: None });
         serve("corelane-torch", &args.server, |policy| policy, started)
     };
     match outcome {

@@ -4,6 +4,7 @@
 
 mod arrows;
 mod bad_input;
+mod calendar;
 mod commands;
 mod event_time;
 mod explain;
@@ -25,4 +26,6 @@ mod strategies;
 mod support;
 mod sweep;
 mod torch;
+#[path = "../../../tools/tests/calendar_run/two_models.rs"]
+mod two_models;
 mod verify;

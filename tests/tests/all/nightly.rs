@@ -6,7 +6,7 @@ mod units;
 mod world;
 
 use crate::bad_input::refused;
-use crate::models::Server;
+use crate::models::{AMPLE, Server};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::fs;
@@ -345,7 +345,7 @@ fn a_running_sidecar_serves_the_winner_or_the_incumbent_stays() {
     let mut world = hopeful_serves();
     let (parent, candidate) = (world.serving(), address(&world.path("fair")));
     world.with("socket", "\"signal.sock\"");
-    let (server, _) = Server::start(&world.path(""), "models", &[]);
+    let (server, _) = Server::start(&world.path(""), "models", AMPLE, &[]);
     let told = said(world.night("fair").output().unwrap());
     assert!(told.contains("sidecar serves: ") && told.contains("generation=2"), "{told}");
     assert_eq!(world.serving(), candidate);
@@ -353,7 +353,7 @@ fn a_running_sidecar_serves_the_winner_or_the_incumbent_stays() {
     // It wants to see live requests first, and there are none.
     world.reset();
     world.with("answers", "5");
-    let (server, _) = Server::start(&world.path(""), "models", &["--shadow-patience-s=1"]);
+    let (server, _) = Server::start(&world.path(""), "models", AMPLE, &["--shadow-patience-s=1"]);
     let output = world.night("fair").output().unwrap();
     refused(&output, Exit::CheckFailed, &["not-served", "night=n1", "refuses the model"]);
     assert_eq!(world.serving(), parent, "the links are where they were");

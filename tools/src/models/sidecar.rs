@@ -19,7 +19,7 @@ use wire::model::{ModelAction, ModelCommand};
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A greeted sidecar.
-pub(super) struct Sidecar<'a> {
+pub(crate) struct Sidecar<'a> {
     talk: Talk<'a>,
     next: u64,
 }
@@ -61,17 +61,17 @@ impl<'a> Sidecar<'a> {
     }
 
     /// The state of the sidecar behind a socket.
-    pub(super) fn look(socket: &'a Path) -> Result<Value, Failure> {
+    pub(crate) fn look(socket: &'a Path) -> Result<Value, Failure> {
         Self::greet(socket)?.status()
     }
 
     /// A sidecar that serves this name of this store.
-    pub(super) fn open(socket: &'a Path, args: &ModelsArgs, name: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(socket: &'a Path, store: &Path, name: &str) -> Result<Self, Failure> {
         let mut sidecar = Self::greet(socket)?;
         let status = sidecar.status()?;
         let real = |path: &Path| path.canonicalize().ok();
         let root = status["store"].as_str().map(Path::new).and_then(real);
-        if root.is_some() && root == real(&args.store) && status["name"] == name {
+        if root.is_some() && root == real(store) && status["name"] == name {
             return Ok(sidecar);
         }
         let fields = format!(
@@ -79,7 +79,7 @@ impl<'a> Sidecar<'a> {
             socket.display(),
             status["store"],
             status["name"],
-            args.store.display()
+            store.display()
         );
         let next = "name the sidecar's own store with --store, or another sidecar with --socket";
         Err(Failure::new(Exit::CheckFailed, "the sidecar serves another model", fields, next))
@@ -106,7 +106,7 @@ impl<'a> Sidecar<'a> {
         })
     }
 
-    fn status(&mut self) -> Result<Value, Failure> {
+    pub(crate) fn status(&mut self) -> Result<Value, Failure> {
         self.ask(ModelAction::Status, "", 0)
     }
 
@@ -114,7 +114,7 @@ impl<'a> Sidecar<'a> {
     ///
     /// # Errors
     /// `CHECK_FAILED` with the sidecar's own words where the model does not serve.
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         action: ModelAction,
         address: Address,

@@ -57,13 +57,13 @@ pub(super) fn place(
         store: keys.store.clone(),
         public_key: keys.public_key.clone(),
         socket: config.promote.socket.clone(),
-        command: ModelsCommand::Promote { model, answers },
+        command: ModelsCommand::Promote { model, answers, role: None },
     };
     let mut out = Output::stdout();
     let candidate = night.path().join(CANDIDATE);
     let said = models::add(&args, &candidate, keys.key.as_deref(), keys.backend.name())?;
     out.line(format_args!("{said}"))?;
-    match models::promote(&args, &trained.address, answers) {
+    match models::promote(&args, &trained.address, answers, None) {
         Ok(said) => {
             out.line(format_args!("{said}"))?;
             out.finish()?;

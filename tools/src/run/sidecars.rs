@@ -54,10 +54,13 @@ impl Sidecars {
         let signal = &config.signal;
         let own = signal.enabled && (signal.model.is_some() || signal.store.is_some());
         let socket = config.signal_socket(dir);
-        let first = Server::new("signal sidecar", socket, &signal.backend, config);
+        let record = dir.join("guard.jsonl");
+        let first = Server::new("signal sidecar", socket, &record, &signal.backend, config);
         let standby = config.standby_socket(dir).zip(signal.standby.as_ref());
-        let standby = standby
-            .map(|(socket, backend)| Server::new("standby sidecar", socket, backend, config));
+        let standby = standby.map(|(socket, backend)| {
+            let record = dir.join("guard-standby.jsonl");
+            Server::new("standby sidecar", socket, &record, backend, config)
+        });
         let starts_again = standby.is_some();
         let mut servers: Vec<_> = [Some(first), standby].into_iter().flatten().collect();
         servers.retain(|_| own);
@@ -88,12 +91,19 @@ impl Sidecars {
 }
 
 impl Server {
-    fn new(name: &'static str, socket: PathBuf, backend: &str, config: &Config) -> Self {
+    fn new(
+        name: &'static str,
+        socket: PathBuf,
+        record: &Path,
+        backend: &str,
+        config: &Config,
+    ) -> Self {
         let signal = &config.signal;
         let mut args = vec![format!("--socket={}", socket.display())];
         if let Some(store) = &signal.store {
             args.push(format!("--store={}", store.root.display()));
             args.push(format!("--name={}", store.name));
+            args.push(format!("--memory-log={}", record.display()));
             let key = store.public_key.as_ref();
             args.extend(key.map(|key| format!("--public-key={}", key.display())));
         } else {
