@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench bench-isolation sim soak fuzz wire onnxruntime onnxruntime-gpu hftbacktest rivals train musl clean
+.PHONY: help build run test sweep lint fmt bench bench-isolation sim soak fuzz wire onnxruntime onnxruntime-gpu libtorch torch hftbacktest rivals train musl clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -67,6 +67,17 @@ onnxruntime-gpu: ## fetch ONNX Runtime with CUDA from PyPI into .venv-onnxruntim
 	  echo "export ORT_DYLIB_PATH=$$(ls $$PWD/onnxruntime/capi/libonnxruntime.so.*)" && \
 	  echo "export LD_LIBRARY_PATH=$$(ls -d $$PWD/nvidia/*/lib | paste -sd:)"
 
+TORCH_FOLDER = $(abspath $(firstword $(wildcard .venv-libtorch/lib/python3*/site-packages/torch)))
+libtorch: ## fetch libtorch from PyPI into .venv-libtorch (540 MB; optional, for `make torch`)
+	python3 -m venv .venv-libtorch
+	.venv-libtorch/bin/pip install --quiet --no-deps -r sidecars/torch/libtorch.txt
+	@echo "export LIBTORCH=$$(ls -d $(CURDIR)/.venv-libtorch/lib/python3*/site-packages/torch)"
+
+torch: ## build corelane-torch beside the others (after `make libtorch`, or with LIBTORCH set)
+	@test -d "$${LIBTORCH:-$(TORCH_FOLDER)}" || { echo "no libtorch: run 'make libtorch', or export LIBTORCH"; exit 1; }
+	cd sidecars/torch && LIBTORCH="$${LIBTORCH:-$(TORCH_FOLDER)}" \
+	  $(CARGO) build --release --locked --target-dir=../../target
+
 hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
 	python3 -m venv .venv-hftbacktest
 	.venv-hftbacktest/bin/pip install --quiet -r tests/hftbacktest/requirements.txt
@@ -75,11 +86,12 @@ rivals: ## fetch ONNX Runtime and FastAPI from PyPI into .venv-rivals (the bench
 	python3 -m venv .venv-rivals
 	.venv-rivals/bin/pip install --quiet -r benches/rivals/requirements.txt
 
-train: build ## train the signal model anew (needs ../shared/data; see sidecars/signal/training)
+train: build ## train the signal models anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train
 	.venv-train/bin/pip install --quiet -r sidecars/signal/training/requirements.txt
 	.venv-train/bin/python sidecars/signal/training/prepare.py --corelane=$(BIN)/corelane --raw=../shared/data/binance-raw --out=target/features
-	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models/bin_ctabl
+	$(CARGO) build --release --locked --workspace --example round_trip
+	.venv-train/bin/python sidecars/signal/training/train.py --features=target/features --out=sidecars/signal/models --corelane=$(BIN)/corelane --latency=$(BIN) --keep=bin_ctabl
 
 MUSL := x86_64-unknown-linux-musl
 musl: ## build for musl (needs musl-gcc and the rustup target) and verify a run of the other build with it

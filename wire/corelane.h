@@ -54,7 +54,7 @@
 /* First eight bytes of a counters page. */
 #define CORELANE_COUNTERS_MAGIC UINT64_C(0x315352544e434c43)
 /* Slots of a counters page. */
-#define CORELANE_COUNTER_SLOTS 64
+#define CORELANE_COUNTER_SLOTS 80
 /* First eight bytes of a journal segment. */
 #define CORELANE_SEGMENT_MAGIC UINT64_C(0xa314745534a4c43)
 /* First four bytes of a journal record. */
@@ -961,6 +961,21 @@ enum corelane_counter {
      * or it is not allowed.
      */
     CORELANE_COUNTER_BRIDGE_MODEL_REFUSED = 62,
+    /* "bridge.standby_ready": 1 while the standby sidecar is connected with the model in effect. */
+    CORELANE_COUNTER_BRIDGE_STANDBY_READY = 64,
+    /* "bridge.standby_serves": 1 while the standby sidecar is the one that answers. */
+    CORELANE_COUNTER_BRIDGE_STANDBY_SERVES = 65,
+    /*
+     * "bridge.standby_sent": Signal requests sent to the standby sidecar, those asked again
+     * included.
+     */
+    CORELANE_COUNTER_BRIDGE_STANDBY_SENT = 66,
+    /* "bridge.standby_received": Answers of the standby sidecar handed to the loop. */
+    CORELANE_COUNTER_BRIDGE_STANDBY_RECEIVED = 67,
+    /* "bridge.failovers": Times the signal sidecar was left for the standby. */
+    CORELANE_COUNTER_BRIDGE_FAILOVERS = 68,
+    /* "bridge.failbacks": Times the signal sidecar was taken back. */
+    CORELANE_COUNTER_BRIDGE_FAILBACKS = 69,
 };
 
 /* Why a process ended. */

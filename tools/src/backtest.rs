@@ -1,5 +1,5 @@
 //! `corelane backtest`: strategies over a recording in event time, scores from the model in this
-//! process or from the record of a run.
+//! process, from the record of a run or from a table.
 //!
 //! Two runs over the same recording give the same `state_hash`.
 
@@ -27,9 +27,9 @@ pub fn backtest(args: &BacktestArgs) -> Result<(), Failure> {
         return crate::sweep::sweep(args);
     }
     let config = Config::load(&args.config, &overrides(args, Vec::new()))?;
-    let scores = args.scores.as_deref().map(Scores::read).transpose()?;
-    let mut model = Model::load(&config, scores.as_ref())?;
     let recording = prepare::read(&config)?;
+    let scores = args.scores.as_deref().map(|path| Scores::read(path, &recording)).transpose()?;
+    let mut model = Model::load(&config, scores.as_ref())?;
     let done = model.run(&config, &recording, &latency(args)?)?;
     let mut out = Output::stdout();
     if args.json {
@@ -67,7 +67,7 @@ pub(crate) enum Model<'a> {
     None,
     /// The configured model in this process.
     InProcess(Box<signal::Scorer>),
-    /// The record of a run.
+    /// The record of a run, or a table.
     Recorded(&'a Scores),
 }
 

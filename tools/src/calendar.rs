@@ -9,6 +9,7 @@
 pub mod args;
 mod file;
 mod plan;
+pub mod run;
 pub mod show;
 mod zone;
 

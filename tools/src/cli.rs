@@ -78,6 +78,12 @@ pub enum Command {
     },
     /// Keep the model store, and change the model of a running signal sidecar.
     Models(crate::models::ModelsArgs),
+    /// Make the signal model better from what was recorded.
+    Train {
+        /// How.
+        #[command(subcommand)]
+        command: crate::nightly::args::TrainCommand,
+    },
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.
@@ -141,8 +147,9 @@ pub struct BacktestArgs {
     /// Repeated, once for each combination.
     #[arg(long, value_name = "KEY=A,B,C")]
     pub set: Vec<String>,
-    /// Take scores from the record of this run (`runs/<id>`) instead of the model.
-    #[arg(long, value_name = "RUNDIR")]
+    /// Take scores from the record of this run (`runs/<id>`) instead of the model, or from a table
+    /// `symbol,ts_recv_ns,score_e6,p_up_e6,p_down_e6`, whose name ends in `.csv`.
+    #[arg(long, value_name = "RUNDIR|CSV")]
     pub scores: Option<PathBuf>,
     /// Engine time from a signal request to its answer, microseconds.
     #[arg(long, value_name = "US", default_value_t = 1_000)]

@@ -8,14 +8,14 @@ use crate::cli::{CtlArgs, CtlCommand};
 use crate::output::Output;
 pub(crate) use frames::Request;
 use frames::Wish;
-use ipc::handshake::{ClientHandshake, Identity, Phase};
+use ipc::handshake::{ClientHandshake, Identity, PeerInfo, Phase};
 use ipc::{BackendKind, IoEvent, PeerPolicy, Sent, connect};
 use serde_json::Value;
 use station::config::control_socket;
 use station::operator::{Failure, Line};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wire::control::{Control, ReplyCode};
+use wire::control::{Command, Control, ReplyCode};
 use wire::exit::Exit;
 use wire::handshake::Role;
 use wire::{Frame, decode};
@@ -66,16 +66,38 @@ pub fn ask(socket: &Path, control: &Control) -> Result<(ReplyCode, String), Fail
     Talk::open(socket)?.ask(&Request::of(control))
 }
 
+/// Has an engine take a command; its words.
+///
+/// # Errors
+/// RESOURCE where none listens, `CHECK_FAILED` where it refuses.
+pub(crate) fn command(
+    socket: &Path,
+    command: Command,
+    argument: u64,
+    reason: &str,
+) -> Result<String, Failure> {
+    Talk::open(socket)?.want(&Request::of(&frames::control(command, argument, reason)?))
+}
+
+/// An engine's status.
+///
+/// # Errors
+/// RESOURCE where none answers.
+pub(crate) fn status(socket: &Path) -> Result<Value, Failure> {
+    Talk::open(socket)?.status()
+}
+
 /// A greeted connection to a process of ours.
 pub(crate) struct Talk<'a> {
     socket: &'a Path,
     who: &'static str,
     io: Box<dyn ipc::IoBackend>,
     token: ipc::Token,
+    peer: Option<PeerInfo>,
 }
 
 /// What came of one wait.
-enum Heard {
+pub(crate) enum Heard {
     Frame(Vec<u64>),
     Nothing,
 }
@@ -92,19 +114,32 @@ impl<'a> Talk<'a> {
         role: Role,
         who: &'static str,
     ) -> Result<Self, Failure> {
+        Self::open_as(socket, Role::Ctl, role, who)
+    }
+
+    /// The same as a process that plays `me`.
+    pub(crate) fn open_as(
+        socket: &'a Path,
+        me: Role,
+        role: Role,
+        who: &'static str,
+    ) -> Result<Self, Failure> {
         let refused = |error: ipc::IpcError| {
             unreached(socket, who, &format!("cannot reach the {who}"), &error.to_string())
         };
         let connection = connect(socket, &PeerPolicy::same_user()).map_err(refused)?;
         let mut io = ipc::open(BackendKind::Libc).map_err(refused)?;
         let token = io.add_connection(connection).map_err(refused)?;
-        let mut talk = Self { socket, who, io, token };
-        let me = Identity::new(Role::Ctl);
+        let mut talk = Self { socket, who, io, token, peer: None };
+        let me = Identity::new(me);
         let mut handshake = ClientHandshake::new(me, role, 0, u64::MAX);
         talk.send(bytemuck::bytes_of(&me.hello()))?;
         loop {
             match handshake.phase() {
-                Phase::Ready(_) => return Ok(talk),
+                Phase::Ready(peer) => {
+                    talk.peer = Some(peer);
+                    return Ok(talk);
+                }
                 Phase::Failed(error) => {
                     return Err(talk.unreached("handshake refused", &error.to_string()));
                 }
@@ -116,7 +151,12 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// What the other side said of itself.
+    pub(crate) fn peer(&self) -> Option<PeerInfo> {
+        self.peer
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         match self.io.send(self.token, bytes) {
             Ok(Sent::Sent) => Ok(()),
             Ok(Sent::WouldBlock) => Err(self.unreached("does not read", "its socket is full")),
@@ -125,7 +165,7 @@ impl<'a> Talk<'a> {
     }
 
     /// The next frame, or nothing where something else happened on the socket.
-    fn hear(&mut self) -> Result<Heard, Failure> {
+    pub(crate) fn hear(&mut self) -> Result<Heard, Failure> {
         let mut heard = Heard::Nothing;
         let mut ended = None;
         let count = self
@@ -220,7 +260,7 @@ impl<'a> Talk<'a> {
             .map_err(|error| self.unreached("gives a status that is not JSON", &error.to_string()))
     }
 
-    fn unreached(&self, what: &str, why: &str) -> Failure {
+    pub(crate) fn unreached(&self, what: &str, why: &str) -> Failure {
         unreached(self.socket, self.who, &format!("the {} {what}", self.who), why)
     }
 }
@@ -248,8 +288,16 @@ fn reply_of(frame: &[u8], request_id: u64) -> Option<(ReplyCode, String)> {
     }
 }
 
+/// The mode of the newest run's engine, if one answers there.
+pub(crate) fn newest_mode(runs: &Path) -> Option<String> {
+    // A run that was killed leaves its socket file behind.
+    let socket = newest_socket(runs).ok()?;
+    let status = Talk::open(&socket).ok()?.status().ok()?;
+    status["mode"].as_str().map(str::to_owned)
+}
+
 /// The control socket of the newest run that has one.
-fn newest_socket(runs: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn newest_socket(runs: &Path) -> Result<PathBuf, Failure> {
     let sockets = std::fs::read_dir(runs).into_iter().flatten().flatten().filter_map(|entry| {
         let path = control_socket(&entry.path());
         let made = std::fs::symlink_metadata(&path).ok()?.modified().ok()?;

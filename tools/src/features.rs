@@ -10,6 +10,7 @@ use crate::{record, recording};
 use engine::book::{BookConfig, L2Book};
 use engine::sampler::{Sampler, Snapshot};
 use station::operator::Failure;
+use std::path::Path;
 use tape::Recording;
 use wire::exit::Exit;
 use wire::instrument::{Instrument, padded};
@@ -36,16 +37,29 @@ pub fn features(args: &FeaturesArgs) -> Result<(), Failure> {
         ));
     }
     let interval_ns = args.interval_ms.saturating_mul(1_000_000);
-    let rows = sample(&recording, id, interval_ns);
-    let mut out = Output::file(&args.out)?;
+    write(&recording, (id, row), interval_ns, &args.out)?;
+    recording::settle(fault)
+}
+
+/// Writes the feature file of one instrument of a recording.
+///
+/// # Errors
+/// `RESOURCE` where it cannot be written.
+pub fn write(
+    recording: &Recording,
+    (id, row): (InstrumentId, &Instrument),
+    interval_ns: u64,
+    path: &Path,
+) -> Result<(), Failure> {
+    let rows = sample(recording, id, interval_ns);
+    let mut out = Output::file(path)?;
     out.write(&header(row, rows.len() as u64, interval_ns))?;
     for (at, snapshot) in &rows {
         out.write(&at.get().to_le_bytes())?;
         out.write(&0_i64.to_le_bytes())?;
         out.write(bytemuck::cast_slice(snapshot))?;
     }
-    out.finish()?;
-    recording::settle(fault)
+    out.finish()
 }
 
 /// Every sample of one instrument of a recording, with its engine time.

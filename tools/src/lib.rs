@@ -20,6 +20,7 @@ pub mod limits;
 pub mod memory;
 pub mod models;
 pub mod new;
+pub mod nightly;
 pub mod output;
 pub mod print;
 pub mod progress;

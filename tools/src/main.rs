@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Limits { command } => tools::limits::limits(&command),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
         Command::Models(args) => tools::models::models(&args),
+        Command::Train { command } => tools::nightly::train(&command),
         Command::Signal { command } => tools::doctor::signal(&command),
     }
 }

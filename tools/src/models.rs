@@ -4,7 +4,7 @@
 //! links on a model the running sidecar refused.
 
 mod args;
-mod sidecar;
+pub(crate) mod sidecar;
 
 pub use args::{ModelsArgs, ModelsCommand};
 
@@ -43,16 +43,16 @@ pub fn models(args: &ModelsArgs) -> Result<(), Failure> {
             let said = add(args, folder, key.as_deref(), backend)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Promote { model, answers } => {
-            let said = promote(args, model, *answers)?;
+        ModelsCommand::Promote { model, answers, role } => {
+            let said = promote(args, model, *answers, role.as_deref())?;
             out.line(format_args!("{said}"))?;
         }
         ModelsCommand::Rollback { name } => {
             let said = rollback(args, name)?;
             out.line(format_args!("{said}"))?;
         }
-        ModelsCommand::Shadow { model, answers } => {
-            let said = shadow(args, model, *answers)?;
+        ModelsCommand::Shadow { model, answers, role } => {
+            let said = shadow(args, model, *answers, role.as_deref())?;
             out.line(format_args!("{said:#}"))?;
         }
     }
@@ -73,7 +73,7 @@ fn keeper(args: &ModelsArgs) -> Result<Keeper, Failure> {
 }
 
 /// Verifies, runs the golden vectors, signs where a key is given, and adds.
-fn add(
+pub(crate) fn add(
     args: &ModelsArgs,
     folder: &Path,
     private: Option<&Path>,
@@ -111,26 +111,42 @@ fn hex_line(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Moves the links, lets the running sidecar change, and moves them back where it refuses.
-fn promote(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<String, Failure> {
+pub(crate) fn promote(
+    args: &ModelsArgs,
+    model: &str,
+    answers: Option<u32>,
+    role: Option<&str>,
+) -> Result<String, Failure> {
     let keeper = keeper(args)?;
     let store = keeper.store();
     let address = store.find(model).map_err(failed)?;
-    let name = store.object(address).map_err(failed)?.manifest.name;
+    let own = store.object(address).map_err(failed)?.manifest.name;
+    let name = role.map_or(own, str::to_owned);
     let previous = store.previous(&name).map_err(failed)?;
     let socket = Sidecar::find(args)?;
-    let (_, moved) = keeper.promote(address).map_err(failed)?;
+    let moved = keeper.promote_as(&name, address).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(address)));
-    let told = socket.map(|socket| {
-        Sidecar::open(&socket, args, &name)?.run(ModelAction::Serve, address, answers)
+    // A model's own name may move while a role serves: the sidecar has nothing to do with it.
+    let socket = socket.filter(|socket| role.is_some() || !serves_a_role(socket));
+    let told = socket.as_deref().map(|socket| {
+        Sidecar::open(socket, &args.store, &name)?.run(ModelAction::Serve, address, answers)
     });
     match told {
-        None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
-        Some(Ok(status)) => Ok(format!("{head}; {}", serving(&status))),
+        None => Ok(format!("{head}; no sidecar runs it: it serves from the next start")),
+        Some(Ok(status)) => {
+            let standby = tell_standby(socket.as_deref(), args, &name, address)?;
+            Ok(format!("{head}; {}{standby}", serving(&status)))
+        }
         Some(Err(failure)) => {
             keeper.restore(&name, moved.from, previous).map_err(failed)?;
             Err(failure)
         }
     }
+}
+
+/// Whether the sidecar behind a socket serves a role, not a model of one name.
+fn serves_a_role(socket: &Path) -> bool {
+    Sidecar::look(socket).is_ok_and(|status| status["name"] != status["serving"]["name"])
 }
 
 /// Swaps the links, lets the running sidecar change, and swaps them back where it refuses.
@@ -139,12 +155,15 @@ fn rollback(args: &ModelsArgs, name: &str) -> Result<String, Failure> {
     let socket = Sidecar::find(args)?;
     let moved = keeper.rollback(name).map_err(failed)?;
     let head = format!("{name}: {} -> {}", shown(moved.from), shown(Some(moved.to)));
-    let told = socket.map(|socket| {
-        Sidecar::open(&socket, args, name)?.run(ModelAction::Serve, moved.to, Some(0))
+    let told = socket.as_deref().map(|socket| {
+        Sidecar::open(socket, &args.store, name)?.run(ModelAction::Serve, moved.to, Some(0))
     });
     match told {
         None => Ok(format!("{head}; no sidecar runs: it serves from the next start")),
-        Some(Ok(status)) => Ok(format!("{head}; {}", serving(&status))),
+        Some(Ok(status)) => {
+            let standby = tell_standby(socket.as_deref(), args, name, moved.to)?;
+            Ok(format!("{head}; {}{standby}", serving(&status)))
+        }
         Some(Err(failure)) => {
             keeper.rollback(name).map_err(failed)?;
             Err(failure)
@@ -152,11 +171,43 @@ fn rollback(args: &ModelsArgs, name: &str) -> Result<String, Failure> {
     }
 }
 
+/// Has the standby change too, after the sidecar that answers has: it sees no live requests to try the
+/// model on, and the other was tried. What it serves then, or nothing where there is none.
+fn tell_standby(
+    socket: Option<&Path>,
+    args: &ModelsArgs,
+    name: &str,
+    address: Address,
+) -> Result<String, Failure> {
+    let Some(standby) = socket.and_then(Sidecar::beside) else { return Ok(String::new()) };
+    let told = Sidecar::open(&standby, &args.store, name)
+        .and_then(|mut sidecar| sidecar.run(ModelAction::Serve, address, Some(0)));
+    match told {
+        Ok(status) => Ok(format!("; standby {}", serving(&status))),
+        Err(mut failure) => {
+            for line in &mut failure.lines {
+                line.what =
+                    format!("the signal sidecar serves it, its standby does not: {}", line.what);
+                line.next =
+                    "nobody answers in its place until both have one model: promote again, \
+                             or `corelane models rollback`"
+                        .into();
+            }
+            Err(failure)
+        }
+    }
+}
+
 /// Has the running sidecar compare; what it found.
-fn shadow(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<Value, Failure> {
+fn shadow(
+    args: &ModelsArgs,
+    model: &str,
+    answers: Option<u32>,
+    role: Option<&str>,
+) -> Result<Value, Failure> {
     let store = Store::open(&args.store, key(args)?).map_err(failed)?;
     let address = store.find(model).map_err(failed)?;
-    let name = store.object(address).map_err(failed)?.manifest.name;
+    let own = store.object(address).map_err(failed)?.manifest.name;
     let socket = Sidecar::find(args)?.ok_or_else(|| {
         Failure::new(
             Exit::Resource,
@@ -165,7 +216,8 @@ fn shadow(args: &ModelsArgs, model: &str, answers: Option<u32>) -> Result<Value,
             "start one with `corelane run`, or name its socket with --socket",
         )
     })?;
-    let mut sidecar = Sidecar::open(&socket, args, &name)?;
+    let name = role.map_or(own, str::to_owned);
+    let mut sidecar = Sidecar::open(&socket, &args.store, &name)?;
     let status = sidecar.run(ModelAction::Shadow, address, answers)?;
     Ok(status["job"].clone())
 }
@@ -210,10 +262,10 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
             }),
         });
     }
-    let running = match Sidecar::find(args)? {
-        Some(socket) => Some(Sidecar::look(&socket)?),
-        None => None,
-    };
+    let socket = Sidecar::find(args)?;
+    let running = socket.as_deref().map(Sidecar::look).transpose()?;
+    let standby = socket.as_deref().and_then(Sidecar::beside);
+    let standby = standby.as_deref().map(Sidecar::look).transpose()?;
     let links = names.iter().map(|name| {
         json!({
             "name": name.name,
@@ -223,7 +275,9 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
     });
     let links: Vec<Value> = links.collect();
     if as_json {
-        let all = json!({ "names": links, "objects": objects, "sidecar": running });
+        let all = json!({
+            "names": links, "objects": objects, "sidecar": running, "standby": standby,
+        });
         out.line(format_args!("{all}"))?;
         return Ok(());
     }
@@ -238,6 +292,9 @@ fn list(args: &ModelsArgs, as_json: bool, out: &mut Output) -> Result<(), Failur
         Some(status) => out.line(format_args!("running {}", serving(status)))?,
         None => out.line(format_args!("running no sidecar"))?,
     };
+    if let Some(status) = &standby {
+        out.line(format_args!("standby {}", serving(status)))?;
+    }
     Ok(())
 }
 

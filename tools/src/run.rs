@@ -4,16 +4,18 @@
 //! Owns the children: none outlives this process. Must never: stand between engine and sidecar, or
 //! touch the engine but through its control socket.
 
+mod sidecars;
+
 use crate::cli::Show;
 use crate::ctl;
 use crate::latency::read_summary;
 use crate::output::Output;
 use crate::{progress, report, table};
 use serde_json::Value;
+use sidecars::Sidecars;
 use station::config::{Config, Notary, Overrides, control_socket};
 use station::operator::Failure;
 use station::{run_dir, sys};
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -22,8 +24,6 @@ use wire::exit::Exit;
 
 /// How often progress is shown and signals are looked at.
 const TICK: Duration = Duration::from_millis(200);
-/// Longest wait for the sidecar to load its model before the engine starts without it.
-const SIDECAR_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Plays the configured recording and shows the result.
 ///
@@ -35,15 +35,11 @@ pub fn run(file: &Path, overrides: &Overrides, show: Show) -> Result<(), Failure
     let dir = run_dir::make(&config, None, started)?;
     let quiet = show.quiet || show.json;
     sys::catch_stop_signals().map_err(|e| system("cannot catch signals", &e))?;
-    // Without a model a sidecar of somebody else's listens at the socket.
-    let own = config.signal.enabled && config.signal.model.is_some();
-    let mut sidecar = own.then(|| start_sidecar(&config, &dir, quiet)).flatten();
+    let mut sidecars = Sidecars::start(&config, &dir, quiet);
     let mut notary = config.notary.as_ref().map(|n| start_notary(n, &dir)).transpose()?;
-    let status = play(file, overrides, &dir, quiet);
+    let status = play(file, overrides, &dir, quiet, &mut sidecars);
     let signed = notary.as_mut().map_or(Ok(()), |child| end_notary(child, status.is_ok(), &dir));
-    if let Some(child) = &mut sidecar {
-        end(child, &config.signal_socket(&dir));
-    }
+    sidecars.end();
     let status = status?;
     finish(&dir, status, show)?;
     signed
@@ -96,6 +92,7 @@ fn play(
     overrides: &Overrides,
     dir: &Path,
     quiet: bool,
+    sidecars: &mut Sidecars,
 ) -> Result<ExitStatus, Failure> {
     let mut command = Command::new(beside("corelane-engine")?);
     command.arg(format!("--config={}", file.display()));
@@ -121,7 +118,7 @@ fn play(
         // The receiver is waited on until it has this.
         let _ = sender.send(status);
     });
-    let status = watch(&ended, pid, dir, quiet);
+    let status = watch(&ended, pid, dir, quiet, sidecars);
     let _ = waiter.join();
     status
 }
@@ -131,6 +128,7 @@ fn watch(
     pid: u32,
     dir: &Path,
     quiet: bool,
+    sidecars: &mut Sidecars,
 ) -> Result<ExitStatus, Failure> {
     let mut line = progress::Line::new(&dir.join("counters"), quiet);
     let mut told = false;
@@ -146,6 +144,7 @@ fn watch(
             }
             Err(RecvTimeoutError::Timeout) => line.show(),
         }
+        sidecars.look();
         if sys::stop_signal().is_some() && !told {
             told = true;
             stop_engine(dir, pid);
@@ -161,93 +160,6 @@ fn stop_engine(dir: &Path, pid: u32) {
     {
         warn(&format!("RESOURCE: cannot stop corelane-engine: pid={pid} error=\"{error}\""));
     }
-}
-
-/// Starts the signal sidecar and waits until it has loaded its model. Without one the run goes on.
-fn start_sidecar(config: &Config, dir: &Path, quiet: bool) -> Option<Child> {
-    let outcome = spawn_sidecar(config, dir);
-    let (mut child, said) = match outcome {
-        Ok(started) => started,
-        Err(failure) => {
-            warn(&format!("{failure}; the run goes on without signals"));
-            return None;
-        }
-    };
-    loop {
-        match said.recv_timeout(SIDECAR_PATIENCE) {
-            Ok(line) if line.contains(": ready: ") => {
-                if !quiet {
-                    warn(&line);
-                }
-                return Some(child);
-            }
-            Ok(line) => warn(&line),
-            Err(RecvTimeoutError::Timeout) => {
-                warn("RESOURCE: the signal sidecar is not ready yet; the run goes on without it");
-                return Some(child);
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                warn("RESOURCE: the signal sidecar ended at its start; the run goes on without it");
-                // It has closed its output and is ending; its own line said why.
-                let _ = child.wait();
-                return None;
-            }
-        }
-    }
-}
-
-fn spawn_sidecar(config: &Config, dir: &Path) -> Result<(Child, Receiver<String>), Failure> {
-    let mut command = Command::new(beside("corelane-signal")?);
-    command.arg(format!("--socket={}", config.signal_socket(dir).display()));
-    if let Some(store) = &config.signal.store {
-        command.arg(format!("--store={}", store.root.display()));
-        command.arg(format!("--name={}", store.name));
-        if let Some(key) = &store.public_key {
-            command.arg(format!("--public-key={}", key.display()));
-        }
-    } else {
-        let model = config.signal.model.clone().unwrap_or_default();
-        command.arg(format!("--model={}", model.display()));
-    }
-    let mut child = command
-        .arg(format!("--backend={}", config.signal.backend))
-        .arg("--shutdown-with-parent")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| system("cannot start corelane-signal", &e))?;
-    let (sender, said) = channel();
-    if let Some(stream) = child.stderr.take() {
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if let Err(unheard) = sender.send(line) {
-                    // Nobody waits for readiness any more: what it says now is news.
-                    if !unheard.0.contains(": ended: ") {
-                        warn(&unheard.0);
-                    }
-                }
-            }
-        });
-    }
-    Ok((child, said))
-}
-
-/// Ends the sidecar and removes its socket, which it may not do itself.
-fn end(child: &mut Child, socket: &Path) {
-    if let Ok(Some(status)) = child.try_wait() {
-        warn(&format!(
-            "RESOURCE: the signal sidecar ended before the run did: status=\"{status}\"; next: the \
-             run went on without signals from then on; look at the lines above"
-        ));
-        return;
-    }
-    // Refused only where it has ended already.
-    let _ = sys::terminate(child.id());
-    // It ends on SIGTERM; a status nobody reads tells nothing.
-    let _ = child.wait();
-    // It may be gone already.
-    let _ = std::fs::remove_file(socket);
 }
 
 /// Shows the result of a finished engine, and passes its failure on.

@@ -1,32 +1,44 @@
-//! Recorded scores: the model's answers in the record of a run, given again in a backtest.
+//! Recorded scores: a model's answers in the record of a run or in a table, given in a backtest.
 //!
 //! Owns: which answer belongs to which request: that of the same instrument at the same moment of
-//! engine time. A request the record has no answer to stays unanswered. The answer's model hash is
+//! engine time. A request there is no answer to stays unanswered. The answer's model hash is
 //! mixed with the file's, so that both are in the state hash. Must never: give an answer for another
 //! moment. Ordinary threads; allocates.
+
+mod csv;
 
 use crate::{record, recording};
 use station::operator::Failure;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tape::Recording;
 use wire::exit::Exit;
 use wire::signal::{SignalRequest, SignalResponse};
 use wire::{Frame, InstrumentId, TsNs};
 
-/// The answers of one record.
+/// The answers of one record or table.
 #[derive(Clone, Debug)]
 pub struct Scores {
     answers: BTreeMap<(InstrumentId, TsNs), SignalResponse>,
-    /// First eight bytes of the SHA-256 of the record's frames.
+    /// First eight bytes of the SHA-256 of the record's frames, or of the table.
     file_hash: u64,
 }
 
 impl Scores {
-    /// Reads the record of a run.
+    /// Reads what an operator named: a table where it ends in `.csv`, else the record of a run.
+    /// `market` is the recording the scores are for.
     ///
     /// # Errors
-    /// As any reader of records; `RESOURCE` where it holds no answer.
-    pub fn read(run_dir: &Path) -> Result<Self, Failure> {
+    /// As any reader of records; `RESOURCE` where there is no answer in it or no such file,
+    /// `ARGUMENTS` naming the line of a table that is not understood.
+    pub fn read(path: &Path, market: &Recording) -> Result<Self, Failure> {
+        if path.extension().is_some_and(|extension| extension == "csv") {
+            return csv::read(path, market);
+        }
+        Self::of_run(path)
+    }
+
+    fn of_run(run_dir: &Path) -> Result<Self, Failure> {
         let path = record::path_of(run_dir)?;
         let (recording, fault) = recording::open(&path)?;
         let (mut asked, mut answers) = (BTreeMap::new(), BTreeMap::new());

@@ -58,7 +58,7 @@ pub fn sweep(args: &BacktestArgs) -> Result<(), Failure> {
         .collect::<Result<_, Failure>>()?;
     let Some(first) = points.first() else { return Ok(()) };
     let recording = prepare::read(&first.config)?;
-    let scores = args.scores.as_deref().map(Scores::read).transpose()?;
+    let scores = args.scores.as_deref().map(|path| Scores::read(path, &recording)).transpose()?;
     let scoring = Scoring { latency: latency(args)?, scores: scores.as_ref() };
     let rows = run(&points, &recording, &scoring)?;
     let mut out = Output::stdout();

@@ -68,6 +68,26 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     }
 }
 
+/// Repeats a run's journal from its beginning to its end; the engine's state hash then.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn repeated(run_dir: &Path) -> Result<u64, Failure> {
+    let path = record::path_of(run_dir)?;
+    let args = VerifyArgs {
+        run_dir: run_dir.to_owned(),
+        snapshots: false,
+        from_snapshot: false,
+        json: false,
+    };
+    let (verdict, reader) = run(begin(run_dir, false, &mut Stderr)?, &args, &path)?;
+    match (&verdict.difference, reader.fault_at_end()) {
+        (Some(difference), _) => Err(diverged(difference)),
+        (None, Some(fault)) => Err(tape_failure(&fault)),
+        (None, None) => Ok(verdict.state_hash),
+    }
+}
+
 /// What a verification showed.
 #[derive(Debug)]
 struct Verdict {

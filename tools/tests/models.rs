@@ -74,7 +74,9 @@ impl World {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../sidecars/signal/models/bin_ctabl");
         let folder = self.path(&name.replace(['"', ':', ' '], ""));
         fs::create_dir(&folder).unwrap();
-        fs::copy(bundled.join("model.onnx"), folder.join("model.onnx")).unwrap();
+        for file in ["model.onnx", "model.pt"] {
+            fs::copy(bundled.join(file), folder.join(file)).unwrap();
+        }
         let text = fs::read_to_string(bundled.join("manifest.json")).unwrap();
         let changed = change(text.clone());
         assert_ne!(changed, text);

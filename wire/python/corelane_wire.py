@@ -371,7 +371,7 @@ SCORE_LIMIT_E6 = 1000000
 #: First eight bytes of a counters page.
 COUNTERS_MAGIC = 0x315352544e434c43
 #: Slots of a counters page.
-COUNTER_SLOTS = 64
+COUNTER_SLOTS = 80
 #: First eight bytes of a journal segment.
 SEGMENT_MAGIC = 0xa314745534a4c43
 #: First four bytes of a journal record.
@@ -1198,6 +1198,18 @@ class Counter(_Code):
     BRIDGE_MODEL_CHANGES = 61, "bridge.model_changes"
     #: Changes of the model that were refused: the generation did not rise, or it is not allowed.
     BRIDGE_MODEL_REFUSED = 62, "bridge.model_refused"
+    #: 1 while the standby sidecar is connected with the model in effect.
+    BRIDGE_STANDBY_READY = 64, "bridge.standby_ready"
+    #: 1 while the standby sidecar is the one that answers.
+    BRIDGE_STANDBY_SERVES = 65, "bridge.standby_serves"
+    #: Signal requests sent to the standby sidecar, those asked again included.
+    BRIDGE_STANDBY_SENT = 66, "bridge.standby_sent"
+    #: Answers of the standby sidecar handed to the loop.
+    BRIDGE_STANDBY_RECEIVED = 67, "bridge.standby_received"
+    #: Times the signal sidecar was left for the standby.
+    BRIDGE_FAILOVERS = 68, "bridge.failovers"
+    #: Times the signal sidecar was taken back.
+    BRIDGE_FAILBACKS = 69, "bridge.failbacks"
 
 
 class Exit(_Code):

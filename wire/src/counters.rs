@@ -146,8 +146,20 @@ wire_code! {
         BridgeModelChanges = 61, "bridge.model_changes";
         /// Changes of the model that were refused: the generation did not rise, or it is not allowed.
         BridgeModelRefused = 62, "bridge.model_refused";
+        /// 1 while the standby sidecar is connected with the model in effect.
+        BridgeStandbyReady = 64, "bridge.standby_ready";
+        /// 1 while the standby sidecar is the one that answers.
+        BridgeStandbyServes = 65, "bridge.standby_serves";
+        /// Signal requests sent to the standby sidecar, those asked again included.
+        BridgeStandbySent = 66, "bridge.standby_sent";
+        /// Answers of the standby sidecar handed to the loop.
+        BridgeStandbyReceived = 67, "bridge.standby_received";
+        /// Times the signal sidecar was left for the standby.
+        BridgeFailovers = 68, "bridge.failovers";
+        /// Times the signal sidecar was taken back.
+        BridgeFailbacks = 69, "bridge.failbacks";
     }
 }
 
 /// Slots in the page; free numbers stay zero.
-pub const COUNTER_SLOTS: usize = 64;
+pub const COUNTER_SLOTS: usize = 80;

@@ -1,12 +1,14 @@
-//! The gate: every check on every order, all evaluated into one mask.
+//! The gate: every check on every order; of an order that fails one, all evaluated into one mask.
 //!
 //! Owns: the checks (one short file each under `gate/`), the [`Inquiry`] they look at, the verdict,
 //! and the [`Approval`] that alone can become a `NewOrder` or `ReplaceOrder` frame. `GATE.md` is the
 //! table of the checks; a test keeps table and code in step.
 //!
-//! Must never: change state, read a clock, allocate, use a float, or stop at the first failure.
-//! Runs on the loop's thread, once an order. A check computes whether it holds and, only for the
-//! record, limit and value: where everything passes the compiler leaves the latter out.
+//! Must never: change state, read a clock, allocate, use a float, or give a denial fewer bits than
+//! there are failures. Runs on the loop's thread, once an order. Almost every order passes, so it is
+//! first asked whether all checks hold, a compare and a branch each; the bits are made of those
+//! that do not. A check computes whether it holds and, only for the record, limit and value: where
+//! everything passes the compiler leaves the latter out.
 #![deny(
     clippy::as_conversions,
     clippy::arithmetic_side_effects,
@@ -241,7 +243,36 @@ macro_rules! checks {
             let [a, b, c, d] = [ $( bits!(i; $($module)*), )* ];
             (a | (b << 16_u32) | (c << 32_u32) | (d << 48_u32)) & due(i)
         }
+
+        /// Whether every check holds: `mask(i) == 0`, without the bits.
+        #[inline]
+        fn passes(i: &Inquiry<'_>) -> bool {
+            $( $( if is_for($module::CHECK.when, When::Always) && !$module::run(i).is_good {
+                return false;
+            } )* )*
+            if i.opens {
+                $( $( if is_for($module::CHECK.when, When::Opens) && !$module::run(i).is_good {
+                    return false;
+                } )* )*
+                if i.strategy.uses_signal {
+                    $( $( if is_for($module::CHECK.when, When::Scored)
+                        && !$module::run(i).is_good {
+                        return false;
+                    } )* )*
+                }
+            }
+            true
+        }
     };
+}
+
+/// Whether a check is for these orders.
+#[inline]
+const fn is_for(when: When, orders: When) -> bool {
+    matches!(
+        (when, orders),
+        (When::Always, When::Always) | (When::Opens, When::Opens) | (When::Scored, When::Scored)
+    )
 }
 
 checks! {
@@ -317,28 +348,35 @@ pub struct Verdict {
 pub fn judge(order: &OrderRequest, world: &World<'_>) -> Verdict {
     let is_plain =
         (order.ord_type == OrdType::Limit) & (order.parent_id == 0) & world.amend.is_none();
-    let mask = if is_plain {
+    let is_good = if is_plain {
         let order = OrderRequest { ord_type: OrdType::Limit, parent_id: 0, ..*order };
         let world = World { amend: None, ..*world };
-        mask(&Inquiry::new(&order, &world))
+        passes(&Inquiry::new(&order, &world))
     } else {
         rare(order, world)
     };
-    // In production it would double the cost (bench `gate`); every test of engine and station asks.
-    debug_assert_eq!(mask, rare(order, world), "the plain copy is the definition");
-    if mask == 0 { Verdict { mask, primary: None } } else { denied(mask, order, world) }
+    if is_good {
+        // In production it would double the cost (bench `gate`); every test of engine and station
+        // asks.
+        debug_assert_eq!(mask(&Inquiry::new(order, world)), 0, "the mask is the definition");
+        return Verdict { mask: 0, primary: None };
+    }
+    denied(order, world)
 }
 
-/// The failed checks of any order.
+/// Whether any order passes.
 #[inline(never)]
-fn rare(order: &OrderRequest, world: &World<'_>) -> u64 {
-    mask(&Inquiry::new(order, world))
+fn rare(order: &OrderRequest, world: &World<'_>) -> bool {
+    passes(&Inquiry::new(order, world))
 }
 
 #[cold]
 #[inline(never)]
-fn denied(mask: u64, order: &OrderRequest, world: &World<'_>) -> Verdict {
-    denial(mask, &Inquiry::new(order, world))
+fn denied(order: &OrderRequest, world: &World<'_>) -> Verdict {
+    let inquiry = Inquiry::new(order, world);
+    let mask = mask(&inquiry);
+    debug_assert_ne!(mask, 0, "the mask is the definition");
+    denial(mask, &inquiry)
 }
 
 /// Evaluates every check.
@@ -352,8 +390,8 @@ pub fn evaluate(inquiry: &Inquiry<'_>) -> Verdict {
 /// The verdict of an order that failed.
 #[cold]
 fn denial(mask: u64, inquiry: &Inquiry<'_>) -> Verdict {
-    let failed = |check: &&Check| mask.wrapping_shr(u32::from(check.id)) & 1 == 1;
-    let primary = CHECKS.iter().find(failed).map(|check| {
+    let first = usize::try_from(mask.trailing_zeros()).unwrap_or(usize::MAX);
+    let primary = CHECKS.get(first).map(|check| {
         let found = (check.run)(inquiry);
         (check.id, Breach { limit: found.limit, actual: found.actual })
     });

@@ -157,6 +157,8 @@ pub const fn step(state: OrdStatus, event: OrderEvent, filled: bool) -> Step {
         E::Expired => ended(state, S::Expired),
         E::Rejected => match state {
             S::PendingNew | S::Unknown => to(S::Rejected),
+            // The cancel left before the venue had judged the order.
+            S::PendingCancel if !filled => to(S::Rejected),
             S::Rejected => odd(state, Anomaly::Late),
             S::Filled | S::Canceled | S::Expired => odd(state, Anomaly::Contradiction),
             _ => odd(S::Unknown, Anomaly::Contradiction),
@@ -249,8 +251,8 @@ mod tests {
         OrdStatus::Rejected,
     ];
 
-    /// Every pair's outcome: the state after, `w` for working (`0` with nothing filled, else `1`);
-    /// `~` late, `+` fill after the end, `!` contradiction, `x` not allowed.
+    /// Every pair's outcome: the state after, `w` for working (`0` with nothing filled, else `1`),
+    /// `r` for rejected with nothing filled (else `U!`); `~` late, `+` fill after the end, `!` contradiction, `x` not allowed.
     const TABLE: [(OrderEvent, &str); 17] = [
         //                                  A  0  1  6  E  U  2  4  C  8
         (OrderEvent::Acked, "                w  0~ 1~ 6~ E~ w  2~ 4~ C~ U!"),
@@ -258,7 +260,7 @@ mod tests {
         (OrderEvent::AllFilled, "            2  2  2  2  2  2  2+ 2+ 2+ 2+"),
         (OrderEvent::Canceled, "             4  4  4  4  4  4  2! 4~ C~ 8!"),
         (OrderEvent::Expired, "              C  C  C  C  C  C  2! 4~ C~ 8!"),
-        (OrderEvent::Rejected, "             8  U! U! U! U! 8  2! 4! C! 8~"),
+        (OrderEvent::Rejected, "             8  U! U! r  U! 8  2! 4! C! 8~"),
         (OrderEvent::CancelSent, "           6  6  6  6x 6  U  2x 4x Cx 8x"),
         (OrderEvent::CancelPending, "        6~ 6~ 6~ 6  E  U~ 2~ 4~ C~ 8~"),
         (OrderEvent::RequestRefused, "       A~ 0~ 1~ w  w  w  2~ 4~ C~ 8~"),
@@ -285,6 +287,11 @@ mod tests {
             assert_eq!(cells.len(), COLUMNS.len(), "{event:?}");
             for (state, cell) in COLUMNS.into_iter().zip(cells) {
                 for filled in [false, true] {
+                    let cell = match (cell, filled) {
+                        ("r", false) => "8",
+                        ("r", true) => "U!",
+                        (cell, _) => cell,
+                    };
                     let (next, mark) = cell.split_at(1);
                     let code = match (next, filled) {
                         ("w", false) => b'0',

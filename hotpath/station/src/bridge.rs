@@ -7,10 +7,13 @@
 
 pub(crate) mod control;
 mod deadline;
+mod failover;
 mod memory;
 mod model;
 mod operator;
+mod servers;
 mod sidecar;
+mod signals;
 
 pub use deadline::Lifetime;
 pub use memory::Transport;
@@ -18,7 +21,7 @@ pub use memory::Transport;
 use crate::config::ModelChanges;
 use crate::counters::Counters;
 use crate::idle::Idle;
-use crate::latency::{Latency, Stage};
+use crate::latency::Latency;
 use crate::limits::desk::Desk;
 use crate::link::LinkTx;
 use crate::loop_task::RequestCell;
@@ -27,18 +30,18 @@ use crate::operator::Line;
 use crate::shared::Shared;
 use crate::stamps::{EventStamp, INPUT_STAMPS, OrderStamp};
 use clock::Clock;
+use failover::Lane;
 use ipc::handshake::{Identity, PeerInfo};
 use ipc::{Connection, FrameBuffer, IoBackend, IoEvent, IpcError, Listener, Token};
 use ring::{Consumer, SlotReader};
-use sidecar::{Asked, Cause, Heard, Sidecar, Tick};
+use serde_json::Value;
+use servers::Servers;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::TsNs;
 use wire::counters::Counter;
 use wire::handshake::Role;
-use wire::signal::{SignalResponse, SignalStatus};
 
 /// Longest wait for a socket while nothing else is to do.
 const WAIT: Duration = Duration::from_micros(200);
@@ -79,7 +82,7 @@ pub struct Bridge {
     me: Identity,
     peers: BTreeSet<Token>,
     greeted: BTreeSet<Token>,
-    sidecar: Option<Sidecar>,
+    servers: Option<Servers>,
     lifetime: Lifetime,
     idle: Idle,
     turns: u32,
@@ -129,7 +132,7 @@ impl Bridge {
             me: Identity::new(Role::Engine),
             peers: BTreeSet::new(),
             greeted: BTreeSet::new(),
-            sidecar: sidecar.map(|path| Sidecar::new(path, Transport::Socket)),
+            servers: sidecar.map(|path| Servers::new(path, Transport::Socket)),
             idle: Idle::Park,
             turns: 0,
             buffer: None,
@@ -170,10 +173,22 @@ impl Bridge {
     /// the bridge idles this way instead of sleeping on its sockets; [`Idle::Park`] sleeps.
     #[must_use]
     pub fn with_transport(mut self, transport: Transport, idle: Idle) -> Self {
-        let path = self.sidecar.map(|sidecar| sidecar.path().to_path_buf());
-        self.sidecar = path.map(|path| Sidecar::new(path, transport));
+        let path = self.servers.map(|servers| servers.path());
+        self.servers = path.map(|path| Servers::new(path, transport));
         self.buffer = (transport == Transport::Shm).then(FrameBuffer::new);
         self.idle = idle;
+        self
+    }
+
+    /// The same with a second sidecar at this socket, which answers where the first does not. After
+    /// [`Bridge::with_transport`], which it follows.
+    #[must_use]
+    pub fn with_standby(mut self, socket: Option<PathBuf>) -> Self {
+        let instruments = self.ports.requests.len();
+        self.servers = match (self.servers, socket) {
+            (Some(servers), Some(path)) => Some(servers.with_standby(path, instruments)),
+            (servers, _) => servers,
+        };
         self
     }
 
@@ -191,13 +206,13 @@ impl Bridge {
     pub fn turn(&mut self, may_wait: bool) -> Result<usize, IpcError> {
         let now_ns = self.now_ns();
         self.watch_record();
-        let mut work = self.take_requests(now_ns) + self.take_stamps();
-        self.tick_sidecar(now_ns);
+        let mut work = self.take_requests() + self.take_stamps();
+        self.tick_servers();
         work += self.pass_limits();
         self.name_model();
         work += self.take_answers();
         let expects = self.idle != Idle::Park
-            && self.sidecar.as_ref().is_some_and(|sidecar| sidecar.expects(now_ns));
+            && self.servers.as_ref().is_some_and(|servers| servers.expects(now_ns));
         self.turns = self.turns.wrapping_add(1);
         if !expects || self.turns.is_multiple_of(SOCKETS_EVERY) {
             work += self.poll(Some(Duration::ZERO))?;
@@ -229,6 +244,12 @@ impl Bridge {
         self.last_peer.as_ref()
     }
 
+    /// The standby's section of the summary; `None` where there is none.
+    #[must_use]
+    pub fn standby(&self) -> Option<Value> {
+        self.servers.as_ref().and_then(Servers::standby_json)
+    }
+
     /// Takes what is left in the stamp rings, publishes the last counts, and hands the histograms
     /// over.
     #[must_use]
@@ -244,10 +265,22 @@ impl Bridge {
     }
 
     fn publish(&self) {
-        let up = self.sidecar.as_ref().is_some_and(Sidecar::is_up);
+        let serving = self.servers.as_ref().map(Servers::serving);
+        let up = serving.is_some_and(sidecar::Sidecar::is_up);
         self.counters.set(Counter::BridgeSignalUp, u64::from(up));
-        let shared = self.sidecar.as_ref().is_some_and(|s| s.transport() == Transport::Shm);
+        let shared = serving.is_some_and(|s| s.transport() == Transport::Shm);
         self.counters.set(Counter::BridgeSignalShared, u64::from(shared));
+        if let Some(servers) = &self.servers
+            && let Some(counts) = servers.counts()
+        {
+            let set = |counter, value| self.counters.set(counter, value);
+            set(Counter::BridgeStandbyReady, u64::from(servers.is_alike(Lane::Standby)));
+            set(Counter::BridgeStandbyServes, u64::from(servers.lane() == Lane::Standby));
+            set(Counter::BridgeStandbySent, counts.sent);
+            set(Counter::BridgeStandbyReceived, counts.received);
+            set(Counter::BridgeFailovers, counts.failovers());
+            set(Counter::BridgeFailbacks, counts.failbacks);
+        }
         if let Some(page) = &self.page {
             page.publish(&self.counters);
         }
@@ -289,53 +322,6 @@ impl Bridge {
         taken
     }
 
-    fn take_requests(&mut self, now_ns: u64) -> usize {
-        let mut taken = 0;
-        for slot in &mut self.ports.requests {
-            let Some(cell) = slot.take() else { continue };
-            taken += 1;
-            let waited = self.clock.cycles().saturating_sub(cell.framed_cycles);
-            let waited_ns = self.clock.cycles_to_ns(waited);
-            let deadline = self.lifetime.deadline_ns(self.clock.monotonic_ns(), waited_ns);
-            let asked = match (&mut self.sidecar, deadline) {
-                (None, _) => Asked::Dropped,
-                (Some(_), None) => Asked::Late,
-                (Some(sidecar), Some(at)) => sidecar.ask(cell, (now_ns, at), self.io.as_mut()),
-            };
-            self.counters.add(asked.counter(), 1);
-        }
-        taken
-    }
-
-    fn tick_sidecar(&mut self, now_ns: u64) {
-        let Some(sidecar) = &mut self.sidecar else { return };
-        if let Tick::Missing(why) = sidecar.tick(now_ns, self.io.as_mut()) {
-            let fields = format!("socket={} why=\"{why}\"", sidecar.path().display());
-            self.note("signal sidecar is not there", fields, MISSING_NEXT);
-        }
-    }
-
-    /// Takes what lies in shared memory, a bounded number of frames.
-    fn take_answers(&mut self) -> usize {
-        let Some(mut buffer) = self.buffer.take() else { return 0 };
-        let mut count = 0;
-        while count < ANSWER_BATCH {
-            let next = self.sidecar.as_mut().and_then(|sidecar| sidecar.receive(&mut buffer));
-            match next {
-                None => break,
-                Some((token, Ok(frame))) => self.on_signal_frame(token, frame),
-                Some((token, Err(fault))) => {
-                    self.counters.add(Counter::BridgeSignalFaults, 1);
-                    self.io.remove(token);
-                    self.on_gone(token, Some(fault.to_string()));
-                }
-            }
-            count += 1;
-        }
-        self.buffer = Some(buffer);
-        count
-    }
-
     fn look_again(&self) -> usize {
         self.idle.wait();
         0
@@ -343,13 +329,13 @@ impl Bridge {
 
     /// Waits for the sockets, and for the bell where frames come through shared memory.
     fn sleep(&mut self) -> Result<usize, IpcError> {
-        let may_sleep = self.sidecar.as_mut().is_none_or(|sidecar| sidecar.memory().park());
+        let may_sleep = self.servers.as_mut().is_none_or(Servers::park);
         if !may_sleep {
             return Ok(0);
         }
         let work = self.poll(Some(WAIT))?;
-        if let Some(sidecar) = &mut self.sidecar {
-            sidecar.memory().unpark();
+        if let Some(servers) = &mut self.servers {
+            servers.unpark();
         }
         Ok(work)
     }
@@ -385,19 +371,17 @@ impl Bridge {
     fn on_gone(&mut self, token: Token, why: Option<String>) {
         self.peers.remove(&token);
         self.greeted.remove(&token);
-        let now_ns = self.now_ns();
-        let Some(sidecar) = self.sidecar.as_mut().filter(|s| s.owns(token)) else { return };
-        let why = why.unwrap_or_else(|| "it closed the socket".to_owned());
-        if let Tick::Missing(why) = sidecar.down(now_ns, why) {
-            let fields = format!("socket={} why=\"{why}\"", sidecar.path().display());
-            self.note("signal sidecar is gone", fields, MISSING_NEXT);
-        }
-        self.publish();
+        let Some(lane) = self.lane_of(token) else { return };
+        self.on_sidecar_gone(lane, why.unwrap_or_else(|| "it closed the socket".to_owned()));
+    }
+
+    fn lane_of(&self, token: Token) -> Option<Lane> {
+        self.servers.as_ref().and_then(|servers| servers.lane_of(token))
     }
 
     fn on_frame(&mut self, token: Token, frame: &[u8]) {
-        if self.sidecar.as_ref().is_some_and(|s| s.owns(token)) {
-            self.on_signal_frame(token, frame);
+        if let Some(lane) = self.lane_of(token) {
+            self.on_signal_frame(lane, token, frame);
         } else if self.greeted.contains(&token) {
             self.on_command(token, frame);
         } else if self.peers.contains(&token) {
@@ -419,81 +403,7 @@ impl Bridge {
         self.peers.remove(&token);
         self.greeted.remove(&token);
     }
-
-    fn on_signal_frame(&mut self, token: Token, frame: &[u8]) {
-        let now_ns = self.now_ns();
-        let Some(sidecar) = &mut self.sidecar else { return };
-        match sidecar.hear(frame, now_ns) {
-            Heard::Up(peer) => {
-                self.counters.add(Counter::BridgeSignalConnects, 1);
-                self.takes_model("signal sidecar is up", peer);
-                self.publish();
-            }
-            Heard::Changed(peer) => {
-                self.counters.add(Counter::BridgeModelChanges, 1);
-                self.takes_model("signal model changed", peer);
-            }
-            Heard::Answer { .. } if self.unnamed.is_some() => {
-                self.counters.add(Counter::BridgeRefused, 1);
-                self.counters.add(Counter::BridgeSignalWrongModel, 1);
-            }
-            Heard::Answer { response, asked_at, framed_cycles } => {
-                self.on_answer(response, asked_at, framed_cycles);
-            }
-            Heard::Bell => {}
-            Heard::Refused(cause) => {
-                self.counters.add(Counter::BridgeRefused, 1);
-                match cause {
-                    Cause::WrongModel => self.counters.add(Counter::BridgeSignalWrongModel, 1),
-                    Cause::Unasked => self.counters.add(Counter::BridgeSignalUnasked, 1),
-                    Cause::NotUp => {}
-                }
-            }
-            Heard::BadChange(why) => {
-                self.counters.add(Counter::BridgeModelRefused, 1);
-                self.break_off(token, why);
-            }
-            Heard::Broken(why) => self.break_off(token, why),
-        }
-    }
-
-    /// What was too late for the sidecar is too late for the engine: it hears of it as of no answer.
-    fn on_answer(&mut self, response: SignalResponse, asked_at: TsNs, framed_cycles: u64) {
-        let status = SignalStatus::from_code(response.status);
-        if status == Some(SignalStatus::Expired) {
-            self.counters.add(Counter::BridgeSignalExpired, 1);
-            return;
-        }
-        let shed = u64::from(status == Some(SignalStatus::Shed));
-        self.counters.add(Counter::BridgeSignalShed, shed);
-        self.counters.add(Counter::BridgeSignalReceived, 1);
-        self.pass(response, asked_at, framed_cycles);
-    }
-
-    fn break_off(&mut self, token: Token, why: String) {
-        self.counters.add(Counter::BridgeRefused, 1);
-        self.io.remove(token);
-        self.on_gone(token, Some(why));
-    }
-
-    /// Hands a valid answer to the loop with the engine time of its arrival.
-    fn pass(&mut self, mut response: SignalResponse, asked_at: TsNs, framed_cycles: u64) {
-        let cycles = self.clock.cycles();
-        let engine_time = TsNs(self.counters.get(Counter::LoopEngineTime));
-        response.header.ts_recv_ns = engine_time.max(asked_at);
-        response.header.seq = 0;
-        let round_trip = self.clock.cycles_to_ns(cycles.saturating_sub(framed_cycles));
-        if self.ports.to_loop.push([cycles, 0], bytemuck::bytes_of(&response)) {
-            self.latency.record(Stage::SignalRoundTrip, round_trip);
-            let age = response.header.ts_recv_ns.since(asked_at);
-            self.latency.record(Stage::SignalAge, age);
-        } else {
-            self.counters.add(Counter::BridgeRefused, 1);
-        }
-    }
 }
-
-const MISSING_NEXT: &str = "the run goes on without scores and tries again; start corelane-signal";
 
 /// A frame's bytes as words of our own, aligned; frames are whole words or do not decode.
 fn aligned(bytes: &[u8]) -> Vec<u64> {

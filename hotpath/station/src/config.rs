@@ -154,6 +154,8 @@ pub struct Signal {
     pub model_changes: ModelChanges,
     /// The sidecar's back end, for whoever starts it.
     pub backend: String,
+    /// The back end of a second sidecar that answers where the first does not; `None` without one.
+    pub standby: Option<String>,
     /// Oldest usable answer, milliseconds of engine time from its request.
     pub ttl_ms: u32,
     /// Engine time between two snapshots, milliseconds.
@@ -405,6 +407,24 @@ impl Config {
     pub fn signal_socket(&self, run_dir: &Path) -> PathBuf {
         self.signal.socket.clone().unwrap_or_else(|| run_dir.join("signal.sock"))
     }
+
+    /// The standby's socket for a run, where there is one.
+    #[must_use]
+    pub fn standby_socket(&self, run_dir: &Path) -> Option<PathBuf> {
+        self.signal.standby.as_ref().map(|_| standby_of(&self.signal_socket(run_dir)))
+    }
+}
+
+/// Where the standby of the sidecar at `socket` listens: `signal.sock` and `signal-standby.sock`.
+#[must_use]
+pub fn standby_of(socket: &Path) -> PathBuf {
+    let mut name = socket.file_stem().unwrap_or_default().to_os_string();
+    name.push("-standby");
+    if let Some(extension) = socket.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    socket.with_file_name(name)
 }
 
 /// Where `corelane ctl` finds the engine of a run.

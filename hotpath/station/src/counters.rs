@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wire::counters::{COUNTER_SLOTS, Counter};
 
 /// Slots of one thread's block.
-const BLOCK: usize = 24;
+const BLOCK: usize = 32;
 type Block = CachePadded<[AtomicU64; BLOCK]>;
 
 /// All counters of a station; clone it to share it.
@@ -27,7 +27,7 @@ const fn place(counter: Counter) -> (usize, usize) {
         20..30 => (1, code - 20),
         30..40 => (2, code - 30),
         // The bridge's as well: its own ten are taken.
-        55..64 => (2, code - 45),
+        55..77 => (2, code - 45),
         _ => (3, code - 40),
     }
 }

@@ -169,6 +169,7 @@ struct Sockets {
     io: Box<dyn ipc::IoBackend>,
     control: Listener,
     sidecar: Option<PathBuf>,
+    standby: Option<PathBuf>,
     page: CountersPage,
     latency: Latency,
     desk: Desk,
@@ -182,6 +183,7 @@ struct Played<'a> {
     journal: Result<Mark, TapeError>,
     host: Host,
     signal_peer: Option<ipc::handshake::PeerInfo>,
+    standby: Option<Value>,
     wall_ns: u64,
 }
 
@@ -208,6 +210,7 @@ impl Station {
         let control = Listener::bind(&socket, PeerPolicy::same_user()).map_err(refused)?;
         let asks = prepared.plan.setup.strategies.iter().any(|s| s.params.uses_signal());
         let sidecar = (config.signal.enabled && asks).then(|| config.signal_socket(dir));
+        let standby = sidecar.as_ref().and_then(|_| config.standby_socket(dir));
         let fields = format!(
             "run_dir={} counters={} control={}",
             dir.display(),
@@ -220,7 +223,7 @@ impl Station {
         let desk = Desk::new(roster, Some(config.limits.clone()), Some(limits));
         Ok(Self {
             io_name: io.name(),
-            sockets: Some(Sockets { io, control, sidecar, page, latency, desk }),
+            sockets: Some(Sockets { io, control, sidecar, standby, page, latency, desk }),
             counters: Counters::default(),
             shared: Arc::new(Shared::default()),
             clock,
@@ -245,7 +248,7 @@ impl Station {
             return Err(Failure::new(Exit::Bug, "a station plays once", "", "report it"));
         };
         let (counters, shared) = (self.counters.clone(), Arc::clone(&self.shared));
-        let Sockets { io, control, sidecar, page, latency, desk } = sockets;
+        let Sockets { io, control, sidecar, standby, page, latency, desk } = sockets;
         let mut bridge = Bridge::new(
             io,
             Some(control),
@@ -260,6 +263,7 @@ impl Station {
         .map_err(unusable)?
         .with_desk(desk)
         .with_transport(config.signal.transport, config.station.idle)
+        .with_standby(standby)
         .with_lifetime(Lifetime::new(config.signal.ttl_ms, config.data.speed))
         .with_model_changes(config.signal.model_changes);
         let mut host = Host::survey(config);
@@ -284,10 +288,10 @@ impl Station {
         let (mut order_loop, edge, pinned) = joined.map_err(crashed)?;
         let records = records.map_err(crashed)?;
         host.pinned(pinned, operator);
-        let signal_peer = bridge.last_peer().copied();
+        let (signal_peer, standby) = (bridge.last_peer().copied(), bridge.standby());
         let latency = bridge.finish();
         let journal = records.end(&mut order_loop);
-        Ok(Played { order_loop, edge, latency, journal, host, signal_peer, wall_ns })
+        Ok(Played { order_loop, edge, latency, journal, host, signal_peer, standby, wall_ns })
     }
 }
 
@@ -561,7 +565,12 @@ fn finish(
             excessive: drift.is_excessive(),
         },
         latency: Some(&played.latency),
-        signal: counts::signal(order_loop, counters, played.signal_peer.as_ref()),
+        signal: counts::signal(
+            order_loop,
+            counters,
+            played.signal_peer.as_ref(),
+            played.standby.as_ref(),
+        ),
         host: played.host.to_json(config, station.io_name, &speed_text(config.data.speed)),
         station: counts::threads(order_loop, &played.edge, counters),
         exit: (exit, cause),

@@ -36,6 +36,12 @@ pub trait Backend: Debug + Send + Sync {
     /// What it says of its build, for people.
     fn build_info(&self) -> String;
 
+    /// The file of a model's folder that this back end reads, where it is not the one the manifest
+    /// names as the model. It must be listed in the manifest; its hash is then the model's.
+    fn file_name(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Makes a network of a file. Several may be live at a time; the bytes are not kept.
     ///
     /// # Errors

@@ -184,6 +184,12 @@ pub enum ModelError {
         /// What is there instead.
         found: String,
     },
+    /// The memory guard has nothing to see, or nowhere to write.
+    #[error("memory guard cannot start: {found}")]
+    Guard {
+        /// What is missing.
+        found: String,
+    },
     /// The process cannot be set up.
     #[error("system call failed: call={call}")]
     System {
@@ -215,6 +221,7 @@ impl ModelError {
             | Self::Provider { .. }
             | Self::Runtime { .. }
             | Self::Store(_)
+            | Self::Guard { .. }
             | Self::Socket(_) => Exit::Resource,
         }
     }
@@ -251,6 +258,7 @@ impl ModelError {
             Self::RuntimeTaken { .. } => "choose one back end per process",
             Self::Store(error) => error.next(),
             Self::Socket(_) => "check --socket and who runs there",
+            Self::Guard { .. } => "check --memory-log and /proc, or start with --memory-guard=off",
             Self::System { .. } => "check the sandbox this process runs in",
             Self::Sandbox { .. } => crate::sandbox::INSIST_NEXT,
         }

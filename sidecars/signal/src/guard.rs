@@ -2,12 +2,15 @@
 //!
 //! A decision machine on samples of the GPU's and the host's memory, both with levels at 85, 90 and
 //! 95 % and 5 points of hysteresis. Each event gives decisions, each a [`Record`], and the records
-//! alone give the same machine again ([`record::replay`]). Must never: read a clock or a sensor
-//! ([`sensor`] does), decide on a memory it has no sample of, or let a critical model go before one
-//! that is less dear. Pure; one thread; allocates.
+//! alone give the same machine again ([`record::replay`]). The loader asks it through [`gate`]. Must
+//! never: read a clock or a sensor ([`sensor`] and [`gate`] do), decide on a memory it has no sample
+//! of, or let a critical model go before one that is less dear. Pure; one thread; allocates.
 
+pub mod gate;
+pub mod log;
 pub mod record;
 pub mod sensor;
+pub(crate) mod watch;
 
 pub use record::{Action, Record};
 

@@ -3,8 +3,8 @@
 //! Owns: what a back end is ([`backend`]) and which one is live ([`runtime`]), loading and verifying
 //! a model ([`model`]), the store it may come from ([`store`]), turning probabilities into
 //! fixed-point scores ([`Score`]), micro-batches ([`batch`]), the server ([`server`]), the change of
-//! its model ([`loader`], [`shadow`]), what memory allows ([`guard`]) and what its process may still
-//! do ([`sandbox`]). A backtest uses [`Scorer`], which is the same code without the socket.
+//! its model ([`loader`], [`shadow`]), what memory allows ([`guard`]), what its process may still
+//! do ([`sandbox`]) and the process itself ([`program`]), which `corelane-torch` is another of. A backtest uses [`Scorer`], which is the same code without the socket.
 //!
 //! Must never: open a network socket, see a venue key, trust a peer, fall back from a back end the
 //! operator named, or answer with a number that is not finite. One thread serves, another loads;
@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod model;
 mod onnx;
 pub mod process;
+pub mod program;
 pub mod resident;
 mod rings;
 pub mod runtime;

@@ -2,18 +2,26 @@
 //!
 //! It resolves the link once, opens, hashes, parses, makes a session, runs the golden vectors, warms
 //! up, compares on live requests, hands the finished model to the serving thread by one pointer, and
-//! frees the one that comes back. Must never: touch the model that serves, make the serving thread
+//! frees the one that comes back. Before it loads it asks the memory guard, where there is one
+//! ([`Guarding`]). Must never: touch the model that serves, make the serving thread
 //! wait, or leave a failure without a line and a count: the old model then serves on. The serving
 //! thread holds [`Loader`]; it only tries channels.
 
+mod memory;
+mod progress;
+
+pub use memory::Guarding;
+pub use progress::{Cause, Progress, Stage, SwapCounts};
+
 use crate::backend::Backend;
 use crate::error::ModelError;
+use crate::guard::gate::{GateState, Ticket};
+use crate::guard::watch::Watch;
 use crate::model::Model;
 use crate::scorer::Scorer;
-use crate::shadow::{Sample, Shadow, ShadowBounds, ShadowFault, ShadowReport};
+use crate::shadow::{Sample, Shadow, ShadowBounds, ShadowReport};
 use crate::store::{Address, Store};
 use crate::sys;
-use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +36,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How models are changed.
 #[derive(Clone, Debug)]
 pub struct LoaderOptions {
-    /// Name in the store whose `current` serves.
+    /// Name in the store whose `current` serves: a model's, or a role (a name that is not that of the
+    /// model which serves at the start), in which models of any name may serve.
     pub name: String,
     /// Live requests a candidate is tried on where a command does not say.
     pub answers: u32,
@@ -36,111 +45,6 @@ pub struct LoaderOptions {
     pub patience_ns: u64,
     /// What a candidate may differ in.
     pub bounds: ShadowBounds,
-}
-
-/// What became of a job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// There was none yet.
-    #[default]
-    Idle,
-    /// The model is read, verified and warmed up.
-    Loading,
-    /// It answers beside the one that serves.
-    Shadowing,
-    /// It waits for the serving thread's next turn.
-    Publishing,
-    /// It serves.
-    Served,
-    /// It serves already: nothing was done.
-    Already,
-    /// It was compared and freed.
-    Compared,
-    /// It does not serve; the old one does.
-    Failed,
-}
-
-/// Why a job failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// It cannot be read, verified, loaded or run.
-    Model,
-    /// It has another name or sample interval than what serves.
-    Other,
-    /// It broke a bound on live requests.
-    Shadow(ShadowFault),
-    /// Too few live requests came.
-    Quiet,
-    /// The server ended.
-    Ended,
-}
-
-/// The last job, for the status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Progress {
-    /// Its number, from 1.
-    pub job: u64,
-    /// Where it stands.
-    pub stage: Stage,
-    /// The object it is about, once known.
-    pub address: Option<String>,
-    /// Why it failed.
-    pub cause: Option<Cause>,
-    /// The same in one line.
-    pub why: Option<String>,
-    /// What the comparison found.
-    pub shadow: Option<ShadowReport>,
-}
-
-/// Jobs by their ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct SwapCounts {
-    /// Models that came to serve.
-    pub served: u64,
-    /// Models compared only.
-    pub compared: u64,
-    /// Jobs refused because another was on its way.
-    pub busy: u64,
-    /// Models that could not be read, verified, loaded or run.
-    pub failed_model: u64,
-    /// Models of another name or sample interval.
-    pub failed_other: u64,
-    /// Models whose scores drifted too far.
-    pub failed_drift: u64,
-    /// Models that were too slow.
-    pub failed_latency: u64,
-    /// Models whose scores covered too little or too much.
-    pub failed_range: u64,
-    /// Models that abstained too often.
-    pub failed_abstains: u64,
-    /// Jobs without enough live requests.
-    pub failed_quiet: u64,
-}
-
-impl SwapCounts {
-    fn count(&mut self, cause: Cause) {
-        let counter = match cause {
-            Cause::Model => &mut self.failed_model,
-            Cause::Other => &mut self.failed_other,
-            Cause::Shadow(ShadowFault::Drift) => &mut self.failed_drift,
-            Cause::Shadow(ShadowFault::Latency) => &mut self.failed_latency,
-            Cause::Shadow(ShadowFault::Range) => &mut self.failed_range,
-            Cause::Shadow(ShadowFault::Abstains) => &mut self.failed_abstains,
-            Cause::Quiet => &mut self.failed_quiet,
-            Cause::Ended => return,
-        };
-        *counter += 1;
-    }
-
-    /// Jobs that left the old model serving.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        let by_bound =
-            self.failed_drift + self.failed_latency + self.failed_range + self.failed_abstains;
-        self.failed_model + self.failed_other + self.failed_quiet + by_bound
-    }
 }
 
 /// What the loader says to the serving thread.
@@ -165,10 +69,23 @@ pub struct Wish {
     pub serve: bool,
 }
 
+/// What the loader's thread is to do next.
+#[derive(Debug)]
+enum Task {
+    /// This job.
+    Job(u64, Wish),
+    /// Look at what the memory guard wants.
+    Follow,
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<(Progress, SwapCounts)>,
     end: AtomicBool,
+    /// The CPU model serves in place of the GPU's.
+    on_cpu: AtomicBool,
+    /// A [`Task::Follow`] is on its way.
+    nudged: AtomicBool,
 }
 
 impl Shared {
@@ -187,7 +104,9 @@ impl Shared {
 pub struct Loader {
     options: LoaderOptions,
     root: String,
-    jobs: Option<SyncSender<(u64, Wish)>>,
+    jobs: Option<SyncSender<Task>>,
+    guarding: Option<Guarding>,
+    watch: Option<Watch>,
     words: Receiver<Word>,
     retired: Sender<Box<Scorer>>,
     tap: Option<SyncSender<Sample>>,
@@ -197,7 +116,8 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts the thread. `serving` is the model that serves now, candidates run on `backend`.
+    /// Starts the thread, for loads that ask nobody. `serving` is the model that serves now,
+    /// candidates run on `backend`.
     ///
     /// # Errors
     /// [`ModelError::System`] where there is no thread to be had.
@@ -207,7 +127,22 @@ impl Loader {
         backend: &'static dyn Backend,
         options: LoaderOptions,
     ) -> Result<Self, ModelError> {
-        let (jobs, jobs_in) = sync_channel(1);
+        Self::start_guarded(store, serving, backend, options, None)
+    }
+
+    /// The same, for loads through the memory guard.
+    ///
+    /// # Errors
+    /// As [`Loader::start`].
+    pub fn start_guarded(
+        store: Store,
+        serving: &Model,
+        backend: &'static dyn Backend,
+        options: LoaderOptions,
+        guarding: Option<Guarding>,
+    ) -> Result<Self, ModelError> {
+        // One job and one nudge at most.
+        let (jobs, jobs_in) = sync_channel(2);
         let (words_out, words) = channel();
         let (retired, retired_in) = channel();
         let shared = Arc::new(Shared::default());
@@ -218,8 +153,10 @@ impl Loader {
             store,
             options: options.clone(),
             backend,
+            is_role: serving.manifest().name != options.name,
             interval_ns: serving.manifest().sample_interval_ns,
             address: serving.address(),
+            memory: guarding.as_ref().map(|guarding| guarding.hold(serving)),
             words: words_out,
             retired: retired_in,
             shared: Arc::clone(&shared),
@@ -228,10 +165,13 @@ impl Loader {
             .name("loader".into())
             .spawn(move || worker.run(&jobs_in))
             .map_err(|source| ModelError::System { call: "clone", source })?;
+        let watch = guarding.as_ref().map(|guarding| guarding.watch(&shared, jobs.clone()));
         Ok(Self {
             options,
             root,
             jobs: Some(jobs),
+            watch: watch.transpose()?,
+            guarding,
             words,
             retired,
             tap: None,
@@ -248,7 +188,7 @@ impl Loader {
         let under_way =
             matches!(state.0.stage, Stage::Loading | Stage::Shadowing | Stage::Publishing);
         let jobs = self.jobs.as_ref().filter(|_| !under_way);
-        if jobs.is_none_or(|jobs| jobs.try_send((job, wish)).is_err()) {
+        if jobs.is_none_or(|jobs| jobs.try_send(Task::Job(job, wish)).is_err()) {
             state.1.busy += 1;
             return None;
         }
@@ -262,6 +202,12 @@ impl Loader {
     #[must_use]
     pub fn state(&self) -> (Progress, SwapCounts) {
         self.shared.state().clone()
+    }
+
+    /// What the memory guard sees and did, where loads go through it.
+    #[must_use]
+    pub fn memory(&self) -> Option<GateState> {
+        self.guarding.as_ref().map(|guarding| guarding.gate.state())
     }
 
     /// The options it was started with.
@@ -310,6 +256,8 @@ impl Drop for Loader {
     fn drop(&mut self) {
         // ORDERING: relaxed; pairs with the load in `Shared::ends`.
         self.shared.end.store(true, Ordering::Relaxed);
+        // It holds an end of the jobs' channel.
+        self.watch = None;
         self.jobs = None;
         self.tap = None;
         if let Some(thread) = self.thread.take() {
@@ -327,40 +275,50 @@ struct Worker {
     store: Store,
     options: LoaderOptions,
     backend: &'static dyn Backend,
+    is_role: bool,
     interval_ns: u64,
     address: Address,
+    memory: Option<memory::Memory>,
     words: Sender<Word>,
     retired: Receiver<Box<Scorer>>,
     shared: Arc<Shared>,
 }
 
 impl Worker {
-    fn run(mut self, jobs: &Receiver<(u64, Wish)>) {
-        while let Ok((job, wish)) = jobs.recv() {
-            let outcome = self.work(wish);
-            // Whatever the end, nothing is copied any more.
-            let _server_ended = self.words.send(Word::Untap);
-            let mut state = self.shared.state();
-            match outcome {
-                Ok(end) => {
-                    state.1.served += u64::from(end == Stage::Served);
-                    state.1.compared += u64::from(end == Stage::Compared);
-                    state.0.stage = end;
+    fn run(mut self, jobs: &Receiver<Task>) {
+        self.keep_standby();
+        while let Ok(task) = jobs.recv() {
+            if let Task::Job(job, wish) = task {
+                self.job(job, wish);
+            }
+            self.follow_guard();
+        }
+    }
+
+    fn job(&mut self, job: u64, wish: Wish) {
+        let outcome = self.work(job, wish);
+        // Whatever the end, nothing is copied any more.
+        let _server_ended = self.words.send(Word::Untap);
+        let mut state = self.shared.state();
+        match outcome {
+            Ok(end) => {
+                state.1.served += u64::from(end == Stage::Served);
+                state.1.compared += u64::from(end == Stage::Compared);
+                state.0.stage = end;
+            }
+            Err((cause, why)) => {
+                state.1.count(cause);
+                if cause != Cause::Ended {
+                    eprintln!("corelane-signal: the old model serves on: job={job} {why}");
                 }
-                Err((cause, why)) => {
-                    state.1.count(cause);
-                    if cause != Cause::Ended {
-                        eprintln!("corelane-signal: the old model serves on: job={job} {why}");
-                    }
-                    state.0.cause = Some(cause);
-                    state.0.why = Some(why);
-                    state.0.stage = Stage::Failed;
-                }
+                state.0.cause = Some(cause);
+                state.0.why = Some(why);
+                state.0.stage = Stage::Failed;
             }
         }
     }
 
-    fn work(&mut self, wish: Wish) -> Result<Stage, Failed> {
+    fn work(&mut self, job: u64, wish: Wish) -> Result<Stage, Failed> {
         let model = |error: ModelError| (Cause::Model, error.operator_line());
         // The one look at the link.
         let address = match wish.address {
@@ -373,11 +331,15 @@ impl Worker {
         }
         let bundle = self.store.object(address).map_err(model)?;
         self.same_kind(&bundle.manifest)?;
-        let mut candidate = Scorer::new(Model::of(bundle, self.backend).map_err(model)?);
         let answers = wish.answers.unwrap_or(self.options.answers);
+        let mut ticket = self.admit(job, &bundle, wish.serve && answers == 0)?;
+        let mut candidate = Scorer::new(Model::of(bundle, self.place()).map_err(model)?);
+        if let Some(ticket) = &ticket {
+            ticket.loaded();
+        }
         if answers > 0 {
             self.shared.state().0.stage = Stage::Shadowing;
-            let report = self.compare(&mut candidate, answers)?;
+            let report = self.compare(&mut candidate, answers, ticket.as_ref())?;
             let fault = report.fault(&self.options.bounds);
             let words = format!("model is out of bounds on live requests: {report:?}");
             self.shared.state().0.shadow = Some(report);
@@ -390,27 +352,38 @@ impl Worker {
             return Ok(Stage::Compared);
         }
         self.shared.state().0.stage = Stage::Publishing;
-        self.publish(candidate)?;
+        if ticket.as_mut().is_some_and(|ticket| !ticket.serves()) {
+            return Err(memory::sent_away());
+        }
+        drop(self.publish(candidate)?);
         self.address = address;
+        self.took_over(ticket);
         Ok(Stage::Served)
     }
 
-    /// Of the name this process serves, and for requests as they are sampled.
+    /// Of the name this process serves, or of any but the role's own where it serves a role; and for
+    /// requests as they are sampled. That it takes and gives the same shapes is asked of every model.
     fn same_kind(&self, manifest: &crate::manifest::Manifest) -> Result<(), Failed> {
         let (name, interval) = (&manifest.name, manifest.sample_interval_ns);
-        if *name == self.options.name && interval == self.interval_ns {
+        if (*name == self.options.name) != self.is_role && interval == self.interval_ns {
             return Ok(());
         }
+        let kind = if self.is_role { "role" } else { "serving" };
         let why = format!(
             "CONFIGURATION: model is of another kind: name={name} sample_interval_ns={interval} \
-             serving={} sample_interval_ns={}; next: start a sidecar of its own for it",
+             {kind}={} sample_interval_ns={}; next: start a sidecar of its own for it",
             self.options.name, self.interval_ns
         );
         Err((Cause::Other, why))
     }
 
     /// Runs the candidate on copies of live requests.
-    fn compare(&self, candidate: &mut Scorer, answers: u32) -> Result<ShadowReport, Failed> {
+    fn compare(
+        &self,
+        candidate: &mut Scorer,
+        answers: u32,
+        ticket: Option<&Ticket>,
+    ) -> Result<ShadowReport, Failed> {
         let (tap, samples) = sync_channel(SAMPLES_WAITING);
         self.words.send(Word::Tap(tap)).map_err(|_| ended())?;
         let start_ns = sys::monotonic_ns();
@@ -418,6 +391,9 @@ impl Worker {
         while shadow.count() < u64::from(answers) {
             if self.shared.ends() {
                 return Err(ended());
+            }
+            if ticket.is_some_and(Ticket::must_go) || self.must_move() {
+                return Err(memory::sent_away());
             }
             match samples.recv_timeout(LOOK) {
                 Ok(sample) => {
@@ -444,18 +420,18 @@ impl Worker {
         Ok(shadow.report())
     }
 
-    /// Hands the model over, waits for the old one and frees it here.
-    fn publish(&self, candidate: Scorer) -> Result<(), Failed> {
-        let address = candidate.model().address();
+    /// Hands the model over and waits for the old one, to be freed here, where it was made.
+    fn publish(&self, candidate: Scorer) -> Result<Box<Scorer>, Failed> {
+        let which = |scorer: &Scorer| (scorer.model().address(), scorer.model().provider());
+        let published = which(&candidate);
         self.words.send(Word::Publish(Box::new(candidate))).map_err(|_| ended())?;
         loop {
             match self.retired.recv_timeout(LOOK) {
-                Ok(old) if old.model().address() == address => {
+                Ok(old) if which(&old) == published => {
                     let why = "BUG: there is no higher generation; next: start the sidecar again";
                     return Err((Cause::Other, why.into()));
                 }
-                // Freed here, where it was made.
-                Ok(_old) => return Ok(()),
+                Ok(old) => return Ok(old),
                 Err(RecvTimeoutError::Timeout) if !self.shared.ends() => {}
                 Err(_) => return Err(ended()),
             }

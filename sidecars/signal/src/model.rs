@@ -46,7 +46,11 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::load`], from the parsing on.
-    pub fn of(mut bundle: Bundle, backend: &dyn Backend) -> Result<Self, ModelError> {
+    pub fn of(bundle: Bundle, backend: &dyn Backend) -> Result<Self, ModelError> {
+        let mut bundle = match backend.file_name() {
+            Some(name) => bundle.choosing(name)?,
+            None => bundle,
+        };
         let bytes = bundle.take_model();
         let Bundle { manifest, path, address, hash, .. } = bundle;
         let file = ModelFile { path: &path, bytes: &bytes, manifest: &manifest };

@@ -124,6 +124,18 @@ impl Runtime {
         self.fallback.as_ref()
     }
 
+    /// For a runtime that computes on a GPU: the same library on the CPU, and the fused kernel for a
+    /// model it knows. It lives as long as the process. None where this one computes on the CPU.
+    #[must_use]
+    pub fn on_cpu(&self) -> Option<&'static Self> {
+        if !self.provider.is_gpu() {
+            return None;
+        }
+        let twin = self.with_provider(Provider::Cpu)?;
+        let why = "stands by for the GPU".into();
+        Some(Box::leak(Box::new(Self { prefers_fused: true, why, ..twin })))
+    }
+
     #[cfg(test)]
     pub(crate) fn environment(&self) -> Option<&Environment> {
         self.environment.as_ref()

@@ -9,6 +9,7 @@ mod models;
 
 use crate::batch::{QueuePolicy, Taken};
 use crate::error::ModelError;
+use crate::guard::gate::GateState;
 use crate::loader::{Loader, SwapCounts};
 use crate::rings::{Answered, Rings, bell};
 use crate::scorer::Scorer;
@@ -154,6 +155,12 @@ impl Server {
     #[must_use]
     pub fn swaps(&self) -> SwapCounts {
         self.loader.as_ref().map(|loader| loader.state().1).unwrap_or_default()
+    }
+
+    /// What the memory guard sees and did, where loads go through it.
+    #[must_use]
+    pub fn memory(&self) -> Option<GateState> {
+        self.loader.as_ref().and_then(Loader::memory)
     }
 
     /// The loader, where the model can be changed.

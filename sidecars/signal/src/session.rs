@@ -52,7 +52,7 @@ impl Provider {
         }
     }
 
-    const fn is_gpu(self) -> bool {
+    pub(crate) const fn is_gpu(self) -> bool {
         matches!(self, Self::Cuda | Self::TensorRt)
     }
 

@@ -78,6 +78,22 @@ pub(crate) fn monotonic_ns() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// Nanoseconds of the wall clock since 1970; for records, it may step.
+pub(crate) fn unix_ns() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The calling thread runs only where no other of the same CPU wants to; the kernel means the
+/// thread, not the process.
+pub(crate) fn least_priority() -> io::Result<()> {
+    const LEAST: libc::c_int = 19;
+    // JUSTIFICATION: std has no such call.
+    // SAFETY: three integers; 0 is the caller itself. It touches no memory.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LEAST) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
 }

@@ -226,8 +226,14 @@ fn the_doctor_reports_the_live_back_end_the_model_and_each_problem() {
     assert!(model.golden_difference_max <= 1e-4 && model.infer_ns.p50 > 0);
     assert!(report.backends.iter().filter(|b| b.live).count() == 1);
     let names: Vec<&str> = report.backends.iter().map(|b| b.name.as_str()).collect();
-    let all =
-        ["fused/cpu", "tract/cpu", "onnxruntime/cpu", "onnxruntime/cuda", "onnxruntime/tensorrt"];
+    let all = [
+        "fused/cpu",
+        "tract/cpu",
+        "onnxruntime/cpu",
+        "onnxruntime/cuda",
+        "onnxruntime/tensorrt",
+        "torch/cpu",
+    ];
     assert_eq!(names, all);
     for state in report.backends.iter().filter(|b| b.usable != Some(true)) {
         assert!(state.why.contains("; next: "), "{state:?}");

@@ -113,6 +113,30 @@ fn the_bundled_model_is_of_the_second_format_and_goes_in() {
 }
 
 #[test]
+fn another_listed_file_of_a_model_may_be_the_one_that_computes() {
+    let dir = tempfile::tempdir().unwrap();
+    Draft::named("good", "scores").write(dir.path());
+    let other = b"for another back end".as_slice();
+    fs::write(dir.path().join("model.pt"), other).unwrap();
+    let manifest = fs::read(dir.path().join(MANIFEST)).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let listed = serde_json::json!({
+        "name": "model.pt", "bytes": other.len(), "sha256": hex(other),
+    });
+    manifest["files"].as_array_mut().unwrap().push(listed);
+    fs::write(dir.path().join(MANIFEST), manifest.to_string()).unwrap();
+    let bundle = Bundle::open(dir.path(), None).unwrap();
+    let chosen = bundle.clone().choosing("model.pt").unwrap();
+    assert_eq!(chosen.address, bundle.address, "the same model");
+    assert_eq!((&*chosen.manifest.file, chosen.manifest.sha256), ("model.pt", hex(other)));
+    assert_eq!(chosen.path.file_name().unwrap(), "model.pt");
+    says(&bundle.clone().choosing("model.bin").unwrap_err(), &["`model.bin` is not listed"]);
+    load(bundle.choosing("model.onnx").unwrap()).unwrap();
+    fs::write(dir.path().join("model.pt"), b"for another back ENd").unwrap();
+    says(&Bundle::open(dir.path(), None).unwrap_err(), &["model.pt", "not the one its manifest"]);
+}
+
+#[test]
 fn a_manifest_of_the_first_format_loads_from_a_folder_and_is_not_added() {
     let dir = tempfile::tempdir().unwrap();
     let bundle = Bundle::open(&repository("good"), None).unwrap();

@@ -100,6 +100,45 @@ fn a_model_of_another_name_or_interval_leaves_the_old_one_serving() {
 }
 
 #[test]
+fn in_a_role_a_model_of_another_name_serves_and_one_of_another_interval_does_not() {
+    let world = World::new();
+    let renamed = |key: &str, value: Value| {
+        let mut draft = named("bin_ctabl");
+        draft.manifest[key] = value;
+        world.add(draft)
+    };
+    let (other, slower) =
+        (renamed("name", json!("other")), renamed("sample_interval_ns", json!(1)));
+    world.keeper().promote_as("role", world.first).expect("a role");
+    let options =
+        corelane_signal::loader::LoaderOptions { name: "role".into(), ..options(anything()) };
+    let (_, counts, ()) = world.serve(options, |socket| {
+        let mut operator = Operator::connect(socket);
+        world.keeper().promote_as("role", other).expect("moved");
+        operator.ask(ModelAction::Serve, None, 0).expect("taken up");
+        let status = operator.done();
+        assert_eq!(
+            (&status["name"], &status["serving"]["name"]),
+            (&json!("role"), &json!("other"))
+        );
+        assert_eq!(status["serving"]["address"], other.to_string());
+        let status = operator.serve(slower, 0);
+        assert_eq!(status["job"]["cause"], "other", "{status:#}");
+        assert_eq!(status["serving"]["address"], other.to_string());
+    });
+    assert_eq!((counts.served, counts.failed_other), (1, 1));
+    // A role is no model's name, and a model's name no role.
+    let refused = |role: &str, address| {
+        let error = world.keeper().promote_as(role, address).expect_err("refused");
+        assert!(error.operator_line().contains("a role or a model's"), "{}", error.operator_line());
+    };
+    refused(world::NAME, other);
+    let roled = renamed("name", json!("role"));
+    refused("role", roled);
+    assert!(world.keeper().promote(roled).is_err());
+}
+
+#[test]
 fn a_candidate_out_of_bounds_on_live_requests_leaves_the_old_one_serving() {
     let wide = anything();
     for (bounds, fault) in [

@@ -1,10 +1,12 @@
-"""Writes the network as ONNX and checks it in both back ends the station can serve with.
+"""Writes a network as ONNX and TorchScript and checks both in every back end there is for them.
 
 Must never: accept a file whose output differs from the trained network's by more than stated.
 """
 
 import hashlib
+import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +14,27 @@ import onnx
 import onnxruntime
 import torch
 import tract
+from torch import nn
 
 from features import CLASSES, FEATURES, WINDOW
 from fit import as_input
-from model import BinCtabl, Probabilities
+from networks import Probabilities
 
 OPSET = 17
 INPUT, OUTPUT = "window", "probs"
-PARITY = 1e-6  # largest difference of a probability between torch and ONNX Runtime
+PARITY = 5e-6  # largest difference of a probability between torch and ONNX Runtime, any batch
 TRACT_PARITY = 1e-5  # the same for tract, whose exp and log are its own
+SCRIPT_PARITY = 1e-5  # the same for TorchScript
+WRITERS_OWN = ("version", "byteorder", ".data/serialization_id")  # PyTorchFileWriter's own
+COUNTED = re.compile(rb"[./]___torch_mangle_\d+")
 
 
 class ExportError(RuntimeError):
     """The written model does not do what the trained one does."""
 
 
-def write(model: BinCtabl, path: Path) -> str:
-    """Writes `model` with a free batch axis; gives the file's SHA-256."""
+def write(model: nn.Module, path: Path) -> str:
+    """Writes `model` as ONNX with a free batch axis; gives the file's SHA-256."""
     model.eval()
     torch.onnx.export(
         Probabilities(model).eval(),
@@ -48,6 +54,39 @@ def write(model: BinCtabl, path: Path) -> str:
     onnx.checker.check_model(graph, full_check=True)
     path.write_bytes(graph.SerializeToString(deterministic=True))
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_script(model: nn.Module, path: Path) -> str:
+    """Writes `model` as TorchScript with the ONNX file's input and output; gives its SHA-256.
+
+    The same weights give the same bytes. The archive carries no time; the count of classes made so
+    far, which torch puts into their names, is taken out again, and so are its notes on which line
+    of which source file made a node, which nothing reads but a debugger.
+    """
+    traced = torch.jit.trace(
+        Probabilities(model).eval(), torch.ones(2, WINDOW, FEATURES), check_trace=False
+    )
+    whole, plain = io.BytesIO(), io.BytesIO()
+    torch.jit.save(torch.jit.freeze(traced, optimize_numerics=False), whole)
+    whole.seek(0)
+    reader, writer = torch._C.PyTorchFileReader(whole), torch._C.PyTorchFileWriter(plain)
+    for name in sorted(reader.get_all_records()):
+        if name in WRITERS_OWN or name.endswith(".debug_pkl"):
+            continue
+        record = reader.get_record(name)
+        if name.endswith((".py", ".pkl")):
+            record = COUNTED.sub(b"", record)
+        writer.write_record(COUNTED.sub(b"", name.encode()).decode(), record, len(record))
+    writer.write_end_of_file()
+    path.write_bytes(plain.getvalue())
+    return hashlib.sha256(plain.getvalue()).hexdigest()
+
+
+def run_script(path: Path, inputs: np.ndarray, batch: int) -> np.ndarray:
+    """Probabilities by the TorchScript file, `batch` windows at a time."""
+    loaded = torch.jit.load(path)
+    with torch.no_grad():
+        return torch.cat([loaded(part) for part in as_input(inputs).split(batch)]).numpy()
 
 
 def operators(path: Path) -> list[str]:
@@ -96,18 +135,20 @@ def extremes() -> np.ndarray:
     return np.stack([np.full(shape, v, dtype=np.int64) for v in (0, 1, -1, low, high)])
 
 
-def check(model: BinCtabl, path: Path, inputs: np.ndarray) -> dict[str, float]:
+def check(model: nn.Module, path: Path, script: Path, inputs: np.ndarray) -> dict[str, float]:
     """Largest differences seen; raises ExportError where one is over its limit."""
-    model.eval()
-    with torch.no_grad():
-        truth = Probabilities(model)(as_input(inputs)).numpy()
+    truth = eager(model, inputs)
     live = session(path)
     batched = run(live, inputs)
     single = np.concatenate([run(live, inputs[i : i + 1]) for i in range(len(inputs))])
     pairs = np.concatenate([run(live, inputs[i : i + 7]) for i in range(0, len(inputs), 7)])
-    hostile = run(live, extremes())
-    if not np.isfinite(hostile).all():
-        raise ExportError(f"{path}: an extreme input gives a probability that is no number")
+    hostile = {
+        path: run(live, extremes()),
+        script: run_script(script, extremes(), len(extremes())),
+    }
+    for file, probs in hostile.items():
+        if not np.isfinite(probs).all():
+            raise ExportError(f"{file}: an extreme input gives a probability that is no number")
 
     def differ(other: np.ndarray, reference: np.ndarray) -> float:
         return float(np.abs(other - reference[: len(other)]).max())
@@ -118,9 +159,20 @@ def check(model: BinCtabl, path: Path, inputs: np.ndarray) -> dict[str, float]:
         "batch_7": differ(pairs, batched),
         "tract_free_batch": differ(run_tract(path, inputs, None), batched),
         "tract_batch_1": differ(run_tract(path, inputs[:64], 1), batched),
+        "torchscript": differ(run_script(script, inputs, len(inputs)), truth),
+        "torchscript_batch_1": differ(run_script(script, inputs[:64], 1), truth),
+        "torchscript_batch_7": differ(run_script(script, inputs, 7), truth),
     }
+    limits = {"tract": TRACT_PARITY, "torchscript": SCRIPT_PARITY}
     for name, value in seen.items():
-        limit = TRACT_PARITY if name.startswith("tract") else PARITY
+        limit = limits.get(name.partition("_")[0], PARITY)
         if not value <= limit:
             raise ExportError(f"{path}: {name} differs by {value:.3g}, limit {limit:.0e}")
     return seen
+
+
+def eager(model: nn.Module, inputs: np.ndarray) -> np.ndarray:
+    """Probabilities by the network itself."""
+    model.eval()
+    with torch.no_grad():
+        return Probabilities(model)(as_input(inputs)).numpy()

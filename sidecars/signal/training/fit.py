@@ -1,4 +1,4 @@
-"""Fits the network: one seed, early stop on validation, temperature on validation.
+"""Fits a network: one seed, early stop on validation, temperature on validation.
 
 Must never: see a test window.
 """
@@ -8,36 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 import metrics
 from baselines import doubled
 from features import Windows
-from model import BinCtabl
+from networks import DEFAULT, NETWORKS, Network
 
-EPOCHS = 30
-PATIENCE = 8
-BATCH = 128
-LEARNING_RATE = 1e-3
-WEIGHT_DECAY = 0.1
-DROPOUT = 0.3
-SETTINGS = {
-    "optimiser": "AdamW",
-    "epochs_limit": EPOCHS,
-    "patience_epochs": PATIENCE,
-    "batch": BATCH,
-    "learning_rate": LEARNING_RATE,
-    "weight_decay": WEIGHT_DECAY,
-    "dropout": DROPOUT,
-    "loss": "cross entropy, classes not weighted",
-    "augmentation": "every window also mirrored: sides exchanged, label reversed",
-}
+PART = 4096  # windows that are evaluated at once
 
 
 @dataclass
 class Fitted:
     """A network with what it did on validation."""
 
-    model: BinCtabl
+    network: Network
+    model: nn.Module
     seed: int
     epoch: int
     temperature: float
@@ -49,29 +35,34 @@ def as_input(inputs: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(inputs.astype(np.float32))
 
 
-def probs(model: BinCtabl, source: Windows) -> np.ndarray:
+def probs(model: nn.Module, source: Windows) -> np.ndarray:
     """Probabilities of (down, flat, up)."""
     return torch.softmax(logits(model, source), dim=1).numpy().astype(np.float64)
 
 
-def logits(model: BinCtabl, source: Windows) -> torch.Tensor:
+def logits(model: nn.Module, source: Windows) -> torch.Tensor:
     """Logits of all windows, dropout off."""
     model.eval()
     with torch.no_grad():
-        return model(as_input(source.inputs))
+        parts = as_input(source.inputs).split(PART)
+        return torch.cat([model(part) for part in parts])
 
 
-def fit(train: Windows, validation: Windows, seed: int) -> Fitted:
+def fit(
+    train: Windows, validation: Windows, seed: int, network: Network = NETWORKS[DEFAULT]
+) -> Fitted:
     """Trains one network and keeps the epoch with the least validation log loss."""
     torch.manual_seed(seed)
-    model = BinCtabl(DROPOUT)
+    model = network.build()
     inputs, labels = doubled(train)
     x, y = as_input(inputs), torch.from_numpy(labels)
-    optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), network.learning_rate, weight_decay=network.weight_decay
+    )
     best, best_epoch, best_state = np.inf, 0, copy.deepcopy(model.state_dict())
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, network.epochs + 1):
         model.train()
-        for rows in torch.randperm(len(x)).split(BATCH):
+        for rows in torch.randperm(len(x)).split(network.batch):
             loss = torch.nn.functional.cross_entropy(model(x[rows]), y[rows])
             optimiser.zero_grad()
             loss.backward()
@@ -79,12 +70,13 @@ def fit(train: Windows, validation: Windows, seed: int) -> Fitted:
         seen = metrics.log_loss(validation.labels, probs(model, validation))
         if seen < best:
             best, best_epoch, best_state = seen, epoch, copy.deepcopy(model.state_dict())
-        elif epoch - best_epoch >= PATIENCE:
+        elif epoch - best_epoch >= network.patience:
             break
     model.load_state_dict(best_state)
     temperature = best_temperature(logits(model, validation).numpy(), validation.labels)
     model.cool(temperature)
     return Fitted(
+        network=network,
         model=model,
         seed=seed,
         epoch=best_epoch,

@@ -3,8 +3,6 @@
 Must never: choose anything. It measures.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from features import CLASSES, UP, DOWN
@@ -81,16 +79,20 @@ def blocks(count: int, length: int, repeats: int, seed: int) -> np.ndarray:
     return rows.reshape(repeats, -1)[:, :count]
 
 
-def interval(
-    statistic: Callable[[np.ndarray], dict[str, float]], rows: np.ndarray
-) -> dict[str, tuple[float, float]]:
-    """2.5 % and 97.5 % points of each number `statistic(rows)` gives over the resamples."""
-    drawn = [statistic(r) for r in rows]
+def interval(drawn: list[dict[str, float]]) -> dict[str, tuple[float, float]]:
+    """2.5 % and 97.5 % points of each number over the resamples."""
     points = {}
     for key in drawn[0]:
         low, high = np.percentile([d[key] for d in drawn], [2.5, 97.5])
         points[key] = (float(low), float(high))
     return points
+
+
+def differences(
+    ours: list[dict[str, float]], theirs: list[dict[str, float]]
+) -> list[dict[str, float]]:
+    """Ours minus theirs, resample by resample."""
+    return [{k: a[k] - b[k] for k in a} for a, b in zip(ours, theirs, strict=True)]
 
 
 def tail_moves(probs: np.ndarray, move_bps: np.ndarray, share: float) -> dict[str, float]:

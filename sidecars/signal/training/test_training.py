@@ -1,7 +1,7 @@
 """Tests of the training code: `python -m unittest test_training` in this folder.
 
 They need the packages of requirements.txt and no recording. The last class checks the bundled
-model folder against what it says of itself.
+model folders against what they say of themselves.
 """
 
 import hashlib
@@ -19,13 +19,15 @@ try:
     import export
     import features
     import fit
+    import keep
     import metrics
     import report
-    from model import BinCtabl
+    import trading
+    from networks import DEFAULT, NETWORKS
 except ImportError as missing:
     raise unittest.SkipTest(f"{missing.name} is not installed (requirements.txt)") from missing
 
-MODEL = Path(__file__).resolve().parent.parent / "models" / "bin_ctabl"
+MODELS = Path(__file__).resolve().parent.parent / "models"
 SECOND = 1_000_000_000
 
 
@@ -179,77 +181,249 @@ class Metrics(unittest.TestCase):
         self.assertAlmostEqual(metrics.mcc(metrics.confusion(labels, said)), want)
 
 
-class Network(unittest.TestCase):
-    def test_size_is_the_published_one(self) -> None:
-        self.assertEqual(sum(p.numel() for p in BinCtabl(0.1).parameters()), 11_446)
+def drawn(name: str, seed: int) -> "torch.nn.Module":
+    """A network with every weight drawn at random, the biases too."""
+    torch.manual_seed(seed)
+    model = NETWORKS[name].build().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += torch.randn(parameter.shape) * 0.05
+    return model
+
+
+def some_inputs(count: int, seed: int) -> np.ndarray:
+    """Integer windows of a random walk."""
+    books = walk(count + 9, seed)
+    inputs, _ = features.input_windows(books[np.arange(9, count + 9)[:, None] + np.arange(-9, 1)])
+    return inputs
+
+
+def some_windows(count: int) -> features.Windows:
+    """Those inputs with labels in turn."""
+    none = np.zeros(count)
+    return features.Windows(
+        some_inputs(count, seed=5), none, np.arange(count) % 3, np.arange(count), none
+    )
+
+
+class Networks(unittest.TestCase):
+    def test_sizes(self) -> None:
+        # BiN-CTABL's is the published one; DeepLOB's 102 above its authors' code.
+        sizes = {n: sum(p.numel() for p in net.build().parameters()) for n, net in NETWORKS.items()}
+        self.assertEqual(sizes, {"bin_ctabl": 11_446, "mlp": 27_945, "deeplob": 142_537})
 
     def test_lot_size_does_not_matter(self) -> None:
-        torch.manual_seed(1)
-        model = BinCtabl(0.0).eval()
-        inputs, _ = features.input_windows(walk(10, seed=8)[None])
+        inputs = some_inputs(1, seed=8)
         larger = inputs.copy()
         larger[..., 1::2] *= 1_000
-        with torch.no_grad():
-            torch.testing.assert_close(
-                model(fit.as_input(inputs)), model(fit.as_input(larger)), atol=1e-4, rtol=1e-4
-            )
+        for name in NETWORKS:
+            model = drawn(name, 1)
+            with self.subTest(name), torch.no_grad():
+                torch.testing.assert_close(
+                    model(fit.as_input(inputs)), model(fit.as_input(larger)), atol=1e-4, rtol=1e-4
+                )
 
     def test_temperature_divides_logits(self) -> None:
-        torch.manual_seed(2)
-        model = BinCtabl(0.0).eval()
-        inputs, _ = features.input_windows(walk(10, seed=9)[None])
-        with torch.no_grad():
-            before = model(fit.as_input(inputs))
-            model.cool(2.0)
-            torch.testing.assert_close(model(fit.as_input(inputs)) * 2.0, before)
+        inputs = some_inputs(1, seed=9)
+        for name in NETWORKS:
+            model = drawn(name, 2)
+            with self.subTest(name), torch.no_grad():
+                before = model(fit.as_input(inputs))
+                model.cool(2.0)
+                torch.testing.assert_close(model(fit.as_input(inputs)) * 2.0, before)
 
-    def test_export_check_refuses_another_model(self) -> None:
-        torch.manual_seed(3)
-        books = walk(40, seed=4)
-        inputs, _ = features.input_windows(books[np.arange(9, 40)[:, None] + np.arange(-9, 1)])
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "m.onnx"
-            model = BinCtabl(0.0)
-            export.write(model, path)
-            export.check(model, path, inputs)
-            with self.assertRaises(export.ExportError):
-                export.check(BinCtabl(0.0), path, inputs)
+    def test_every_snapshot_and_level_counts(self) -> None:
+        inputs = some_inputs(1, seed=10)
+        for name in NETWORKS:
+            model = drawn(name, 3)
+            window = fit.as_input(inputs).requires_grad_()
+            model(window)[:, 2].sum().backward()
+            with self.subTest(name):
+                self.assertTrue((window.grad.abs().sum(dim=2) > 0).all(), "a snapshot is unseen")
+                self.assertTrue((window.grad.abs().sum(dim=1) > 0).all(), "a level is unseen")
+
+    def test_deeplob_lstm_is_the_one_of_torch(self) -> None:
+        ours = drawn("deeplob", 4).lstm
+        theirs = torch.nn.LSTM(192, 64, batch_first=True)
+        with torch.no_grad():
+            theirs.weight_ih_l0.copy_(reordered(ours.inward.weight))
+            theirs.weight_hh_l0.copy_(reordered(ours.again.weight))
+            theirs.bias_ih_l0.copy_(reordered(ours.inward.bias))
+            theirs.bias_hh_l0.zero_()
+            x = torch.randn(3, 10, 192)
+            torch.testing.assert_close(ours(x), theirs(x)[0][:, -1], atol=1e-5, rtol=1e-5)
+
+    def test_a_seed_gives_the_same_network_again(self) -> None:
+        source = some_windows(60)
+        first, second = (fit.fit(source, source, 7, NETWORKS["mlp"]) for _ in range(2))
+        for name, values in first.model.state_dict().items():
+            self.assertTrue(torch.equal(values, second.model.state_dict()[name]), name)
+        self.assertEqual(first.validation, second.validation)
+
+
+def reordered(gates: "torch.Tensor") -> "torch.Tensor":
+    """From (in, forget, out, fresh), as deeplob.py has it, to torch's (in, forget, fresh, out)."""
+    taken, kept, given, fresh = gates.detach().chunk(4)
+    return torch.cat([taken, kept, fresh, given])
+
+
+class Exports(unittest.TestCase):
+    def setUp(self) -> None:
+        self.inputs = some_inputs(31, seed=4)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.onnx, self.script = (Path(folder.name) / n for n in ("m.onnx", "m.pt"))
+
+    def test_both_files_do_what_the_network_does_and_another_is_refused(self) -> None:
+        for name in NETWORKS:
+            model, other = drawn(name, 3), drawn(name, 4)
+            with self.subTest(name):
+                export.write(model, self.onnx)
+                export.write_script(model, self.script)
+                export.check(model, self.onnx, self.script, self.inputs)
+                with self.assertRaises(export.ExportError):
+                    export.check(other, self.onnx, self.script, self.inputs)
+                export.write_script(other, self.script)
+                with self.assertRaises(export.ExportError):
+                    export.check(model, self.onnx, self.script, self.inputs)
+
+    def test_the_same_weights_give_the_same_bytes(self) -> None:
+        for name in NETWORKS:
+            with self.subTest(name):
+                first = export.write_script(drawn(name, 5), self.script)
+                again = export.write_script(drawn(name, 5), self.script)
+                self.assertEqual(first, again)
+                self.assertNotEqual(first, export.write_script(drawn(name, 6), self.script))
+                self.assertEqual(
+                    export.write(drawn(name, 5), self.onnx), export.write(drawn(name, 5), self.onnx)
+                )
+
+    def test_torchscript_names_no_source_file(self) -> None:
+        export.write_script(drawn(DEFAULT, 5), self.script)
+        data = self.script.read_bytes()
+        self.assertNotIn(str(Path(__file__).resolve().parent).encode(), data)
+        self.assertNotIn(b"debug_pkl", data)
+
+    def test_kept_weights_give_the_bytes_of_the_file_or_are_refused(self) -> None:
+        network = NETWORKS[DEFAULT]
+        folder = self.onnx.parent
+        windows = some_windows(60)
+        manifest = {
+            "sha256": export.write(drawn(DEFAULT, 6), folder / report.ONNX),
+            "seed": 6,
+            "training": {"epoch": 3, "temperature": 1.5},
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        kept = keep.taken_up(network, folder, windows)
+        self.assertEqual((kept.seed, kept.epoch, kept.temperature), (6, 3, 1.5))
+        self.assertEqual(export.write(kept.model, self.onnx), manifest["sha256"])
+        manifest["sha256"] = export.write(drawn(DEFAULT, 7), self.onnx)
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        with self.assertRaises(keep.KeepError):
+            keep.taken_up(network, folder, windows)
+
+
+class Trading(unittest.TestCase):
+    def test_scores_round_as_the_server_does(self) -> None:
+        probs = np.array([[0.25, 0.25, 0.5], [1.0, 0.0, 0.0], [0.4, 0.2, 0.4], [0.1, 0.9, 0.0]])
+        self.assertEqual(trading.scores_e6(probs).tolist(), [250_000, -1_000_000, 0, -100_000])
+        self.assertEqual(trading.millionths(np.array([2.5e-6, -2.5e-6])).tolist(), [3, -3])
+
+    def test_table_has_one_line_a_window(self) -> None:
+        file = decode(encode(walk(40, seed=2), sample_times(40)))
+        windows = features.windows(file, 5, 1)
+        probs = np.tile([0.2, 0.3, 0.5], (len(windows.labels), 1))
+        lines = trading.table(file, windows, probs).splitlines()
+        self.assertEqual(lines[0], trading.COLUMNS)
+        self.assertEqual(lines[1], f"BTCUSDT,{file.ts_recv_ns[9]},300000,500000,200000")
+        self.assertEqual(len(lines), 1 + len(windows.labels))
+
+    def test_a_tenth_reaches_the_entry_level_and_a_constant_model_has_one(self) -> None:
+        up = np.linspace(0.0, 1.0, 101)
+        level = trading.entry_level(np.stack([1.0 - up, np.zeros(101), up], axis=1))
+        reached = np.abs(2 * up - 1) * 1e6 >= level - 1
+        self.assertIn(int(reached.sum()), (10, 11, 12))
+        self.assertEqual(trading.entry_level(np.full((5, 3), 1 / 3)), 1)
+
+    def test_a_halted_engine_is_no_result(self) -> None:
+        summary = {
+            "killed": False, "alarms": 0, "orders": 4, "denied_total": 1, "fills": 3,
+            "state_hash": "ab", "signal": {"answers": 9}, "exit": {}, "denied": {},
+            "strategies": {"signal-taker": {
+                "fees_e9": 2_000_000_000, "net_e9": -500_000_000, "turnover_e9": 2_000_000_000_000,
+            }},
+        }
+        told = trading.outcome(5, summary)
+        self.assertEqual((told.gross, told.fees, told.net, told.entry_e6), (1.5, 2.0, -0.5, 5))
+        self.assertAlmostEqual(told.bps(told.gross), 7.5)
+        for key in ("killed", "alarms"):
+            with self.assertRaises(trading.BacktestError):
+                trading.outcome(5, summary | {key: 1})
 
 
 class Bundled(unittest.TestCase):
     def setUp(self) -> None:
-        self.manifest = json.loads((MODEL / "manifest.json").read_text(encoding="utf-8"))
-        self.path = MODEL / self.manifest["file"]
+        self.folders = {name: MODELS / name for name in NETWORKS}
+        self.manifests = {
+            name: json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            for name, folder in self.folders.items()
+        }
 
-    def test_hash(self) -> None:
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        self.assertEqual(digest, self.manifest["sha256"])
-        [file] = self.manifest["files"]
-        self.assertEqual((file["name"], file["sha256"]), (self.path.name, digest))
-        self.assertEqual(file["bytes"], self.path.stat().st_size)
+    def test_files_are_those_the_manifest_lists(self) -> None:
+        for name, manifest in self.manifests.items():
+            with self.subTest(name):
+                files = {f["name"]: f for f in manifest["files"]}
+                self.assertEqual(list(files), [report.ONNX, report.SCRIPT])
+                for file in files.values():
+                    data = (self.folders[name] / file["name"]).read_bytes()
+                    self.assertEqual(hashlib.sha256(data).hexdigest(), file["sha256"])
+                    self.assertEqual(len(data), file["bytes"])
+                self.assertEqual(manifest["sha256"], files[manifest["file"]]["sha256"])
+                self.assertEqual(manifest["name"], name)
 
     def test_operators_and_training_data(self) -> None:
-        self.assertEqual(export.operators(self.path), self.manifest["operators"])
-        name = report.training_data(self.manifest["data"])
-        self.assertEqual(name, self.manifest["training_data"])
-
-    def test_golden_vectors_in_both_back_ends(self) -> None:
-        golden = self.manifest["golden"]
-        self.assertEqual(len(golden["vectors"]), 8)
-        inputs = np.array([v["input"] for v in golden["vectors"]], dtype=np.int64)
-        inputs = inputs.reshape(-1, 10, 40)
-        want = np.array([v["probs"] for v in golden["vectors"]])
-        for vector in golden["vectors"]:
-            self.assertEqual(reference(vector["book"]), vector["input"])
-        got = {
-            "onnxruntime": export.run(export.session(self.path), inputs),
-            "tract, free batch": export.run_tract(self.path, inputs, None),
-            "tract, batch 1": export.run_tract(self.path, inputs, 1),
-        }
-        for name, probs in got.items():
+        for name, manifest in self.manifests.items():
             with self.subTest(name):
-                self.assertLess(np.abs(probs - want).max(), golden["tolerance"])
-        self.assertGreater(np.ptp(want, axis=0).max(), 0.1, "a constant model is no model")
+                found = export.operators(self.folders[name] / report.ONNX)
+                self.assertEqual(found, manifest["operators"])
+                data = report.training_data(manifest["data"])
+                self.assertEqual(data, manifest["training_data"])
+
+    def test_golden_vectors_in_every_back_end(self) -> None:
+        for name, manifest in self.manifests.items():
+            golden, folder = manifest["golden"], self.folders[name]
+            self.assertEqual(len(golden["vectors"]), 8)
+            inputs = np.array([v["input"] for v in golden["vectors"]], dtype=np.int64)
+            inputs = inputs.reshape(-1, 10, 40)
+            want = np.array([v["probs"] for v in golden["vectors"]])
+            for vector in golden["vectors"]:
+                self.assertEqual(reference(vector["book"]), vector["input"])
+            onnx, script = folder / report.ONNX, folder / report.SCRIPT
+            got = {
+                "onnxruntime": export.run(export.session(onnx), inputs),
+                "tract, free batch": export.run_tract(onnx, inputs, None),
+                "tract, batch 1": export.run_tract(onnx, inputs, 1),
+                "TorchScript": export.run_script(script, inputs, 8),
+                "TorchScript, batch 1": export.run_script(script, inputs, 1),
+            }
+            for back_end, probs in got.items():
+                with self.subTest(name, back_end=back_end):
+                    self.assertLess(np.abs(probs - want).max(), golden["tolerance"])
+            self.assertGreater(np.ptp(want, axis=0).max(), 0.1, "a constant model is no model")
+
+    def test_cards_are_whole_and_show_every_model(self) -> None:
+        for name, manifest in self.manifests.items():
+            card = (self.folders[name] / "CARD.md").read_text(encoding="utf-8")
+            with self.subTest(name):
+                self.assertNotIn("{{", card)
+                self.assertIn(f"{manifest['parameters']:,} parameters", card)
+                for part in ("## Data", "## Calibration", "## What trading", "## Latency"):
+                    self.assertIn(part, card)
+                for line in manifest["data"]:
+                    self.assertIn(line["raw_sha256"], card)
+                mcc = f"{manifest['scores'][name]['test']['mcc']:.3f}"
+                self.assertIn("(this model) | ", card)
+                self.assertIn(mcc, card)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Trains the bundled model from feature files and writes the model folder; see README.md.
+"""Trains the bundled models from feature files and writes their folders; see README.md.
 
-Everything is chosen on validation windows: horizon, stopping epoch, seed, temperature and the
-baselines' settings. The test recording is scored once, after that, by every model.
+Everything is chosen on validation windows: horizon, stopping epoch, seed, temperature, the
+baselines' settings and every model's entry level. The test recording is scored once, after that, by
+every model.
 """
 
 import argparse
@@ -21,15 +22,20 @@ import torch  # noqa: E402
 import export  # noqa: E402
 import features  # noqa: E402
 import fit  # noqa: E402
+import keep  # noqa: E402
+import latency  # noqa: E402
 import metrics  # noqa: E402
 import report  # noqa: E402
+import trading  # noqa: E402
 from baselines import Logistic, Majority, Trees  # noqa: E402
+from card import make_card  # noqa: E402
 from features import FeatureFile, FeatureFileError, Windows  # noqa: E402
+from networks import DEFAULT, NETWORKS, Network  # noqa: E402
+from report import Made, Study  # noqa: E402
 
 HORIZONS = (5, 10, 20, 30)
 SPREAD_HALVES = 1
 VALIDATION_SHARE = 0.2
-SEEDS = 3
 BOOTSTRAP_BLOCK = 100
 BOOTSTRAP_REPEATS = 1000
 
@@ -113,38 +119,140 @@ def say(line: str) -> None:
 
 
 def evaluate(models: dict[str, np.ndarray], test: Windows, seed: int) -> dict:
-    """Test scores with intervals, and the network's difference to each baseline."""
+    """Test scores with intervals, and each network's difference to every other model."""
     rows = metrics.blocks(len(test.labels), BOOTSTRAP_BLOCK, BOOTSTRAP_REPEATS, seed)
+    drawn = {
+        name: [metrics.score(test.labels[r], probs[r]) for r in rows]
+        for name, probs in models.items()
+    }
     out = {}
-    network = models["bin_ctabl"]
     for name, probs in models.items():
-        def one(r: np.ndarray, probs: np.ndarray = probs) -> dict[str, float]:
-            return metrics.score(test.labels[r], probs[r])
-
-        def gain(r: np.ndarray, probs: np.ndarray = probs) -> dict[str, float]:
-            ours = metrics.score(test.labels[r], network[r])
-            return {k: ours[k] - v for k, v in metrics.score(test.labels[r], probs[r]).items()}
-
         out[name] = {
             "scores": metrics.score(test.labels, probs),
-            "interval_95": metrics.interval(one, rows),
+            "interval_95": metrics.interval(drawn[name]),
             "reliability": metrics.reliability(test.labels, probs),
             "tail": metrics.tail_moves(probs, test.move_bps, 0.1),
         }
-        if name != "bin_ctabl":
-            out[name]["bin_ctabl_minus_this_95"] = metrics.interval(gain, rows)
+        if name in NETWORKS:
+            out[name]["minus_95"] = {
+                other: metrics.interval(metrics.differences(drawn[name], drawn[other]))
+                for other in models if other != name
+            }
         say(f"test {name}: {brief(out[name]['scores'])}")
     return out
 
 
-def main() -> int:
-    """Runs the whole pipeline; 0 when the model folder is written, 11 for bad feature files."""
+def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=Path, required=True, help="folder of ID.feat files")
-    parser.add_argument("--out", type=Path, required=True, help="model folder to write")
+    parser.add_argument("--features", type=Path, required=True,
+                        help="folder of ID.feat and ID.clrec files")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the model folders")
+    parser.add_argument("--corelane", type=Path, required=True, help="the corelane program")
+    parser.add_argument("--latency", type=Path,
+                        help="folder of corelane-signal and examples/round_trip: time the models")
+    parser.add_argument("--keep", action="append", default=[], choices=[DEFAULT],
+                        help="keep the weights there are of this network")
     parser.add_argument("--sources", type=Path, default=HERE / "sources.json")
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def made_of(network: Network, data: Data, args: argparse.Namespace) -> Made:
+    """Trains one network with every seed and takes the best, or the weights that are kept."""
+    seeds = range(args.seed, args.seed + network.seeds)
+    runs = [fit.fit(data.train, data.validation, seed, network) for seed in seeds]
+    for run in runs:
+        say(f"{network.name} seed {run.seed} epoch {run.epoch}: {brief(run.validation)}")
+    kept = network.name in args.keep
+    chosen = min(runs, key=lambda r: r.validation["log_loss"])
+    if kept:
+        chosen = keep.taken_up(network, args.out / network.name, data.validation)
+    say(f"{network.name}: seed {chosen.seed} epoch {chosen.epoch} {'kept' if kept else 'chosen'}")
+    lines = [
+        {"seed": r.seed, "epoch": r.epoch, "temperature": r.temperature,
+         "validation": r.validation,
+         "test": metrics.score(data.test.labels, fit.probs(r.model, data.test))}
+        for r in runs
+    ]
+    return Made(chosen=chosen, runs=lines, kept=kept)
+
+
+def written(study: Study, made: Made, folder: Path) -> None:
+    """Exports one network, checks it and writes its files and their manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {name: folder / f"{name}.new" for name in (report.ONNX, report.SCRIPT)}
+    export.write(made.chosen.model, files[report.ONNX])
+    export.write_script(made.chosen.model, files[report.SCRIPT])
+    made.parity = export.check(made.chosen.model, *files.values(), study.data.test.inputs)
+    for name, unchecked in files.items():
+        unchecked.replace(folder / name)
+    manifest = report.make_manifest(study, made, folder)
+    (folder / "manifest.json").write_text(report.to_json(manifest) + "\n", encoding="utf-8")
+    say(f"{folder}: parity {made.parity}")
+
+
+def study_of(loaded: list[Source], sources: dict, args: argparse.Namespace) -> tuple[Study, dict]:
+    """Fits everything and scores the test recording once; gives what each network became too."""
+    horizon, horizons = choose_horizon(loaded, args.seed)
+    say(f"horizon {horizon} chosen by validation MCC")
+    data = build(loaded, horizon)
+    made = {name: made_of(network, data, args) for name, network in NETWORKS.items()}
+    baselines = {
+        "trees": Trees(data.train, data.validation, args.seed),
+        "logistic": Logistic(data.train, data.validation, args.seed),
+        "majority": Majority(data.train),
+    }
+
+    def probs(source: Windows) -> dict[str, np.ndarray]:
+        networks = {name: fit.probs(m.chosen.model, source) for name, m in made.items()}
+        return networks | {name: b.probs(source) for name, b in baselines.items()}
+
+    validation, test = probs(data.validation), probs(data.test)
+    study = Study(
+        sources=sources,
+        loaded=loaded,
+        data=data,
+        horizon=horizon,
+        horizons=horizons,
+        spread_halves=SPREAD_HALVES,
+        validation_share=VALIDATION_SHARE,
+        settings={name: b.settings for name, b in baselines.items()},
+        validation={n: metrics.score(data.validation.labels, p) for n, p in validation.items()},
+        test=evaluate(test, data.test, args.seed),
+        shares={
+            "train": shares(data.train),
+            "validation": shares(data.validation),
+            "test": shares(data.test),
+        },
+        block=BOOTSTRAP_BLOCK,
+        repeats=BOOTSTRAP_REPEATS,
+    )
+    for name, one in made.items():
+        written(study, one, args.out / name)
+    market = market_of(study, args)
+    for name in test:
+        study.trades[name] = trading.backtest(market, validation[name], test[name])
+        say(f"backtest {name}: {study.trades[name]}")
+    return study, made
+
+
+def market_of(study: Study, args: argparse.Namespace) -> trading.Market:
+    """The test recording as the backtests play it."""
+    [source] = [s for s in study.loaded if s.entry["role"] == "test"]
+    return trading.Market(
+        corelane=args.corelane.resolve(),
+        recording=args.features / f"{source.entry['id']}.clrec",
+        model=args.out / DEFAULT,
+        file=source.file,
+        windows=study.data.test,
+        horizon=study.horizon,
+    )
+
+
+def main() -> int:
+    """Runs the whole pipeline; 0 when the model folders are written, 11 for bad feature files."""
+    args = arguments()
     torch.set_num_threads(1)  # matrices this small lose more to a second thread than they gain
     torch.use_deterministic_algorithms(True)
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
@@ -154,58 +262,13 @@ def main() -> int:
     except (FeatureFileError, OSError) as fault:
         print(f"bad feature file: {fault}; next: see README.md beside train.py", file=sys.stderr)
         return 11
-    horizon, horizons = choose_horizon(loaded, args.seed)
-    say(f"horizon {horizon} chosen by validation MCC")
-    data = build(loaded, horizon)
-    runs = [fit.fit(data.train, data.validation, args.seed + i) for i in range(SEEDS)]
-    chosen = min(runs, key=lambda r: r.validation["log_loss"])
-    say(f"seed {chosen.seed} epoch {chosen.epoch} temperature {chosen.temperature} chosen")
-    fitted = {
-        "majority": Majority(data.train),
-        "logistic": Logistic(data.train, data.validation, args.seed),
-        "trees": Trees(data.train, data.validation, args.seed),
-    }
-    validation = {"bin_ctabl": chosen.validation}
-    predicted = {"bin_ctabl": fit.probs(chosen.model, data.test)}
-    for name, baseline in fitted.items():
-        validation[name] = metrics.score(data.validation.labels, baseline.probs(data.validation))
-        predicted[name] = baseline.probs(data.test)
-    args.out.mkdir(parents=True, exist_ok=True)
-    unchecked = args.out / "model.onnx.new"
-    digest = export.write(chosen.model, unchecked)
-    parity = export.check(chosen.model, unchecked, data.test.inputs)
-    unchecked.replace(args.out / "model.onnx")
-    say(f"parity {parity}")
-    result = report.Result(
-        sources=sources,
-        loaded=loaded,
-        data=data,
-        horizon=horizon,
-        horizons=horizons,
-        spread_halves=SPREAD_HALVES,
-        validation_share=VALIDATION_SHARE,
-        runs=[
-            {"seed": r.seed, "epoch": r.epoch, "temperature": r.temperature,
-             "validation": r.validation,
-             "test": metrics.score(data.test.labels, fit.probs(r.model, data.test))}
-            for r in runs
-        ],
-        chosen=chosen,
-        settings={name: b.settings for name, b in fitted.items()},
-        validation=validation,
-        test=evaluate(predicted, data.test, args.seed),
-        shares={
-            "train": shares(data.train),
-            "validation": shares(data.validation),
-            "test": shares(data.test),
-        },
-        block=BOOTSTRAP_BLOCK,
-        repeats=BOOTSTRAP_REPEATS,
-        parity=parity,
-        sha256=digest,
-    )
-    report.write(result, args.out)
-    say(f"wrote {args.out}")
+    study, made = study_of(loaded, sources, args)
+    if args.latency:
+        study.latency = latency.measure(args.latency, {name: args.out / name for name in made})
+    for name, one in made.items():
+        card = args.out / name / "CARD.md"
+        card.write_text(make_card(study, one), encoding="utf-8")
+        say(f"wrote {card}")
     return 0
 
 

@@ -4,6 +4,7 @@
 use crate::support::{clean, config, corelane, json, only_run, root, set, without};
 use engine::{Engine, Sink};
 use station::config::{Config, Overrides};
+use std::collections::BTreeMap;
 use wire::{Frame, FrameKind, decode};
 
 #[test]
@@ -66,6 +67,56 @@ fn recorded_scores_are_given_again() {
     assert_ne!(third["state_hash"], first["state_hash"]);
     let output = corelane(&["backtest", "--config=config/demo.toml", "--signal-latency=none"]);
     assert!(!output.status.success() && output.stdout.is_empty());
+}
+
+/// A table of scores gives what the record gives that it was written from, and bad ones are refused.
+#[test]
+fn a_table_of_scores_gives_what_the_record_of_a_run_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path(), |text| set(&text, "speed", "\"max\""));
+    clean(corelane(&["run", &format!("--config={}", file.display()), "--json"]));
+    let run = only_run(dir.path());
+    let recording = tape::read_all(run.join("journal")).unwrap();
+    let (mut asked, mut lines) = (BTreeMap::new(), Vec::new());
+    for frame in recording.frames() {
+        match decode(frame) {
+            Ok(Frame::SignalRequest(request)) => {
+                asked.insert(request.request_id, request.header.ts_recv_ns);
+            }
+            Ok(Frame::SignalResponse(said)) => lines.push(format!(
+                "BTCUSDT,{},{},{},{}\n",
+                asked[&said.request_id], said.score_e6, said.p_up_e6, said.p_down_e6
+            )),
+            _ => {}
+        }
+    }
+    let head = "symbol,ts_recv_ns,score_e6,p_up_e6,p_down_e6\n";
+    let table = dir.path().join("scores.csv");
+    let backtest = |scores: &std::path::Path| {
+        let scores = format!("--scores={}", scores.display());
+        corelane(&["backtest", "--config=config/demo.toml", "--json", &scores])
+    };
+    std::fs::write(&table, format!("{head}{}", lines.concat())).unwrap();
+    let (recorded, tabled) = (json(&clean(backtest(&run))), json(&clean(backtest(&table))));
+    for key in ["signal", "orders", "fills"] {
+        assert_eq!(recorded[key], tabled[key], "{key}");
+    }
+    assert!(tabled["fills"].as_u64().unwrap() > 0, "{tabled}");
+    assert_ne!(recorded["state_hash"], tabled["state_hash"], "the table is in the state");
+    let first = &lines[0];
+    for bad in [
+        String::new(),
+        head.to_owned(),
+        lines.concat(),
+        format!("{head}{first}{first}"),
+        format!("{head}{}", first.replace("BTCUSDT", "ETHUSDT")),
+        format!("{head}{}", first.replace(',', ";")),
+    ] {
+        std::fs::write(&table, &bad).unwrap();
+        let output = backtest(&table);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{bad}");
+    }
+    assert!(!backtest(&dir.path().join("none.csv")).status.success());
 }
 
 /// Three strategies whose orders go out on one event or on events close together: what the edge

@@ -4,6 +4,7 @@
 
 mod arrows;
 mod bad_input;
+mod calendar;
 mod commands;
 mod event_time;
 mod explain;
@@ -13,13 +14,18 @@ mod limits;
 mod maker;
 mod models;
 mod new_strategy;
+mod nightly;
 mod notary;
 mod python_sidecar;
 mod sidecar;
 mod simulation;
 mod snapshots;
 mod soak;
+mod standby;
 mod strategies;
 mod support;
 mod sweep;
+mod torch;
+#[path = "../../../tools/tests/calendar_run/two_models.rs"]
+mod two_models;
 mod verify;

@@ -8,6 +8,28 @@ use std::path::PathBuf;
 pub enum CalendarCommand {
     /// Print the window at an instant, what is resident, the next change and those that follow.
     Show(CalendarShowArgs),
+    /// Follow the calendar: at each change of the window MAINTENANCE, swap, verification, LIVE.
+    Run(CalendarRunArgs),
+}
+
+/// `corelane calendar run`.
+#[derive(Args, Debug)]
+pub struct CalendarRunArgs {
+    /// File that names the calendar, the station and its sidecars.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Lead to the window of now, and end.
+    #[arg(long, conflicts_with = "until")]
+    pub once: bool,
+    /// End at this instant, RFC 3339 (`2026-11-27T17:00:00Z`); without it never.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// LIVE may follow the first change, whoever took the station out of it.
+    #[arg(long)]
+    pub live: bool,
+    /// Print each change as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `corelane calendar show`.

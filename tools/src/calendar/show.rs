@@ -20,13 +20,14 @@ const NS_PER_DAY: u64 = 86_400 * NS_PER_S;
 pub fn calendar(command: &CalendarCommand) -> Result<(), Failure> {
     match command {
         CalendarCommand::Show(args) => show(args),
+        CalendarCommand::Run(args) => super::run::run(args),
     }
 }
 
 fn show(args: &CalendarShowArgs) -> Result<(), Failure> {
     let calendar = Calendar::load(&args.calendar)?;
     let at_ns = match &args.at {
-        Some(text) => instant(text)?,
+        Some(text) => instant("--at", text)?,
         None => now_ns(),
     };
     let until_ns = at_ns.saturating_add(u64::from(args.days).saturating_mul(NS_PER_DAY));
@@ -49,16 +50,18 @@ fn now_ns() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn instant(text: &str) -> Result<u64, Failure> {
+/// The instant a person named under an option, UTC nanoseconds.
+pub(crate) fn instant(option: &str, text: &str) -> Result<u64, Failure> {
     let parsed = text.parse::<jiff::Timestamp>();
     let found = parsed.ok().and_then(|at| u64::try_from(at.as_nanosecond()).ok());
     found.ok_or_else(|| {
-        let fields = format!("--at={text} allowed=(RFC 3339 with an offset, 2026-11-27T17:00:00Z)");
+        let fields =
+            format!("{option}={text} allowed=(RFC 3339 with an offset, 2026-11-27T17:00:00Z)");
         Failure::new(Exit::Arguments, "no instant", fields, "say it as allowed")
     })
 }
 
-fn not_covered(error: &NotCovered) -> Failure {
+pub(super) fn not_covered(error: &NotCovered) -> Failure {
     let NotCovered { name, first, last } = error;
     let fields = format!("calendar={name} covers={first}..{last}");
     let next = "enter the holidays of the year and move calendar.last_date";

@@ -162,6 +162,11 @@ pub fn shutdown_frame() -> Control {
     control_of(Command::Shutdown, 0, [0; 64])
 }
 
+/// A command to the whole station.
+pub(super) fn control(command: Command, argument: u64, reason: &str) -> Result<Control, Failure> {
+    Ok(control_of(command, argument, text(reason)?))
+}
+
 fn control_of(command: Command, argument: u64, reason: [u8; 64]) -> Control {
     Control {
         header: FrameHeader::new::<Control>(),

@@ -47,10 +47,13 @@ pub enum ModelsCommand {
         /// Live requests it is tried on first; without it as many as the sidecar is set to.
         #[arg(long, value_name = "N")]
         answers: Option<u32>,
+        /// Role it is to serve in, in place of its own name.
+        #[arg(long, value_name = "NAME")]
+        role: Option<String>,
     },
     /// Bring back the model that served before; it is not tried on live requests again.
     Rollback {
-        /// Name of the model.
+        /// Name of the model, or a role.
         name: String,
     },
     /// Load a model beside the one that serves and compare them on live requests.
@@ -60,6 +63,9 @@ pub enum ModelsCommand {
         /// Live requests; without it as many as the sidecar is set to.
         #[arg(long, value_name = "N")]
         answers: Option<u32>,
+        /// Role the sidecar serves, where it is not the model's own name.
+        #[arg(long, value_name = "NAME")]
+        role: Option<String>,
     },
     /// Make a key pair: `models.key` for the signer alone, `models.pub` for the sidecar.
     Keygen {

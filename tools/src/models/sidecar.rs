@@ -6,6 +6,7 @@ use super::ModelsArgs;
 use crate::ctl::{Request, Talk};
 use serde_json::Value;
 use signal::store::Address;
+use station::config::standby_of;
 use station::operator::Failure;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,18 +19,22 @@ use wire::model::{ModelAction, ModelCommand};
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A greeted sidecar.
-pub(super) struct Sidecar<'a> {
+pub(crate) struct Sidecar<'a> {
     talk: Talk<'a>,
     next: u64,
 }
 
 impl<'a> Sidecar<'a> {
     /// The socket of the sidecar that runs: the named one, or the newest run's if anybody answers
-    /// there.
+    /// there. Where only its standby answers, that one's.
     pub(super) fn find(args: &ModelsArgs) -> Result<Option<PathBuf>, Failure> {
         if let Some(socket) = &args.socket {
-            Sidecar::greet(socket)?;
-            return Ok(Some(socket.clone()));
+            let standby = standby_of(socket);
+            return match Sidecar::greet(socket) {
+                Ok(_) => Ok(Some(socket.clone())),
+                Err(_) if Sidecar::greet(&standby).is_ok() => Ok(Some(standby)),
+                Err(failure) => Err(failure),
+            };
         }
         let sockets = std::fs::read_dir("runs").into_iter().flatten().flatten();
         let newest = sockets
@@ -40,7 +45,14 @@ impl<'a> Sidecar<'a> {
             })
             .max();
         // A run that was killed leaves its socket file behind.
-        Ok(newest.map(|(_, path)| path).filter(|path| Sidecar::greet(path).is_ok()))
+        let both = newest.map(|(_, path)| [standby_of(&path), path]);
+        let answers = |path: &PathBuf| Sidecar::greet(path).is_ok();
+        Ok(both.and_then(|both| both.into_iter().rev().find(answers)))
+    }
+
+    /// The standby beside the sidecar at a socket, where one answers.
+    pub(super) fn beside(socket: &Path) -> Option<PathBuf> {
+        Some(standby_of(socket)).filter(|path| Sidecar::greet(path).is_ok())
     }
 
     fn greet(socket: &'a Path) -> Result<Self, Failure> {
@@ -49,17 +61,17 @@ impl<'a> Sidecar<'a> {
     }
 
     /// The state of the sidecar behind a socket.
-    pub(super) fn look(socket: &'a Path) -> Result<Value, Failure> {
+    pub(crate) fn look(socket: &'a Path) -> Result<Value, Failure> {
         Self::greet(socket)?.status()
     }
 
     /// A sidecar that serves this name of this store.
-    pub(super) fn open(socket: &'a Path, args: &ModelsArgs, name: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(socket: &'a Path, store: &Path, name: &str) -> Result<Self, Failure> {
         let mut sidecar = Self::greet(socket)?;
         let status = sidecar.status()?;
         let real = |path: &Path| path.canonicalize().ok();
         let root = status["store"].as_str().map(Path::new).and_then(real);
-        if root.is_some() && root == real(&args.store) && status["name"] == name {
+        if root.is_some() && root == real(store) && status["name"] == name {
             return Ok(sidecar);
         }
         let fields = format!(
@@ -67,7 +79,7 @@ impl<'a> Sidecar<'a> {
             socket.display(),
             status["store"],
             status["name"],
-            args.store.display()
+            store.display()
         );
         let next = "name the sidecar's own store with --store, or another sidecar with --socket";
         Err(Failure::new(Exit::CheckFailed, "the sidecar serves another model", fields, next))
@@ -94,7 +106,7 @@ impl<'a> Sidecar<'a> {
         })
     }
 
-    fn status(&mut self) -> Result<Value, Failure> {
+    pub(crate) fn status(&mut self) -> Result<Value, Failure> {
         self.ask(ModelAction::Status, "", 0)
     }
 
@@ -102,7 +114,7 @@ impl<'a> Sidecar<'a> {
     ///
     /// # Errors
     /// `CHECK_FAILED` with the sidecar's own words where the model does not serve.
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         action: ModelAction,
         address: Address,

@@ -9,6 +9,8 @@
 use venues::player::Speed;
 
 const NS_PER_MS: u64 = 1_000_000;
+/// Longest silence of a sidecar beside which another one could answer, nanoseconds.
+const PATIENCE_MAX_NS: u64 = 500 * NS_PER_MS;
 
 /// How long an answer is of use, nanoseconds of the wall; none where engine time has no pace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,12 @@ impl Lifetime {
         let engine_ns = u128::from(ttl_ms) * u128::from(NS_PER_MS);
         let wall_ns = engine_ns * u128::from(den.get()) / u128::from(num.get());
         Self(Some(u64::try_from(wall_ns).unwrap_or(u64::MAX)))
+    }
+
+    /// How long an answer may take where another sidecar could give it: half of its lifetime, so that
+    /// the other half is left for that one, and at most half a second.
+    pub(super) fn patience_ns(self) -> u64 {
+        self.0.map_or(PATIENCE_MAX_NS, |lifetime_ns| (lifetime_ns / 2).min(PATIENCE_MAX_NS))
     }
 
     /// The deadline as the frame carries it, 0 for none, of a request that has waited so long
@@ -51,6 +59,16 @@ mod tests {
     fn at_full_speed_a_request_has_no_deadline() {
         let lifetime = Lifetime::new(500, Speed::Max);
         assert_eq!(lifetime.deadline_ns(7, u64::MAX), Some(0));
+    }
+
+    #[test]
+    fn patience_leaves_half_of_the_lifetime_and_has_an_end() {
+        for (ttl_ms, speed, patience_ms) in
+            [(500, "1", 250), (500, "8", 31), (1, "1", 0), (60_000, "1", 500), (7, "max", 500)]
+        {
+            let lifetime = Lifetime::new(ttl_ms, speed.parse().expect("a speed"));
+            assert_eq!(lifetime.patience_ns() / NS_PER_MS, patience_ms, "{ttl_ms} at {speed}");
+        }
     }
 
     #[test]

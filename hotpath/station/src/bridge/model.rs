@@ -6,6 +6,7 @@
 //! first model of a session, which the engine does by itself. The bridge's thread runs it.
 
 use super::Bridge;
+use super::sidecar::Sidecar;
 use crate::config::ModelChanges;
 use crate::inputs;
 use ipc::handshake::PeerInfo;
@@ -19,10 +20,14 @@ impl Bridge {
     pub(super) fn takes_model(&mut self, what: &str, peer: PeerInfo) {
         let before = self.last_peer.replace(peer);
         let is_another = before.is_some_and(|before| before.model_hash != peer.model_hash);
-        let sidecar = self.sidecar.as_mut();
-        let path = sidecar.as_ref().map(|s| s.path().display().to_string());
-        let transport = sidecar.as_ref().map_or("", |s| s.transport().name());
-        let is_declined = sidecar.is_some_and(|s| s.memory().is_declined());
+        let servers = self.servers.as_mut();
+        let sidecar = servers.map(|servers| {
+            servers.take_effect(peer.model_hash);
+            servers.serving()
+        });
+        let path = sidecar.map(|s| s.path().display().to_string());
+        let transport = sidecar.map_or("", |s| s.transport().name());
+        let is_declined = sidecar.is_some_and(Sidecar::is_declined);
         let fields = format!(
             "socket={} transport={transport} pid={} backend={} model_hash={:016x} generation={}",
             path.unwrap_or_default(),

@@ -4,10 +4,10 @@
 //! Must never: hand on a header as it came, or wait for the loop. The bridge's thread runs it.
 
 use super::control::{self, Asked, Verdict};
-use super::sidecar::Sidecar;
 use super::{Bridge, Token};
 use crate::inputs;
 use crate::limits::changes::Target;
+use serde_json::json;
 use wire::control::{Command, Control, ReplyCode};
 use wire::counters::Counter;
 use wire::risk::{LimitChange, LimitsEpoch};
@@ -41,8 +41,12 @@ impl Bridge {
         let mode = control::mode_of(&self.counters);
         match control::judge(command, mode, &self.shared, &self.desk) {
             Verdict::Status => {
-                let peer = self.sidecar.as_ref().and_then(Sidecar::peer);
-                Ok(control::status(&self.counters, &self.shared, &self.desk, peer).to_string())
+                let peer = self.servers.as_ref().and_then(|servers| servers.serving().peer());
+                let mut status = control::status(&self.counters, &self.shared, &self.desk, peer);
+                if let Some(signal) = status["signal"].as_object_mut() {
+                    signal.insert("standby".to_owned(), json!(self.standby()));
+                }
+                Ok(status.to_string())
             }
             Verdict::Stop => {
                 self.shared.request_stop();

@@ -32,12 +32,28 @@ enum State {
     Up { token: Token, peer: PeerInfo },
 }
 
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Its answer goes to the loop.
+    Answer,
+    /// Its answer only shows how the sidecar does: another one was asked too.
+    Probe,
+}
+
+/// A request on its way.
 #[derive(Clone, Copy, Debug)]
-struct Open {
+pub(crate) struct Open {
     request_id: u64,
     instrument_id: InstrumentId,
-    asked_at: TsNs,
-    framed_cycles: u64,
+    /// Engine time the request was made at.
+    pub(crate) asked_at: TsNs,
+    /// Cycle counter when the loop wrote the request.
+    pub(crate) framed_cycles: u64,
+    /// The bridge's time when it was sent, nanoseconds.
+    pub(crate) sent_ns: u64,
+    /// What for.
+    pub(crate) purpose: Purpose,
 }
 
 /// What a frame of the sidecar came to.
@@ -49,10 +65,8 @@ pub(crate) enum Heard {
     Answer {
         /// The answer.
         response: SignalResponse,
-        /// Engine time the request was made at.
-        asked_at: TsNs,
-        /// Cycle counter when the loop wrote the request.
-        framed_cycles: u64,
+        /// The request it closes.
+        open: Open,
     },
     /// Something is in shared memory.
     Bell,
@@ -108,6 +122,8 @@ pub(crate) struct Sidecar {
     state: State,
     memory: Memory,
     asked_ns: u64,
+    /// Since when something is asked and nothing was heard, the bridge's time, nanoseconds.
+    silent_since_ns: Option<u64>,
     open: VecDeque<Open>,
     outage_told: bool,
 }
@@ -122,14 +138,17 @@ pub(crate) enum Tick {
 }
 
 impl Sidecar {
-    pub(crate) fn new(path: PathBuf, transport: Transport) -> Self {
+    /// `place` gives each of several its own timetable.
+    pub(crate) fn new(path: PathBuf, transport: Transport, place: u32) -> Self {
+        let seed = u64::from(std::process::id()).wrapping_add(u64::from(place) << 32);
         Self {
             memory: Memory::new(transport),
             asked_ns: 0,
+            silent_since_ns: None,
             path,
             policy: PeerPolicy::same_user(),
             me: Identity::new(Role::Engine),
-            reconnector: Reconnector::new(Backoff::default(), u64::from(std::process::id())),
+            reconnector: Reconnector::new(Backoff::default(), seed),
             state: State::Down,
             open: VecDeque::with_capacity(OPEN_REQUESTS),
             outage_told: false,
@@ -152,7 +171,8 @@ impl Sidecar {
         }
     }
 
-    fn token(&self) -> Option<Token> {
+    /// The connection, from its greeting on.
+    pub(crate) fn token(&self) -> Option<Token> {
         match self.state {
             State::Greeting { token, .. } | State::Up { token, .. } => Some(token),
             State::Down => None,
@@ -194,6 +214,7 @@ impl Sidecar {
         self.state = State::Down;
         self.memory.drop_all();
         self.open.clear();
+        self.silent_since_ns = None;
         self.reconnector.failed(now_ns);
         if std::mem::replace(&mut self.outage_told, true) {
             Tick::Quiet
@@ -208,9 +229,26 @@ impl Sidecar {
         asked_lately && self.memory.is_used() && !self.open.is_empty()
     }
 
+    /// How long it has left what it was asked without any answer, nanoseconds.
+    pub(crate) fn silent_ns(&self, now_ns: u64) -> u64 {
+        self.silent_since_ns.map_or(0, |since| now_ns.saturating_sub(since))
+    }
+
+    /// No answer to what is on its way goes to the loop any more.
+    pub(crate) fn only_probes(&mut self) {
+        for open in &mut self.open {
+            open.purpose = Purpose::Probe;
+        }
+    }
+
     /// The shared memory of this connection.
     pub(super) fn memory(&mut self) -> &mut Memory {
         &mut self.memory
+    }
+
+    /// Whether the operator wanted shared memory that the sidecar did not take.
+    pub(crate) fn is_declined(&self) -> bool {
+        self.memory.is_declined()
     }
 
     /// The transport that is live, as the operator's line and the summary spell it.
@@ -232,6 +270,7 @@ impl Sidecar {
         &mut self,
         cell: &RequestCell,
         (now_ns, expires_mono_ns): (u64, u64),
+        purpose: Purpose,
         io: &mut dyn IoBackend,
     ) -> Asked {
         let State::Up { token, .. } = self.state else { return Asked::Dropped };
@@ -240,6 +279,7 @@ impl Sidecar {
             return Asked::Dropped;
         }
         self.asked_ns = now_ns;
+        self.silent_since_ns.get_or_insert(now_ns);
         if self.open.len() == OPEN_REQUESTS {
             self.open.pop_front();
         }
@@ -248,6 +288,8 @@ impl Sidecar {
             instrument_id: cell.request.header.instrument_id,
             asked_at: cell.request.header.ts_recv_ns,
             framed_cycles: cell.framed_cycles,
+            sent_ns: now_ns,
+            purpose,
         });
         Asked::Sent
     }
@@ -273,6 +315,7 @@ impl Sidecar {
                         && response.generation == peer.generation =>
                 {
                     let response = *response;
+                    self.silent_since_ns = None;
                     self.answer(response)
                 }
                 Ok(Frame::Doorbell(_)) if self.memory.is_used() => Heard::Bell,
@@ -300,10 +343,6 @@ impl Sidecar {
         };
         // An answer closes its request: the same one does not pass twice.
         let found = self.open.iter().position(fits).and_then(|at| self.open.remove(at));
-        found.map_or(Heard::Refused(Cause::Unasked), |open| Heard::Answer {
-            response,
-            asked_at: open.asked_at,
-            framed_cycles: open.framed_cycles,
-        })
+        found.map_or(Heard::Refused(Cause::Unasked), |open| Heard::Answer { response, open })
     }
 }

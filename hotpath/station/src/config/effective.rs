@@ -64,6 +64,7 @@ impl Config {
                 "name": signal.store.as_ref().map(|store| &store.name),
                 "model_changes": signal.model_changes.name(),
                 "backend": signal.backend,
+                "standby": signal.standby.as_deref().unwrap_or("none"),
                 "ttl_ms": signal.ttl_ms,
                 "sample_interval_ms": signal.sample_interval_ms,
             },

@@ -287,6 +287,24 @@ fn signal_store(
     }
 }
 
+/// Back ends that compute on a device which may fail where the CPU does not.
+const GPU_BACKENDS: [&str; 2] = ["onnxruntime-cuda", "onnxruntime-tensorrt"];
+/// Back ends a standby may have.
+const STANDBYS: [&str; 5] = ["none", "auto", "fused", "tract", "onnxruntime"];
+
+/// `standby` of `[signal]`: beside a GPU's back end there is one unless it says otherwise.
+fn standby(
+    backend: &str,
+    is_started: bool,
+    table: &mut Table<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Option<String> {
+    let wanted = if is_started && GPU_BACKENDS.contains(&backend) { "auto" } else { "none" };
+    let choices = STANDBYS.map(|word| (word, word));
+    let word = table.choice_or("standby", &choices, wanted, problems);
+    (word != "none").then(|| word.to_owned())
+}
+
 fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Signal {
     let enabled = table.boolean_or("enabled", false, problems);
     let socket = table.text("socket", problems).map(|at| PathBuf::from(at.value));
@@ -298,6 +316,7 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     let ttl_ms = small(table.integer_or("ttl_ms", 1..=600_000, 500, problems));
     let interval = table.integer_or("sample_interval_ms", 1..=600_000, 100, problems);
     let store = signal_store(base, model.is_some(), &mut table, problems);
+    let standby = standby(&backend, model.is_some() || store.is_some(), &mut table, problems);
     let named = ModelChanges::Named;
     let model_changes = table.choice_or("model_changes", MODEL_CHANGES, named, problems);
     if enabled && model.is_none() && store.is_none() && socket.is_none() {
@@ -315,6 +334,7 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
         store,
         model_changes,
         backend,
+        standby,
         ttl_ms,
         sample_interval_ms,
     }

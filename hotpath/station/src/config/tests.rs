@@ -92,6 +92,29 @@ fn a_good_file_means_what_it_says() {
 }
 
 #[test]
+fn beside_a_gpu_s_back_end_there_is_a_standby_unless_the_file_says_otherwise() {
+    let standby = |keys: &str| {
+        let text = GOOD.replace("[signal]", &format!("[signal]\n{keys}"));
+        parse(&text)
+            .map(|config| (config.signal.standby.clone(), config.standby_socket(Path::new("run"))))
+    };
+    let beside = Some(Path::new("run/signal-standby.sock").to_path_buf());
+    for (keys, word) in [
+        ("backend = \"onnxruntime-cuda\"", Some("auto")),
+        ("backend = \"onnxruntime-tensorrt\"", Some("auto")),
+        ("backend = \"onnxruntime-cuda\"\nstandby = \"fused\"", Some("fused")),
+        ("backend = \"fused\"\nstandby = \"tract\"", Some("tract")),
+        ("backend = \"onnxruntime-cuda\"\nstandby = \"none\"", None),
+        ("backend = \"fused\"", None),
+    ] {
+        let expected = (word.map(str::to_owned), beside.clone().filter(|_| word.is_some()));
+        assert_eq!(standby(keys).expect("good"), expected, "{keys}");
+    }
+    let refused = standby("standby = \"onnxruntime-cuda\"").expect_err("a GPU beside it");
+    assert!(refused.to_string().contains("key=signal.standby"), "{refused}");
+}
+
+#[test]
 fn the_venue_s_balance_and_throttle_have_bounds() {
     let venue = |keys: &str| {
         let text = GOOD.replace("taker_fee_e6 = 1000", keys);

@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use wire::counters::Counter;
 
 /// The summary's signal section.
-pub(super) fn signal(order_loop: &LoopTask, counters: &Counters, peer: Option<&PeerInfo>) -> Value {
+pub(super) fn signal(
+    order_loop: &LoopTask,
+    counters: &Counters,
+    peer: Option<&PeerInfo>,
+    standby: Option<&Value>,
+) -> Value {
     let engine = order_loop.engine().counters();
     json!({
         "requests": engine.signal_requests,
@@ -35,6 +40,7 @@ pub(super) fn signal(order_loop: &LoopTask, counters: &Counters, peer: Option<&P
         "backend": peer.map(PeerInfo::backend_text),
         "model_hash": peer.map(|peer| format!("{:016x}", peer.model_hash)),
         "generation": peer.map(|peer| peer.generation),
+        "standby": standby,
     })
 }
 

@@ -11,7 +11,11 @@ use crate::model::Model;
 use crate::runtime::{BackendChoice, DYLIB_VARIABLE, Runtime, RuntimeOptions};
 use crate::session::Provider;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+/// The program that computes TorchScript, a process of its own.
+const TORCH: &str = "corelane-torch";
+const NO_TORCH_NEXT: &str = "run `make libtorch`, export the line it prints, and run `make torch`";
 const NO_LIBRARY_NEXT: &str = "run `make onnxruntime` and export the line it prints";
 const NO_GPU_LIBRARY_NEXT: &str = "run `make onnxruntime-gpu` and export the lines it prints";
 
@@ -49,7 +53,36 @@ pub(super) fn all(
         };
         states.push(state(provider.text(), found));
     }
+    states.push(state("torch/cpu", torch(model)));
     states
+}
+
+/// What the other program says of itself: whether it is there, finds libtorch, and computes the model.
+fn torch(model: Option<&Path>) -> (Option<bool>, String) {
+    let here = std::env::current_exe().ok().map(|here| here.with_file_name(TORCH));
+    let Some(program) = here.filter(|path| path.is_file()) else {
+        return (
+            Some(false),
+            format!("{TORCH} is not built beside this program; next: {NO_TORCH_NEXT}"),
+        );
+    };
+    let model = model.map(|dir| format!("--model={}", dir.display()));
+    let asked = Command::new(&program).arg("--doctor").args(model).stdin(Stdio::null()).output();
+    let output = match asked {
+        Ok(output) => output,
+        Err(error) => {
+            let path = program.display();
+            return (Some(false), format!("{path} cannot be started: {error}; next: make torch"));
+        }
+    };
+    // The loader's complaint about a library is on standard error, like every other.
+    let said = if output.status.success() { &output.stdout } else { &output.stderr };
+    let said = String::from_utf8_lossy(said);
+    let line = said.lines().next().unwrap_or("it says nothing").to_owned();
+    // The program's own lines say what to do; the loader's and a crash do not.
+    let has_next = output.status.success() || line.contains("; next: ");
+    let next = if has_next { String::new() } else { format!("; next: {NO_TORCH_NEXT}") };
+    (Some(output.status.success()), format!("{line}{next}"))
 }
 
 fn is_library(error: &ModelError) -> bool {

@@ -55,6 +55,26 @@ impl Action {
         Self::Loaded,
         Self::Gone,
     ];
+
+    /// The word in counts and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sighted => "sighted",
+            Self::Blind => "blind",
+            Self::StopOptional => "stop-optional",
+            Self::AllowOptional => "allow-optional",
+            Self::Level => "level",
+            Self::Trip => "trip",
+            Self::Return => "return",
+            Self::Unload => "unload",
+            Self::Admit => "admit",
+            Self::Deny => "deny",
+            Self::Found => "found",
+            Self::Loaded => "loaded",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// A model as a record names it.
@@ -72,7 +92,8 @@ pub struct Named {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Number of the event that led to it, from 1; events without a decision have none.
+    /// Number of the event that led to it, from 1; events without a decision have none. A process
+    /// that was started again appends to the same file and counts from 1 again.
     pub event: u64,
     /// Time of the event, UNIX nanoseconds of the caller's clock.
     pub at_ns: u64,
@@ -144,14 +165,18 @@ impl Record {
     }
 }
 
-/// The guard that made these records.
+/// The guard that made these records; of several processes one after another the last one's.
 ///
 /// # Errors
 /// Index of the first record that this program's guard would not have made so.
 pub fn replay(records: &[Record]) -> Result<Guard, usize> {
     let mut guard = Guard::default();
-    let mut done = 0;
+    let (mut done, mut last) = (0, 0);
     while let Some(first) = records.get(done) {
+        if first.event <= last {
+            guard = Guard::default();
+        }
+        last = first.event;
         let event = first.cause().ok_or(done)?;
         // The sample an answer was made from may have led to no record itself.
         if !matches!(event, Event::Sample(..) | Event::Lost(..))

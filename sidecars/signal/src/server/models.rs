@@ -108,6 +108,7 @@ impl Server {
             },
             "job": job,
             "swaps": swaps,
+            "memory": self.memory(),
             "counts": {
                 "requests": c.requests,
                 "scored": c.scored,

@@ -84,6 +84,29 @@ impl Bundle {
         self
     }
 
+    /// The same model by another file of it that the manifest lists: that one is what is loaded and
+    /// what the model's hash is of. The address stays.
+    ///
+    /// # Errors
+    /// [`ModelError::Manifest`] where the manifest lists no such file.
+    pub fn choosing(mut self, name: &str) -> Result<Self, ModelError> {
+        let Some(at) = self.files.iter().position(|(file, _)| file == name) else {
+            return Err(ModelError::Manifest {
+                path: self.path.with_file_name(MANIFEST),
+                key: "files".into(),
+                source: format!("`{name}` is not listed, and this back end reads it").into(),
+            });
+        };
+        self.files.swap(0, at);
+        if let Some((_, bytes)) = self.files.first() {
+            self.hash = Sha256::digest(bytes).into();
+        }
+        self.manifest.sha256 = Address(self.hash).to_string();
+        self.path = self.path.with_file_name(name);
+        name.clone_into(&mut self.manifest.file);
+        Ok(self)
+    }
+
     /// Whether this key signed it.
     pub(super) fn check_signature(&self, key: &PublicKey) -> Result<(), StoreError> {
         let path = self.path.with_file_name(SIGNATURE);

@@ -111,6 +111,14 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// A role was to be given to the model of its own name, or a model's name to another model.
+    #[error("a name of the store is a role or a model's, not both: name={name} model={model}")]
+    Role {
+        /// The name.
+        name: String,
+        /// Name of the model that was to serve under it.
+        model: String,
+    },
     /// A link of the store points at something else than an object of the store.
     #[error("link of the store points elsewhere: path={} target={target:?}", .path.display())]
     Target {
@@ -154,6 +162,7 @@ impl StoreError {
             }
             Self::Key { .. } => "name a public key made by `corelane models keygen`",
             Self::Name { .. } => "rename the model and export it again",
+            Self::Role { .. } => "name another role: `corelane models promote --role=NAME`",
             Self::Target { .. } => "promote a model again: `corelane models promote`",
             Self::Absent { .. } => "look at `corelane models list`",
             Self::Busy { .. } => "wait for the other command to end",

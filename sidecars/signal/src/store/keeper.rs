@@ -119,13 +119,32 @@ impl Keeper {
     /// [`ModelError`] for an object that cannot be read, [`StoreError::Io`].
     pub fn promote(&self, address: Address) -> Result<(String, Moved), ModelError> {
         let name = self.store.object(address)?.manifest.name;
-        let folder = self.name_folder(&name)?;
-        let from = self.store.link(&name, CURRENT)?;
+        let moved = self.promote_as(&name, address)?;
+        Ok((name, moved))
+    }
+
+    /// Makes an object what a role stands for: a name that belongs to no model, under which now this
+    /// and now that one serves. The links move as with [`Keeper::promote`].
+    ///
+    /// # Errors
+    /// [`StoreError::Role`] where the name is a model's and not this one's, or the other way round;
+    /// else as [`Keeper::promote`].
+    pub fn promote_as(&self, role: &str, address: Address) -> Result<Moved, ModelError> {
+        let model = self.store.object(address)?.manifest.name;
+        let from = self.store.link(role, CURRENT)?;
+        // What cannot be read says nothing; a promotion may be what mends it.
+        let holder = from.and_then(|from| self.store.object(from).ok());
+        if let Some(holder) = holder.map(|bundle| bundle.manifest.name)
+            && (holder == role) != (model == role)
+        {
+            return Err(StoreError::Role { name: role.into(), model }.into());
+        }
+        let folder = self.name_folder(role)?;
         if let Some(from) = from.filter(|from| *from != address) {
             point(&folder, PREVIOUS, from)?;
         }
         point(&folder, CURRENT, address)?;
-        Ok((name, Moved { from, to: address }))
+        Ok(Moved { from, to: address })
     }
 
     /// Swaps `current` and `previous` in one step; twice is none at all.

@@ -238,6 +238,9 @@ fn records_count_and_replay_to_the_same_guard() {
         assert_eq!((watch.guard.count(action), again.count(action)), (counted, counted));
     }
     assert_eq!(again.level(Memory::Vram), watch.guard.level(Memory::Vram));
+    // A process started again goes on in the same file, with a guard of its own.
+    let twice = replay(&[&read[..], &read[..]].concat()).unwrap();
+    assert_eq!(twice.count(Action::Unload), again.count(Action::Unload));
     // A record that was changed is found.
     for place in 0..read.len() {
         let mut changed = read.clone();

@@ -7,7 +7,7 @@ use crate::World;
 use crate::sys;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::{Duration, SystemTime};
 
@@ -133,7 +133,7 @@ pub(crate) const FORBIDDEN: [Attempt; 62] = [
     }),
 ];
 
-pub(crate) const NEEDED: [Attempt; 13] = [
+pub(crate) const NEEDED: [Attempt; 15] = [
     yes("read_a_model", |w| read(w, "models/model.onnx")),
     yes("list_the_models", |w| {
         assert_eq!(fs::read_dir(w.path("models"))?.count(), 2);
@@ -172,6 +172,16 @@ pub(crate) const NEEDED: [Attempt; 13] = [
     }),
     yes("count_the_processors", |_| std::thread::available_parallelism().map(drop)),
     yes("say_a_line", |_| io::stderr().write_all(b"a line of the log\n")),
+    yes("append_to_the_open_record", |w| {
+        (&w.record).write_all(b"a line\n")?;
+        w.record.sync_data()
+    }),
+    yes("look_at_memory_again", |w| {
+        let mut head = [0; 9];
+        w.facts.read_exact_at(&mut head, 0)?;
+        assert_eq!(&head, b"MemTotal:");
+        Ok(())
+    }),
     attempt("abort", Fate::Aborted, |_| std::process::abort()),
 ];
 

@@ -11,6 +11,7 @@ mod sys;
 
 use attempts::{Attempt, FORBIDDEN, Fate, NEEDED, ON_A_GPU};
 use corelane_signal::sandbox::{Policy, Sandbox, SandboxMode};
+use std::fs::File;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -88,6 +89,9 @@ fn main() -> ExitCode {
 /// What a child finds round itself.
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
+    /// The memory guard's record and what it reads, open before the fences close.
+    pub(crate) record: File,
+    pub(crate) facts: File,
 }
 
 impl World {
@@ -121,7 +125,8 @@ fn child(name: &str) -> ! {
     if fences == Fences::Gpu {
         policy.devices.push("/dev/zero".into());
     }
-    let world = World { folder };
+    let record = File::options().append(true).open(folder.join("run/record")).unwrap();
+    let world = World { folder, record, facts: File::open("/proc/meminfo").unwrap() };
     let mut sandbox = Sandbox::new(SandboxMode::On, policy);
     if !matches!(fences, Fences::Calls | Fences::None) {
         sandbox.close_files().unwrap();

@@ -9,7 +9,7 @@
 use super::make::Draft;
 use bytemuck::{Zeroable, bytes_of};
 use corelane_signal::batch::QueuePolicy;
-use corelane_signal::loader::{Loader, LoaderOptions, SwapCounts};
+use corelane_signal::loader::{Guarding, Loader, LoaderOptions, SwapCounts};
 use corelane_signal::server::{Counters, Idle, Server, ServerOptions};
 use corelane_signal::shadow::ShadowBounds;
 use corelane_signal::store::{Address, Bundle, Keeper, Store};
@@ -83,14 +83,17 @@ pub(crate) struct World {
     dir: TempDir,
     pub(crate) first: Address,
     pub(crate) second: Address,
+    /// What loads go through; none without a memory guard.
+    pub(crate) guarding: Option<Guarding>,
     truth: Truth,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let nothing = Address([0; 32]);
         let mut world =
-            Self { dir, first: Address([0; 32]), second: Address([0; 32]), truth: Truth::new() };
+            Self { dir, first: nothing, second: nothing, guarding: None, truth: Truth::new() };
         world.first = world.add(Draft::named("good", NAME));
         world.second = world.add(Draft::named("bin_ctabl", NAME));
         world.keeper().promote(world.first).unwrap();
@@ -161,9 +164,12 @@ impl World {
     }
 
     fn server(&self, socket: &Path, options: LoaderOptions) -> Server {
-        let scorer = Scorer::load_current(&self.store(), NAME, &tract()).unwrap();
+        let scorer = Scorer::load_current(&self.store(), &options.name, &tract()).unwrap();
         let backend = runtime::start(&tract()).unwrap();
-        let loader = Loader::start(self.store(), scorer.model(), backend, options).unwrap();
+        let guarding = self.guarding.clone();
+        let loader =
+            Loader::start_guarded(self.store(), scorer.model(), backend, options, guarding)
+                .unwrap();
         let options = ServerOptions {
             socket: socket.to_owned(),
             policy: PeerPolicy::same_user(),

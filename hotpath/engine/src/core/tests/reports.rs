@@ -6,7 +6,7 @@ use super::exposure::{check_sums, wide_rig};
 use super::rig::*;
 use super::say::*;
 use crate::strategy::Placement;
-use wire::order::{ExecType, ExecutionReport, OrdStatus, Side};
+use wire::order::{ExecType, ExecutionReport, OrdStatus, RejectReason, Side};
 use wire::{PriceTicks, QtyLots};
 
 #[test]
@@ -60,6 +60,35 @@ fn a_fill_that_does_not_fit_its_order_is_a_stranger_s() {
     assert_eq!((lots, rig.reserved()), ([-10, 10], (10, 0, 1)));
     assert_eq!(rig.engine.strategies[0].position.lots().get(), 0);
     assert_eq!(rig.alarmed(AlarmCode::UnattributedFill), 2);
+}
+
+/// A cancel may leave before the venue has judged the order: its refusal then is an end as any.
+#[test]
+fn an_order_refused_after_its_cancel_left_is_over_and_nothing_is_odd() {
+    let mut rig = Rig::live();
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let order = rig.placed(&near);
+    rig.engine.cancel(order.cl_ord_id, &mut rig.record);
+    assert_eq!(rig.order(order.cl_ord_id).status, OrdStatus::PendingCancel);
+    rig.say(word(&order, ExecType::Rejected));
+    assert_eq!((rig.reserved(), rig.engine.mode()), ((0, 0, 0), Mode::Live));
+    assert_eq!(rig.engine.counters().rejects, 1);
+    rig.refuse(ClOrdId::new(7, 2), order.cl_ord_id, RejectReason::UnknownOrder);
+    assert_eq!((rig.reserved(), rig.engine.mode()), ((0, 0, 0), Mode::Live));
+    assert_eq!(rig.alarmed(AlarmCode::Contradiction), 0);
+}
+
+/// Of an order that is filled in part it cannot be the truth.
+#[test]
+fn a_refusal_of_what_is_filled_in_part_is_no_end() {
+    let mut rig = Rig::live();
+    let near = Placement::limit(Side::Buy, PriceTicks(9_998), QtyLots(10));
+    let order = rig.placed(&near);
+    rig.fill(order.cl_ord_id, 4, 1);
+    rig.engine.cancel(order.cl_ord_id, &mut rig.record);
+    rig.say(word(&order, ExecType::Rejected));
+    assert_eq!(rig.order(order.cl_ord_id).status, OrdStatus::Unknown);
+    assert_eq!(rig.alarmed(AlarmCode::Contradiction), 1);
 }
 
 /// The end of an order that counts fills we never heard of is no end yet.
