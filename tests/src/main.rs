@@ -5,10 +5,15 @@
 //! this program finds those lines, so a skip is never silent and never counts as a pass. The full
 //! output is in `target/test-log.txt`.
 
+use corelane_tests::libtorch;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+
+/// The crate beside the workspace, and the interpreter of Python's tests.
+const TORCH: &str = "sidecars/torch";
+const PYTHON: &str = "python3";
 
 /// One kind of tests and the command that runs it.
 struct Stage {
@@ -37,7 +42,12 @@ fn main() -> ExitCode {
         }
     };
     let mut totals = Totals::default();
-    for stage in stages(&root) {
+    let stages = stages(&root);
+    if stages.iter().all(|stage| stage.name != TORCH) {
+        totals.passed += 1;
+        totals.skipped.push(format!("SKIPPED {TORCH}: there is no libtorch (make libtorch)"));
+    }
+    for stage in stages {
         run(stage, &mut log, &mut totals);
     }
     say("");
@@ -69,14 +79,23 @@ fn stages(root: &Path) -> Vec<Stage> {
         command
     };
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut stages = Vec::new();
+    if let Some(libtorch) = libtorch::folder(root) {
+        // First: the process tests start the program it builds.
+        let mut torch = command(&cargo, &["test", "--locked", "--no-fail-fast", "--target-dir"]);
+        torch.arg(root.join("target")).args(["--", "--nocapture"]);
+        torch.current_dir(root.join("sidecars/torch")).env("LIBTORCH", libtorch);
+        stages.push(Stage { name: TORCH, command: torch });
+    }
     // Without capture: skips are told on standard error. Building the tests of every package also
     // builds the programs that the process tests start.
     let all = ["test", "--workspace", "--no-fail-fast", "--", "--nocapture"];
-    let mut stages =
-        vec![Stage { name: "unit, property and process tests", command: command(&cargo, &all) }];
-    for folder in ["sidecars/python", "sidecars/signal/training"] {
+    stages.push(Stage { name: "unit, property and process tests", command: command(&cargo, &all) });
+    let trainer = std::env::var("CORELANE_TRAINING_PYTHON").ok().filter(|name| !name.is_empty());
+    let trainer = trainer.as_deref().unwrap_or(PYTHON);
+    for (folder, python) in [("sidecars/python", PYTHON), ("sidecars/signal/training", trainer)] {
         let args = ["-m", "unittest", "discover", "-v", "-s", folder, "-p", "test_*.py"];
-        stages.push(Stage { name: folder, command: command("python3", &args) });
+        stages.push(Stage { name: folder, command: command(python, &args) });
     }
     stages
 }

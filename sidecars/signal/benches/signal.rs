@@ -3,7 +3,7 @@
 //! The bundled model. One server process a back end, all on one CPU, the client on another; bursts
 //! of requests in turns, and while one server is asked the others are stopped. Our server over its
 //! socket and through shared memory; beside it two that a person would write in Python, with ONNX
-//! Runtime and IoBinding: behind the same socket, and as a FastAPI application. "bare" is the
+//! Runtime and `IoBinding`: behind the same socket, and as a `FastAPI` application. "bare" is the
 //! server's own reading round the model's run, in the answer; "whole" is the client's, from before
 //! the request is sent until the answer is decoded; "above" is the difference, request by request.
 //! First the bare kernel in this process, beside tract, run by run. ONNX Runtime is there where
