@@ -34,6 +34,8 @@ use world::Market;
 mod burst;
 #[path = "isolation/sidecar.rs"]
 mod sidecar;
+#[path = "isolation/venue.rs"]
+mod venue;
 #[path = "isolation/world.rs"]
 mod world;
 

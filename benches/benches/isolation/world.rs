@@ -4,6 +4,7 @@
 //! Must never: put anything of the bench inside a turn but the strategy, which asks for an order on
 //! every event and can be delayed on purpose. Built on one thread before the others start.
 
+use crate::venue::nothing_is_open;
 use bytemuck::Zeroable;
 use clock::Clock;
 use engine::advice::AdvicePolicy;
@@ -25,9 +26,8 @@ use tape::Recording;
 use tape::tape::{Tape, TapeReader};
 use wire::instrument::Instrument;
 use wire::order::{ExecType, ExecutionReport, NewOrder, OrdStatus, Side};
-use wire::reconcile::{MassStatusEnd, MassStatusRequest, PositionReport};
 use wire::station::Mode;
-use wire::{ClOrdId, Frame, FrameHeader, InstrumentId, MoneyE9, PriceTicks, QtyLots, TsNs, decode};
+use wire::{ClOrdId, Frame, FrameHeader, InstrumentId, PriceTicks, QtyLots, TsNs, decode};
 
 /// As in training: a request each tenth of a second of engine time.
 const SAMPLE_NS: u64 = 100_000_000;
@@ -141,7 +141,7 @@ pub(crate) fn station(market: &Market<'_>, clock: Clock, plant_ns: u64) -> Stati
     let mut order_loop = LoopTask::new(engine, reserve, ports, (start, false), hands);
     let mut edge = Edge { to_loop, orders, tape, stamps: order_stamps, clock, execs: 0 };
     order_loop.turn();
-    edge.answer_mass_status(rows, at);
+    nothing_is_open(&mut edge.to_loop, &mut edge.orders, rows, at);
     order_loop.turn();
     edge.drain();
     let bridge = BridgePorts { to_loop: to_loop_tx, requests: readers, events, orders: sent };
@@ -193,30 +193,6 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) fn push_event(&mut self, recv_cycles: u64, frame: &[u8]) {
         assert!(self.to_loop.push([recv_cycles, 0], frame), "the loop keeps up");
-    }
-
-    /// Tells the loop that nothing is open at the venue: with that it goes live.
-    fn answer_mass_status(&mut self, rows: usize, at: TsNs) {
-        let message = self.orders.take().expect("the loop asks the venue");
-        let asked: MassStatusRequest =
-            *bytemuck::try_from_bytes(message.frame).expect("a mass status");
-        let venue = asked.header.venue_id;
-        for row in 0..u32::try_from(rows).expect("few") {
-            let mut report = PositionReport::zeroed();
-            report.header = FrameHeader::new::<PositionReport>();
-            (report.header.instrument_id, report.header.venue_id) = (InstrumentId(row), venue);
-            report.header.ts_recv_ns = at;
-            report.mass_status_id = asked.mass_status_id;
-            report.avg_px_ticks = PriceTicks::UNDEF;
-            report.balance_e9 = MoneyE9(i64::MAX);
-            assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&report)), "a fresh ring");
-        }
-        let mut end = MassStatusEnd::zeroed();
-        end.header = FrameHeader::new::<MassStatusEnd>();
-        (end.header.venue_id, end.header.ts_recv_ns) = (venue, at);
-        end.mass_status_id = asked.mass_status_id;
-        end.positions = u32::try_from(rows).expect("few");
-        assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&end)), "a fresh ring");
     }
 
     pub(crate) fn take_order(&mut self) -> Option<NewOrder> {
