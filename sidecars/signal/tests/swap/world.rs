@@ -184,7 +184,8 @@ impl World {
         Server::listen(scorer, options).unwrap().with_loader(loader)
     }
 
-    /// Asks without a pause until `over`, then takes what is open.
+    /// Asks without a pause until `over`, then takes what is open, and asks once more: a change is told
+    /// before the first answer of the new model, so that the last change is heard too.
     pub(crate) fn load(&self, socket: &Path, over: &AtomicBool, gap: &AtomicU64) -> Load {
         let mut engine = Engine::connect(socket, &self.truth);
         let mut last = now();
@@ -201,6 +202,10 @@ impl World {
                 gap.fetch_max(spent, Ordering::Relaxed);
                 last = time;
             }
+        }
+        engine.ask();
+        while !engine.open.is_empty() {
+            engine.hear();
         }
         engine.load
     }
