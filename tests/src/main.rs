@@ -72,6 +72,13 @@ impl Failures {
                 Some(name) => self.names.push(name.to_owned()),
                 None => self.in_list = false,
             }
+        } else if let Some(name) =
+            line.strip_prefix("test ").and_then(|l| l.strip_suffix(" ... FAILED"))
+            && let Some((thread, _)) = self.panics.last_mut().filter(|(thread, _)| thread == "main")
+        {
+            // A program without the harness makes no list, and runs all on one thread.
+            name.clone_into(thread);
+            self.names.push(name.to_owned());
         } else if let Some(name) = ["FAIL: ", "ERROR: "].iter().find_map(|p| line.strip_prefix(p)) {
             // Python's unittest heads its account of a failure so.
             self.names.push(name.to_owned());
@@ -300,6 +307,10 @@ mod unit {
             "test result: FAILED. 1 passed; 1 failed; 0 ignored",
             "    Running unittests src/lib.rs",
             "FAIL: test_x (test_client.Client.test_x)",
+            "thread 'main' (4) panicked at tests/own.rs:7:5:",
+            "of its own",
+            "note: run with `RUST_BACKTRACE=1`",
+            "test one_without_the_harness ... FAILED",
         ] {
             failures.hear(line);
         }
@@ -312,6 +323,9 @@ mod unit {
                 "     left: 1",
                 "    right: 2",
                 "FAILED test_x (test_client.Client.test_x)",
+                "FAILED one_without_the_harness",
+                "   tests/own.rs:7:5:",
+                "   of its own",
             ]
         );
     }
