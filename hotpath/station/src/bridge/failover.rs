@@ -31,6 +31,13 @@ impl Lane {
             Self::Standby => "standby sidecar",
         }
     }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Standby,
+            Self::Standby => Self::First,
+        }
+    }
 }
 
 /// Why the first was left.

@@ -18,6 +18,18 @@ use wire::signal::{SignalResponse, SignalStatus};
 
 const MISSING_NEXT: &str = "the run goes on without scores and tries again; start corelane-signal";
 const STANDBY_NEXT: &str = "the signal sidecar has nobody beside it now; start the standby again";
+const UNLIKE_NEXT: &str = "it is not asked: it has another model than the one in effect; promote the \
+                           same one in both";
+
+fn peer_fields(peer: &PeerInfo) -> String {
+    format!(
+        "pid={} backend={} model_hash={:016x} generation={}",
+        peer.pid,
+        peer.backend_text(),
+        peer.model_hash,
+        peer.generation
+    )
+}
 
 impl Bridge {
     fn moment(&self) -> Moment {
@@ -175,25 +187,28 @@ impl Bridge {
         let moment = self.moment();
         let Some(servers) = &mut self.servers else { return };
         if servers.brings_model(lane, fresh, moment) {
-            return self.takes_model(what, peer);
+            self.takes_model(what, peer);
+            return self.tells_of_unlike(lane);
         }
         let next = match (lane, servers.is_alike(lane)) {
             (Lane::Standby, true) => "nothing: it answers where the signal sidecar does not".into(),
             (Lane::First, true) => {
                 format!("nothing: it serves again after {PROBES} good answers in a row")
             }
-            (_, false) => "it is not asked: it has another model than the one in effect; promote \
-                           the same one in both"
-                .into(),
+            (_, false) => UNLIKE_NEXT.to_owned(),
         };
-        let fields = format!(
-            "pid={} backend={} model_hash={:016x} generation={}",
-            peer.pid,
-            peer.backend_text(),
-            peer.model_hash,
-            peer.generation
-        );
-        self.note(what, fields, &next);
+        self.note(what, peer_fields(&peer), &next);
+    }
+
+    /// A model is in effect from here: whether the other sidecar, there before, can still stand in.
+    fn tells_of_unlike(&mut self, lane: Lane) {
+        let Some(servers) = &self.servers else { return };
+        let other = lane.other();
+        let unlike = servers.at(other).peer().filter(|_| !servers.is_alike(other)).copied();
+        if let Some(peer) = unlike {
+            let what = format!("{} is unlike the model in effect", other.name());
+            self.note(&what, peer_fields(&peer), UNLIKE_NEXT);
+        }
     }
 
     /// What was too late for the sidecar is too late for the engine: it hears of it as of no answer.

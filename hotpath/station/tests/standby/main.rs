@@ -35,13 +35,14 @@ fn main() -> ExitCode {
         sidecar::serve(&args.collect::<Vec<_>>());
         return ExitCode::SUCCESS;
     }
-    let checks: [Check; 6] = [
+    let checks: [Check; 7] = [
         ("a_killed_sidecar_is_answered_for_at_once", killed),
         ("a_stopped_sidecar_is_answered_for_and_comes_back", stopped),
         ("a_sidecar_started_again_serves_after_its_probes", started_again),
         ("a_sidecar_without_scores_is_left", without_scores),
         ("a_standby_answers_where_there_never_was_a_first", never_there),
         ("a_standby_of_another_model_is_not_asked", another_model),
+        ("a_standby_of_another_model_is_told_of_where_it_was_there_before", another_model_before),
     ];
     // As under the harness: a name, or a part of one, picks.
     let wanted = first.filter(|arg| !arg.starts_with('-'));
@@ -205,6 +206,26 @@ fn another_model() {
     assert_eq!(standby["up"], true, "{standby:#}");
     assert!(run.answers.iter().all(|answer| answer.generation == FIRST));
     assert!(run.said("it has another model than the one in effect"));
+}
+
+fn another_model_before() {
+    let playing = Playing::new(|_| {});
+    let mut first = playing.sidecar(FIRST, Manner::Honest);
+    let standby = playing.standby(STANDBY, Manner::Other);
+    // Its socket is there, and nobody greets: the standby is heard first.
+    first.signal("-STOP");
+    let run = playing.play(|now| {
+        now.until(Counter::BridgeStandbyReady, 1);
+        first.signal("-CONT");
+        now.until(Counter::BridgeSignalConnects, 1);
+        let received = now.counter(Counter::BridgeSignalReceived);
+        now.until(Counter::BridgeSignalReceived, received + BEFORE);
+    });
+    drop(standby);
+    let standby = &run.signal()["standby"];
+    assert_eq!((&standby["up"], &standby["ready"]), (&json!(true), &json!(false)), "{standby:#}");
+    assert_eq!(run.answers.last().map(|answer| answer.generation), Some(FIRST));
+    assert!(run.said("standby sidecar is unlike the model in effect"));
 }
 
 /// What the checks need of a process; here so that both files agree on it.
