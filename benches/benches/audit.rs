@@ -10,7 +10,7 @@
 //! second is.
 
 use clock::Clock;
-use corelane_benches::{Ratio, Report, Sample, Size, float, timer_cost};
+use corelane_benches::{Ratio, Report, Sample, Size, cpu_us, float, timer_cost};
 use sha2::{Digest as _, Sha256};
 use std::hint::black_box;
 use std::io;
@@ -75,13 +75,6 @@ impl Row {
         self.cpu.push(cpu);
         cpu
     }
-}
-
-/// CPU time of all threads of this process, microseconds.
-fn cpu_us() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let part = |value: i64| u64::try_from(value).unwrap_or(0);
-    part(time.tv_sec) * 1_000_000 + part(time.tv_nsec) / 1_000
 }
 
 /// Bytes in so many microseconds as GB/s.

@@ -93,6 +93,14 @@ fn slug(text: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
+/// CPU time of all threads of this process, microseconds.
+#[must_use]
+pub fn cpu_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let part = |value: i64| u64::try_from(value).unwrap_or(0);
+    part(time.tv_sec) * 1_000_000 + part(time.tv_nsec) / 1_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::{cpu_model, slug};

@@ -18,7 +18,7 @@ mod sample;
 mod size;
 
 pub use floor::{jitter, timer_cost};
-pub use host::Host;
+pub use host::{Host, cpu_us};
 pub use pin::{allowed_cpus, pin};
 pub use probe::{CounterOffset, LineProbe, Placement, counter_offset};
 pub use ratio::{Ratio, median};
