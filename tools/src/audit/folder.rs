@@ -43,11 +43,38 @@ pub(crate) struct Folder {
     pub(crate) foreign_version: Option<(PathBuf, u32)>,
 }
 
+/// Times a folder is listed before it is taken as it was found last.
+const LISTINGS_MAX: usize = 64;
+
 /// Reads the heads of a folder.
+///
+/// A live journal's next segment is renamed when its turn comes: a folder whose list changed while
+/// its files were read is read again.
 ///
 /// # Errors
 /// Where the folder or a file in it cannot be read.
 pub(crate) fn read(folder: &Path) -> Result<Folder, Unreadable> {
+    read_by(|| list(folder))
+}
+
+fn read_by(
+    mut list: impl FnMut() -> Result<Vec<PathBuf>, Unreadable>,
+) -> Result<Folder, Unreadable> {
+    let mut before = list()?;
+    let mut found = heads(&before);
+    for _ in 1..LISTINGS_MAX {
+        let now = list()?;
+        if now == before {
+            break;
+        }
+        found = heads(&now);
+        before = now;
+    }
+    found
+}
+
+/// The files that may be segments, by name.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Unreadable> {
     let failed = Unreadable::at("list", folder);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(&failed)? {
@@ -57,8 +84,12 @@ pub(crate) fn read(folder: &Path) -> Result<Folder, Unreadable> {
         }
     }
     paths.sort();
+    Ok(paths)
+}
+
+fn heads(paths: &[PathBuf]) -> Result<Folder, Unreadable> {
     let mut found = Folder::default();
-    for path in paths {
+    for path in paths.iter().cloned() {
         let file = File::open(&path).map_err(Unreadable::at("open", &path))?;
         let mut head = read_head(&file).map_err(Unreadable::at("read", &path))?;
         let mut record = None;
@@ -125,4 +156,25 @@ pub(crate) fn keep_instance(folder: &mut Folder, instance: [u8; 16]) -> Vec<Find
         Finding::new(kind, (seq, seq), &file.path, 0, what)
     };
     others.iter().map(finding).collect()
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_renamed_between_list_and_open_is_found_under_its_new_name() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (next, named) = (folder.path().join("next.clj"), folder.path().join("000001.clj"));
+        std::fs::write(&named, [0; 4_096]).expect("file");
+        let mut lists = 0;
+        let found = read_by(|| {
+            lists += 1;
+            Ok(vec![if lists == 1 { next.clone() } else { named.clone() }])
+        });
+        assert!(found.is_ok(), "{found:?}");
+        assert_eq!(lists, 3, "the same list twice");
+        let gone = read_by(|| Ok(vec![next.clone()]));
+        assert!(gone.is_err_and(|why| why.op == "open"), "one that stays away is said");
+    }
 }
