@@ -202,6 +202,8 @@ fn the_cpu_s_twin_takes_over_at_95_and_the_gpu_s_model_comes_back_below_80() {
         // And again: the twin that came back stands by.
         set(&played.vram, 1_000);
         until(operator, served_by("fused/cpu"));
+        // Counted once it serves: the server is not to end between the two.
+        until(operator, |status| status["swaps"]["trips"] == 2);
     });
     assert_eq!((counts.trips, counts.returns, counts.trips_failed), (2, 1, 0));
     assert_eq!((load.answered, load.empty, load.changes), (load.sent, 0, 3));

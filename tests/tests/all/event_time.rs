@@ -40,9 +40,10 @@ fn recorded_scores_are_given_again() {
         matches!(decode(frame), Ok(Frame::DepthDelta(_) | Frame::Trade(_) | Frame::Quote(_)))
     };
     let is_answer = |frame: &[u8]| matches!(decode(frame), Ok(Frame::SignalResponse(_)));
-    // A backtest ends with the recording: what a slow machine's model says after it counts no more.
+    // A backtest ends with the last event: what a slow machine's model says at that time or after it
+    // counts no more.
     let end = recording.frames().filter(|frame| is_market(frame)).map(at).max().unwrap();
-    let in_time = |frame: &&[u8]| is_answer(frame) && at(frame) <= end;
+    let in_time = |frame: &&[u8]| is_answer(frame) && at(frame) < end;
     let answers = recording.frames().filter(in_time).count() as u64;
     assert!(answers > 0, "the model answered");
     let backtest = |run: &std::path::Path| {
