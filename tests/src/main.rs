@@ -44,8 +44,9 @@ struct Failures {
     in_panic: bool,
 }
 
-/// Lines kept of one panic; the rest is in the log.
+/// Lines kept of one panic, and characters shown of each; the rest is in the log.
 const PANIC_LINES: usize = 12;
+const PANIC_CHARS: usize = 300;
 
 impl Failures {
     fn hear(&mut self, line: &str) {
@@ -91,7 +92,8 @@ impl Failures {
         for name in &self.names {
             lines.push(format!("FAILED {name}"));
             for (_, told) in self.panics.iter().filter(|(thread, _)| thread == name) {
-                lines.extend(told.iter().map(|line| format!("   {line}")));
+                let short = |line: &String| line.chars().take(PANIC_CHARS).collect::<String>();
+                lines.extend(told.iter().map(|line| format!("   {}", short(line))));
             }
         }
         lines
