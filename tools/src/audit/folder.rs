@@ -160,21 +160,19 @@ pub(crate) fn keep_instance(folder: &mut Folder, instance: [u8; 16]) -> Vec<Find
 
 #[cfg(test)]
 mod unit {
-    use super::*;
-
     #[test]
     fn a_file_that_is_renamed_between_list_and_open_is_found_under_its_new_name() {
         let folder = tempfile::tempdir().expect("folder");
         let (next, named) = (folder.path().join("next.clj"), folder.path().join("000001.clj"));
         std::fs::write(&named, [0; 4_096]).expect("file");
         let mut lists = 0;
-        let found = read_by(|| {
+        let found = super::read_by(|| {
             lists += 1;
             Ok(vec![if lists == 1 { next.clone() } else { named.clone() }])
         });
         assert!(found.is_ok(), "{found:?}");
         assert_eq!(lists, 3, "the same list twice");
-        let gone = read_by(|| Ok(vec![next.clone()]));
+        let gone = super::read_by(|| Ok(vec![next.clone()]));
         assert!(gone.is_err_and(|why| why.op == "open"), "one that stays away is said");
     }
 }
