@@ -84,6 +84,11 @@ pub enum Command {
         #[command(subcommand)]
         command: crate::nightly::args::TrainCommand,
     },
+    /// Is this box fit to trade on? Host settings, what they are here, and what to do.
+    ///
+    /// Reads only, starts no program, needs no root. Exit 0 all good, 1 warnings, 2 failures, 3
+    /// something that must be good could not be read.
+    Doctor(crate::host::DoctorArgs),
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod features;
+pub mod host;
 pub mod import;
 pub mod latency;
 pub mod limits;

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         }
     };
     match run(cli.command) {
-        Ok(()) => Exit::Clean.into(),
+        Ok(code) => code,
         Err(failure) => {
             if !failure.lines.is_empty() {
                 let _ = writeln!(std::io::stderr().lock(), "{failure}");
@@ -32,8 +32,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
-    match command {
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let done = match command {
+        // The doctor's exit status is an enum of its own.
+        Command::Doctor(args) => return tools::host::doctor(&args),
         Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
         Command::Replay(args) => {
             let overrides =
@@ -57,5 +59,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),
         Command::Signal { command } => tools::doctor::signal(&command),
-    }
+    };
+    done.map(|()| Exit::Clean.into())
 }
