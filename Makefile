@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: help build run test sweep lint fmt bench sim soak fuzz wire onnxruntime onnxruntime-gpu libtorch torch hftbacktest train musl clean
+.PHONY: help build run test sweep lint fmt bench bench-isolation sim soak fuzz wire onnxruntime onnxruntime-gpu libtorch torch hftbacktest rivals train musl clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -29,6 +29,9 @@ fmt: ## format the source
 
 bench: ## all benches at their real size (pinned; see benches/BENCHMARKING.md)
 	$(CARGO) bench --locked --profile dist -p corelane-benches -p corelane-signal
+
+bench-isolation: ## the order loop beside a sidecar that misbehaves, judged: exit 31 slower, 3 inconclusive
+	$(CARGO) bench --locked --profile dist -p corelane-benches --bench isolation -- --judge $(if $(RECORD),--record)
 
 sim: ## live through seeds of the simulation (SEED=1 SEEDS=2000 EVENTS=10000)
 	$(CARGO) run --locked --release --quiet -p corelane-tests --bin sim -- \
@@ -78,6 +81,10 @@ torch: ## build corelane-torch beside the others (after `make libtorch`, or with
 hftbacktest: ## fetch hftbacktest from PyPI into .venv-hftbacktest (the backtest is compared with it)
 	python3 -m venv .venv-hftbacktest
 	.venv-hftbacktest/bin/pip install --quiet -r tests/hftbacktest/requirements.txt
+
+rivals: ## fetch ONNX Runtime and FastAPI from PyPI into .venv-rivals (the bench `signal` has them beside ours)
+	python3 -m venv .venv-rivals
+	.venv-rivals/bin/pip install --quiet -r benches/rivals/requirements.txt
 
 train: build ## train the signal models anew (needs ../shared/data; see sidecars/signal/training)
 	python3 -m venv .venv-train

@@ -9,7 +9,6 @@
 //! the next ones wait is in it) and from the push itself (without that wait). Two crossings lie in
 //! the second figure; the line probes of the same second say what part of it they are.
 
-use bytemuck::Zeroable;
 use clock::Clock;
 use corelane_benches::{
     LineProbe, Report, Sample, Size, allowed_cpus, float, jitter, pin, timer_cost,
@@ -31,10 +30,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tape::Recording;
 use tape::tape::{Tape, TapeReader};
+use venue::nothing_is_open;
 use wire::order::{ExecType, ExecutionReport, NewOrder, OrdStatus, Side};
-use wire::reconcile::{MassStatusEnd, MassStatusRequest, PositionReport};
 use wire::station::Mode;
 use wire::{ClOrdId, Frame, FrameHeader, InstrumentId, MoneyE9, PriceTicks, QtyLots, TsNs, decode};
+
+#[path = "isolation/venue.rs"]
+mod venue;
 
 /// Time between two events of the open loop, nanoseconds.
 const EVERY_NS: u64 = 20_000;
@@ -192,7 +194,7 @@ fn station(recording: &Recording, clock: Clock) -> (LoopTask, Edge) {
     let mut order_loop = LoopTask::new(engine, reserve, ports, (start, false), hands);
     let mut edge = Edge { to_loop, orders, tape, events, clock, execs: 0 };
     order_loop.turn();
-    edge.answer_mass_status(rows, at);
+    nothing_is_open(&mut edge.to_loop, &mut edge.orders, rows, at);
     order_loop.turn();
     edge.drain();
     (order_loop, edge)
@@ -275,30 +277,6 @@ fn two_threads(recording: &Recording, clock: Clock, events: usize, peer: usize) 
 }
 
 impl Edge {
-    /// Tells the loop that nothing is open at the venue: with that it goes live.
-    fn answer_mass_status(&mut self, rows: usize, at: TsNs) {
-        let message = self.orders.take().expect("the loop asks the venue");
-        let asked: MassStatusRequest =
-            *bytemuck::try_from_bytes(message.frame).expect("a mass status");
-        let venue = asked.header.venue_id;
-        for row in 0..u32::try_from(rows).expect("few") {
-            let mut report = PositionReport::zeroed();
-            report.header = FrameHeader::new::<PositionReport>();
-            (report.header.instrument_id, report.header.venue_id) = (InstrumentId(row), venue);
-            report.header.ts_recv_ns = at;
-            report.mass_status_id = asked.mass_status_id;
-            report.avg_px_ticks = PriceTicks::UNDEF;
-            report.balance_e9 = MoneyE9(i64::MAX);
-            assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&report)), "a fresh ring");
-        }
-        let mut end = MassStatusEnd::zeroed();
-        end.header = FrameHeader::new::<MassStatusEnd>();
-        (end.header.venue_id, end.header.ts_recv_ns) = (venue, at);
-        end.mass_status_id = asked.mass_status_id;
-        end.positions = u32::try_from(rows).expect("few");
-        assert!(self.to_loop.push([0, 0], bytemuck::bytes_of(&end)), "a fresh ring");
-    }
-
     fn take_order(&mut self) -> Option<NewOrder> {
         let message = self.orders.take()?;
         bytemuck::try_from_bytes(message.frame).ok().copied()

@@ -8,7 +8,9 @@
 pub mod book_data;
 mod floor;
 mod host;
+pub mod isolation;
 mod pin;
+pub mod plot;
 mod probe;
 mod ratio;
 mod report;

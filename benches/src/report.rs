@@ -46,6 +46,32 @@ impl Report {
         self.text.push('\n');
     }
 
+    /// Keeps a file that belongs to the table: with `--record` in the record, under a name of its
+    /// own, else in `otherwise`. Says where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn attach(&mut self, extension: &str, text: &str, otherwise: &Path) -> io::Result<()> {
+        let folder = if self.keep { self.record_folder() } else { otherwise.to_path_buf() };
+        create_dir_all(&folder)?;
+        let mut path = folder.join(format!("{}.{extension}", self.bench));
+        let mut n = 1;
+        while self.keep && path.exists() {
+            path = folder.join(format!("{}-{n}.{extension}", self.bench));
+            n += 1;
+        }
+        std::fs::write(&path, text)?;
+        let shown = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let place =
+            if self.keep { format!("record/{}", self.folder) } else { "target/tmp".to_owned() };
+        self.line(&format!("plot: {place}/{}", shown.unwrap_or_default()));
+        Ok(())
+    }
+
+    fn record_folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("record").join(&self.folder)
+    }
+
     /// Ends the table; appends it to the record if that was asked for.
     ///
     /// # Errors
@@ -54,7 +80,7 @@ impl Report {
         if !self.keep {
             return Ok(());
         }
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("record").join(&self.folder);
+        let folder = self.record_folder();
         create_dir_all(&folder)?;
         let path: PathBuf = folder.join(format!("{}.txt", self.bench));
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;

@@ -2,13 +2,19 @@
 //! what was skipped, by name and with the reason.
 //!
 //! Owns no test. A test that lacks an optional tool prints `SKIPPED <name>: <reason>` and returns;
-//! this program finds those lines, so a skip is never silent and never counts as a pass. The full
-//! output is in `target/test-log.txt`.
+//! this program finds those lines, so a skip is never silent and never counts as a pass. A failed
+//! test is named at the end with the lines of its panic: whoever sees only the end of the output
+//! knows what to look at. The full output is in `target/test-log.txt`.
 
+use corelane_tests::libtorch;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+
+/// The crate beside the workspace, and the interpreter of Python's tests.
+const TORCH: &str = "sidecars/torch";
+const PYTHON: &str = "python3";
 
 /// One kind of tests and the command that runs it.
 struct Stage {
@@ -23,6 +29,66 @@ struct Totals {
     failed: u64,
     skipped: Vec<String>,
     broken: Vec<String>,
+    failures: Failures,
+}
+
+/// What the failed tests said, so that the end of the output names them and says why.
+#[derive(Default)]
+struct Failures {
+    /// Names in the order of the harness's own lists, a section of `failures:` each.
+    names: Vec<String>,
+    /// Panics of all threads: the thread's name, and the lines told. Of a failed test its own
+    /// are shown; a test's thread bears the test's name.
+    panics: Vec<(String, Vec<String>)>,
+    in_list: bool,
+    in_panic: bool,
+}
+
+/// Lines kept of one panic; the rest is in the log.
+const PANIC_LINES: usize = 12;
+
+impl Failures {
+    fn hear(&mut self, line: &str) {
+        if line == "failures:" {
+            self.in_list = true;
+            return;
+        }
+        let thread = line.split_once("thread '").and_then(|(_, rest)| rest.split_once('\''));
+        let place = thread.and_then(|(_, told)| told.split_once("panicked at "));
+        if let (Some((name, _)), Some((_, place))) = (thread, place) {
+            self.panics.push((name.to_owned(), vec![place.to_owned()]));
+            self.in_panic = true;
+            return;
+        }
+        if self.in_panic {
+            let lines = self.panics.last_mut().map(|(_, lines)| lines);
+            match lines.filter(|lines| lines.len() < PANIC_LINES && !line.starts_with("note: ")) {
+                Some(lines) => lines.push(line.to_owned()),
+                None => self.in_panic = false,
+            }
+        }
+        if self.in_list {
+            match line.strip_prefix("    ").filter(|name| !name.is_empty()) {
+                Some(name) => self.names.push(name.to_owned()),
+                None => self.in_list = false,
+            }
+        } else if let Some(name) = ["FAIL: ", "ERROR: "].iter().find_map(|p| line.strip_prefix(p)) {
+            // Python's unittest heads its account of a failure so.
+            self.names.push(name.to_owned());
+        }
+    }
+
+    /// A line for each failed test, and the lines of its panic beneath.
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for name in &self.names {
+            lines.push(format!("FAILED {name}"));
+            for (_, told) in self.panics.iter().filter(|(thread, _)| thread == name) {
+                lines.extend(told.iter().map(|line| format!("   {line}")));
+            }
+        }
+        lines
+    }
 }
 
 fn main() -> ExitCode {
@@ -37,12 +103,20 @@ fn main() -> ExitCode {
         }
     };
     let mut totals = Totals::default();
-    for stage in stages(&root) {
+    let stages = stages(&root);
+    if stages.iter().all(|stage| stage.name != TORCH) {
+        totals.passed += 1;
+        totals.skipped.push(format!("SKIPPED {TORCH}: there is no libtorch (make libtorch)"));
+    }
+    for stage in stages {
         run(stage, &mut log, &mut totals);
     }
     say("");
     for line in &totals.skipped {
         say(line);
+    }
+    for line in totals.failures.lines() {
+        say(&line);
     }
     for line in &totals.broken {
         say(&format!("FAILED {line}; the output is in target/test-log.txt"));
@@ -69,14 +143,23 @@ fn stages(root: &Path) -> Vec<Stage> {
         command
     };
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut stages = Vec::new();
+    if let Some(libtorch) = libtorch::folder(root) {
+        // First: the process tests start the program it builds.
+        let mut torch = command(&cargo, &["test", "--locked", "--no-fail-fast", "--target-dir"]);
+        torch.arg(root.join("target")).args(["--", "--nocapture"]);
+        torch.current_dir(root.join("sidecars/torch")).env("LIBTORCH", libtorch);
+        stages.push(Stage { name: TORCH, command: torch });
+    }
     // Without capture: skips are told on standard error. Building the tests of every package also
     // builds the programs that the process tests start.
     let all = ["test", "--workspace", "--no-fail-fast", "--", "--nocapture"];
-    let mut stages =
-        vec![Stage { name: "unit, property and process tests", command: command(&cargo, &all) }];
-    for folder in ["sidecars/python", "sidecars/signal/training"] {
+    stages.push(Stage { name: "unit, property and process tests", command: command(&cargo, &all) });
+    let trainer = std::env::var("CORELANE_TRAINING_PYTHON").ok().filter(|name| !name.is_empty());
+    let trainer = trainer.as_deref().unwrap_or(PYTHON);
+    for (folder, python) in [("sidecars/python", PYTHON), ("sidecars/signal/training", trainer)] {
         let args = ["-m", "unittest", "discover", "-v", "-s", folder, "-p", "test_*.py"];
-        stages.push(Stage { name: folder, command: command("python3", &args) });
+        stages.push(Stage { name: folder, command: command(python, &args) });
     }
     stages
 }
@@ -118,6 +201,7 @@ fn run(mut stage: Stage, log: &mut File, totals: &mut Totals) {
     for line in lines {
         // The log is a help; what counts is shown and counted here.
         let _ = writeln!(log, "{line}");
+        totals.failures.hear(&line);
         if let Some(shown) = take(&line, totals) {
             say(&format!("   {shown}"));
         }
@@ -191,5 +275,44 @@ mod unit {
         assert_eq!((totals.passed, totals.failed), (21, 2));
         assert_eq!(totals.skipped.len(), 2);
         assert!(totals.skipped[1].contains("no numpy"), "{:?}", totals.skipped);
+    }
+
+    #[test]
+    fn a_failed_test_is_named_with_its_panic_and_no_other_ones() {
+        let mut failures = Failures::default();
+        for line in [
+            "test a::good ... ok",
+            "thread 'helper' (12) panicked at src/other.rs:1:1:",
+            "a panic that a test expects",
+            "note: run with `RUST_BACKTRACE=1`",
+            "test a::bad ... thread 'a::bad' (11) panicked at src/a.rs:7:5:",
+            "assertion `left == right` failed",
+            "  left: 1",
+            " right: 2",
+            "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
+            "FAILED",
+            "",
+            "failures:",
+            "",
+            "failures:",
+            "    a::bad",
+            "",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored",
+            "    Running unittests src/lib.rs",
+            "FAIL: test_x (test_client.Client.test_x)",
+        ] {
+            failures.hear(line);
+        }
+        assert_eq!(
+            failures.lines(),
+            [
+                "FAILED a::bad",
+                "   src/a.rs:7:5:",
+                "   assertion `left == right` failed",
+                "     left: 1",
+                "    right: 2",
+                "FAILED test_x (test_client.Client.test_x)",
+            ]
+        );
     }
 }

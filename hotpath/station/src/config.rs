@@ -30,6 +30,7 @@ use reader::{Problems, Table};
 use sections::Folder;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use toml::Spanned;
 use toml::de::DeTable;
 use venues::player::Speed;
 use venues::sim::SimConfig;
@@ -281,15 +282,8 @@ impl Config {
         kept: bool,
         load: &dyn Fn(&Path) -> Result<LimitsFile, Failure>,
     ) -> Result<Self, Failure> {
-        let (mut document, syntax) = DeTable::parse_recoverable(text);
-        let mut problems = Problems::new(text);
-        for error in &syntax {
-            let line = error.span().map_or(0, |span| problems.line_of(span.start));
-            problems.add(line, "(syntax)", error.message(), "TOML 1.0");
-        }
-        if !problems.is_empty() {
-            return Err(failure(file, problems.into_list()));
-        }
+        let (mut document, problems) = parsed(text);
+        let mut problems = sound(file, problems)?;
         let names = settings::put(document.get_mut(), overrides, &mut problems);
         let mut root = Table::root(document.get_ref());
         let mut config = Self::read(file, kept, &mut root, &mut problems);
@@ -433,7 +427,39 @@ pub fn control_socket(run_dir: &Path) -> PathBuf {
     run_dir.join("control.sock")
 }
 
-/// Problems as the operator reads them.
+/// Reads a TOML file of another command: its text to a table, the table to what `read` makes of it.
+///
+/// # Errors
+/// CONFIGURATION with one operator line a problem; keys that `read` did not ask for are problems.
+pub fn document<T>(
+    file: &Path,
+    text: &str,
+    read: impl FnOnce(&mut Table<'_, '_>, &mut Problems<'_>) -> T,
+) -> Result<T, Failure> {
+    let (document, problems) = parsed(text);
+    let mut problems = sound(file, problems)?;
+    let mut root = Table::root(document.get_ref());
+    let made = read(&mut root, &mut problems);
+    root.finish(&mut problems);
+    sound(file, problems).map(|_| made)
+}
+
+/// The document, and what is wrong with its syntax.
+fn parsed(text: &str) -> (Spanned<DeTable<'_>>, Problems<'_>) {
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    let mut problems = Problems::new(text);
+    for error in &syntax {
+        let line = error.span().map_or(0, |span| problems.line_of(span.start));
+        problems.add(line, "(syntax)", error.message(), "TOML 1.0");
+    }
+    (document, problems)
+}
+
+/// No problem so far, or all of them.
+fn sound<'t>(file: &Path, problems: Problems<'t>) -> Result<Problems<'t>, Failure> {
+    if problems.is_empty() { Ok(problems) } else { Err(failure(file, problems.into_list())) }
+}
+
 /// One operator line a problem of `file`; what the station and every command with a TOML file of its
 /// own says.
 #[must_use]

@@ -2,11 +2,11 @@
 //! role, a window that wants another model, and back. No order in MAINTENANCE, no answer of a model
 //! that was not announced, and the record repeats.
 
-use crate::support::{clean, command, config, corelane, json, only_run, program, set};
+use crate::support::{clean, command, config, corelane, json, only_run, program, set, until_ready};
 use crate::two_models::{ROLE, make};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use wire::Frame;
@@ -33,12 +33,7 @@ fn sidecar(dir: &Path) -> Process {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut ready = String::new();
-    while !ready.contains(": ready: ") {
-        ready.clear();
-        assert!(said.read_line(&mut ready).unwrap() > 0, "it ended before it was ready");
-    }
+    let (said, _) = until_ready(&mut child);
     // What it says later goes where nobody reads; it must not wait for that.
     std::thread::spawn(move || said.lines().map_while(Result::ok).for_each(drop));
     Process(child)

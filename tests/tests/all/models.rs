@@ -2,9 +2,9 @@
 //! loader must reach the store from inside, the memory guard its figures and its record. What swaps do
 //! under load is `sidecars/signal/tests`.
 
-use crate::support::{clean, corelane, json, program, root};
+use crate::support::{clean, corelane, json, program, root, until_ready};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -28,12 +28,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut ready = String::new();
-        while !ready.contains(": ready: ") {
-            ready.clear();
-            assert!(said.read_line(&mut ready).unwrap() > 0, "it ended before it was ready");
-        }
+        let (said, ready) = until_ready(&mut child);
         (Self { child, said }, ready)
     }
 

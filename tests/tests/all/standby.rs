@@ -3,6 +3,7 @@
 
 use crate::support::{clean, command, config, corelane, json, only_run, root, set};
 use serde_json::Value;
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tools::progress;
@@ -176,6 +177,12 @@ fn a_promoted_model_serves_in_both() {
     assert_eq!(after["generation"], 2, "{before:#} {after:#}");
     assert_eq!(after["generation"], after["standby"]["generation"], "{after:#}");
     assert_eq!(after["model_hash"], after["standby"]["model_hash"], "{after:#}");
+    // Each asked its own memory guard, and kept its own record of it.
+    for name in ["guard.jsonl", "guard-standby.jsonl"] {
+        let record = std::fs::read_to_string(only_run(run.dir.path()).join(name)).unwrap();
+        let of = |action: &str| record.lines().filter(|l| json(l)["action"] == action).count();
+        assert_eq!((of("admit"), of("loaded"), of("deny")), (1, 1, 0), "{name}: {record}");
+    }
     let killed = run.pid_of("signal.sock");
     signal("-KILL", &killed);
     run.until(Counter::BridgeStandbyReceived, 5);

@@ -1,8 +1,9 @@
 //! What the tests share: where things are, how a program is run, how a skip is told.
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 /// Root of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -16,6 +17,17 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let path = folder.join(name);
     assert!(path.is_file(), "{} is missing: run `make test`, which builds it", path.display());
     path
+}
+
+/// A model server's first words, up to the line that it is ready, and what it says after.
+pub(crate) fn until_ready(server: &mut Child) -> (BufReader<ChildStderr>, String) {
+    let mut said = BufReader::new(server.stderr.take().expect("a pipe"));
+    let mut ready = String::new();
+    while !ready.contains(": ready: ") {
+        ready.clear();
+        assert!(said.read_line(&mut ready).expect("its words") > 0, "it ended before that");
+    }
+    (said, ready)
 }
 
 /// The bundled recording.

@@ -2,27 +2,19 @@
 //! from it, shut in by its fences.
 
 use crate::support::{clean, command, config, corelane, json, only_run, root, set};
+use corelane_tests::libtorch;
 use serde_json::Value;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 const MODEL: &str = "sidecars/signal/models/bin_ctabl";
-
-/// Where `make libtorch` or the builder has put it.
-fn libtorch() -> Option<PathBuf> {
-    let named = std::env::var_os("LIBTORCH").map(PathBuf::from);
-    let fetched = std::fs::read_dir(root().join(".venv-libtorch/lib")).into_iter().flatten();
-    let mut fetched = fetched.flatten().map(|entry| entry.path().join("site-packages/torch"));
-    named.or_else(|| fetched.next()).filter(|folder| folder.join("lib").is_dir())
-}
 
 /// Builds the program beside these where `make torch` has been run: an old one would speak of old
 /// frames. `false`, and said, where it has not.
 fn built(test: &str) -> bool {
     static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
     let outcome = BUILT.get_or_init(|| {
-        let libtorch = libtorch().ok_or("there is no libtorch (make libtorch)")?;
+        let libtorch = libtorch::folder(&root()).ok_or("there is no libtorch (make libtorch)")?;
         let here = std::env::current_exe().unwrap();
         let folder = here.ancestors().nth(2).unwrap();
         let target = folder.parent().unwrap();

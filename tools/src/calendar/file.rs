@@ -7,13 +7,12 @@ use super::zone::Zone;
 use super::{Calendar, Change, DayKind, StationMode, Window, WindowKind};
 use jiff::civil::Date;
 use signal::resident::{Device, Priority, Resident};
-use station::config::failure;
+use station::config::document;
 use station::config::reader::{At, Problems, Table, shown};
 use station::operator::Failure;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
-use toml::de::DeTable;
 use wire::exit::Exit;
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -41,19 +40,7 @@ impl Calendar {
     /// # Errors
     /// A [`Failure`] with one line a problem.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Failure> {
-        let (document, syntax) = DeTable::parse_recoverable(text);
-        let mut problems = Problems::new(text);
-        for error in &syntax {
-            let line = error.span().map_or(0, |span| problems.line_of(span.start));
-            problems.add(line, "(syntax)", error.message(), "TOML 1.0");
-        }
-        if !problems.is_empty() {
-            return Err(failure(file, problems.into_list()));
-        }
-        let mut root = Table::root(document.get_ref());
-        let calendar = read(&mut root, &mut problems);
-        root.finish(&mut problems);
-        if problems.is_empty() { Ok(calendar) } else { Err(failure(file, problems.into_list())) }
+        document(file, text, read)
     }
 }
 

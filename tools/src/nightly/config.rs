@@ -6,11 +6,11 @@
 use super::metrics::MetricKind;
 use signal::BackendChoice;
 use signal::manifest::is_plain_name;
-use station::config::failure;
+use station::config::document;
 use station::config::reader::{Problems, Table, shown};
 use station::operator::Failure;
 use std::path::{Path, PathBuf};
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 use wire::exit::Exit;
 
 /// The whole file.
@@ -112,20 +112,8 @@ impl NightConfig {
             let next = "name an existing file with --config=";
             Failure::new(Exit::Resource, "nightly configuration cannot be read", fields, next)
         })?;
-        let (document, syntax) = DeTable::parse_recoverable(&text);
-        let mut problems = Problems::new(&text);
-        for error in &syntax {
-            let line = error.span().map_or(0, |span| problems.line_of(span.start));
-            problems.add(line, "(syntax)", error.message(), "TOML 1.0");
-        }
-        if !problems.is_empty() {
-            return Err(failure(file, problems.into_list()));
-        }
-        let mut root = Table::root(document.get_ref());
         let base = file.parent().unwrap_or(Path::new(""));
-        let config = read(base, &text, &mut root, &mut problems);
-        root.finish(&mut problems);
-        if problems.is_empty() { Ok(config) } else { Err(failure(file, problems.into_list())) }
+        document(file, &text, |root, problems| read(base, &text, root, problems))
     }
 }
 

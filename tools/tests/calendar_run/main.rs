@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test helper that cannot go on has failed")]
 
 mod failures;
+#[path = "../../../sidecars/signal/tests/swap/greet.rs"]
+mod greet;
 mod two_models;
 mod week;
 mod world;

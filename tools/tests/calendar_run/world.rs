@@ -1,13 +1,13 @@
 //! A real sidecar with a store, an engine that asks it without a pause, and a station and a clock that
 //! are played: the station's modes by the engine's own table.
 
+use crate::greet::greet;
 use crate::two_models::{ROLE, make};
 use bytemuck::{Zeroable, bytes_of};
 use corelane_tools::calendar::Calendar;
 use corelane_tools::calendar::run::{Clock, RunFile, Runner, Station, Tally};
 use engine::mode::{ModeEvent, transition};
-use ipc::handshake::{ClientHandshake, Identity, PeerInfo, Phase};
-use ipc::{BackendKind, Connection, FrameBuffer, PeerPolicy, Received, Sent, connect};
+use ipc::{BackendKind, PeerPolicy, Received, Sent};
 use serde_json::Value;
 use signal::batch::QueuePolicy;
 use signal::loader::{Loader, LoaderOptions};
@@ -140,7 +140,7 @@ impl World {
 /// Asks one by one until it is told to be quiet.
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other frame belongs here")]
 fn load(socket: &Path, quiet: &AtomicBool) -> Load {
-    let (connection, mut buffer, peer) = greet(socket);
+    let (connection, mut buffer, peer) = greet(socket, Role::Engine);
     let mut model = (peer.model_hash, peer.generation);
     let mut load = Load::default();
     // ORDERING: relaxed; a lone flag.
@@ -183,24 +183,6 @@ fn request(id: u64) -> SignalRequest {
         level.bid_qty_lots = QtyLots(1_000 * (1 + n % 5));
     }
     request
-}
-
-fn greet(socket: &Path) -> (Connection, FrameBuffer, PeerInfo) {
-    let connection = connect(socket, &PeerPolicy::same_user()).unwrap();
-    let me = Identity::new(Role::Engine);
-    let mut handshake = ClientHandshake::new(me, Role::Signal, 0, 1);
-    assert_eq!(connection.try_send(bytes_of(&me.hello())), Ok(Sent::Sent));
-    let mut buffer = FrameBuffer::new();
-    loop {
-        match connection.try_recv(&mut buffer).unwrap() {
-            Received::Frame(frame) => {
-                let Phase::Ready(peer) = handshake.on_frame(frame) else { panic!("refused") };
-                return (connection, buffer, peer);
-            }
-            Received::WouldBlock => std::thread::yield_now(),
-            Received::Closed => panic!("the server closed the connection"),
-        }
-    }
 }
 
 /// A clock that shows what it is set to and moves a little with each look.
@@ -263,7 +245,7 @@ impl PlayedStation {
         self.calls += 1;
         assert_ne!(self.dies_at, Some(self.calls), "the planted crash");
         if self.mode == Mode::Live && self.named.is_some() {
-            let serving = greet(&self.socket).2.model_hash;
+            let serving = greet(&self.socket, Role::Engine).2.model_hash;
             self.exposed += u64::from(self.named != Some(serving));
         }
     }
@@ -298,7 +280,7 @@ impl Station for PlayedStation {
 
     fn hears(&mut self) -> Result<Option<(u64, u64)>, Failure> {
         self.call();
-        let peer = greet(&self.socket).2;
+        let peer = greet(&self.socket, Role::Engine).2;
         let told = self.deaf_to != Some(peer.model_hash);
         Ok(told.then_some((peer.model_hash, u64::from(peer.generation))))
     }

@@ -6,6 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 #![allow(dead_code, reason = "tests and bench each use their part")]
 
+#[path = "greet.rs"]
+mod greet;
+
 use super::make::Draft;
 use bytemuck::{Zeroable, bytes_of};
 use corelane_signal::batch::QueuePolicy;
@@ -14,8 +17,8 @@ use corelane_signal::server::{Counters, Idle, Server, ServerOptions};
 use corelane_signal::shadow::ShadowBounds;
 use corelane_signal::store::{Address, Bundle, Keeper, Store};
 use corelane_signal::{BackendChoice, RuntimeOptions, Score, Scorer, runtime};
-use ipc::handshake::{ClientHandshake, Identity, Phase};
-use ipc::{BackendKind, Connection, FrameBuffer, PeerPolicy, Received, Sent, connect};
+use greet::greet;
+use ipc::{BackendKind, Connection, FrameBuffer, PeerPolicy, Received, Sent};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -181,7 +184,8 @@ impl World {
         Server::listen(scorer, options).unwrap().with_loader(loader)
     }
 
-    /// Asks without a pause until `over`, then takes what is open.
+    /// Asks without a pause until `over`, then takes what is open, and asks once more: a change is told
+    /// before the first answer of the new model, so that the last change is heard too.
     pub(crate) fn load(&self, socket: &Path, over: &AtomicBool, gap: &AtomicU64) -> Load {
         let mut engine = Engine::connect(socket, &self.truth);
         let mut last = now();
@@ -198,6 +202,10 @@ impl World {
                 gap.fetch_max(spent, Ordering::Relaxed);
                 last = time;
             }
+        }
+        engine.ask();
+        while !engine.open.is_empty() {
+            engine.hear();
         }
         engine.load
     }
@@ -374,24 +382,6 @@ impl Operator {
     pub(crate) fn serve(&mut self, address: Address, answers: u32) -> Value {
         self.ask(ModelAction::Serve, Some(address), answers).unwrap();
         self.done()
-    }
-}
-
-fn greet(socket: &Path, role: Role) -> (Connection, FrameBuffer, ipc::handshake::PeerInfo) {
-    let connection = connect(socket, &PeerPolicy::same_user()).unwrap();
-    let me = Identity::new(role);
-    let mut handshake = ClientHandshake::new(me, Role::Signal, 0, 1);
-    assert_eq!(connection.try_send(bytes_of(&me.hello())), Ok(Sent::Sent));
-    let mut buffer = FrameBuffer::new();
-    loop {
-        match connection.try_recv(&mut buffer).unwrap() {
-            Received::Frame(frame) => {
-                let Phase::Ready(peer) = handshake.on_frame(frame) else { panic!("refused") };
-                return (connection, buffer, peer);
-            }
-            Received::WouldBlock => std::thread::yield_now(),
-            Received::Closed => panic!("the server closed the connection"),
-        }
     }
 }
 

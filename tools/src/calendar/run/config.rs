@@ -5,11 +5,10 @@
 
 use crate::calendar::{Calendar, Window};
 use signal::resident::{Device, Resident};
-use station::config::failure;
+use station::config::document;
 use station::config::reader::{Problems, Table};
 use station::operator::Failure;
 use std::path::{Path, PathBuf};
-use toml::de::DeTable;
 use wire::exit::Exit;
 
 /// What the station is left in where a change came to nothing.
@@ -70,20 +69,8 @@ impl RunFile {
             let next = "name an existing file with --config=";
             Failure::new(Exit::Resource, "calendar's run file cannot be read", fields, next)
         })?;
-        let (document, syntax) = DeTable::parse_recoverable(&text);
-        let mut problems = Problems::new(&text);
-        for error in &syntax {
-            let line = error.span().map_or(0, |span| problems.line_of(span.start));
-            problems.add(line, "(syntax)", error.message(), "TOML 1.0");
-        }
-        if !problems.is_empty() {
-            return Err(failure(file, problems.into_list()));
-        }
-        let mut root = Table::root(document.get_ref());
         let base = file.parent().unwrap_or(Path::new(""));
-        let run = read(base, &mut root, &mut problems);
-        root.finish(&mut problems);
-        if problems.is_empty() { Ok(run) } else { Err(failure(file, problems.into_list())) }
+        document(file, &text, |root, problems| read(base, root, problems))
     }
 
     /// Which sidecar keeps which model of a window: the serving one the first, the others those that

@@ -137,8 +137,8 @@ impl StateDir {
         self.kept.format = FORMAT;
         let path = self.folder.join(STATE);
         let aside = self.folder.join(format!(".new-{STATE}"));
-        let text = serde_json::to_vec_pretty(&self.kept).unwrap_or_default();
         let write = || {
+            let text = serde_json::to_vec_pretty(&self.kept)?;
             let mut file = OpenOptions::new()
                 .write(true)
                 .create(true)
