@@ -1,5 +1,8 @@
 //! `corelane latency report`: the percentiles of a finished run, from its `summary.json`.
 
+pub mod fault;
+pub mod sfnt;
+
 use crate::cli::LatencyCommand;
 use crate::output::Output;
 use crate::table;
