@@ -1,6 +1,9 @@
 //! `corelane latency report`: the percentiles of a finished run, from its `summary.json`.
 
+pub mod counts;
 pub mod fault;
+pub mod hgrm;
+pub mod hlog;
 pub mod sfnt;
 
 use crate::cli::LatencyCommand;
