@@ -26,6 +26,7 @@ pub mod output;
 pub mod print;
 pub mod progress;
 pub mod promotion;
+pub mod random;
 pub mod record;
 pub mod recording;
 pub mod report;
