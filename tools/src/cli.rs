@@ -60,7 +60,7 @@ pub enum Command {
     Latency {
         /// What to look at.
         #[command(subcommand)]
-        command: LatencyCommand,
+        command: crate::latency::args::LatencyCommand,
     },
     /// Speak to a running engine.
     Ctl(CtlArgs),
@@ -337,19 +337,6 @@ pub struct AuditArgs {
 
 fn instance(text: &str) -> Result<[u8; 16], String> {
     crate::audit::from_hex(text).ok_or_else(|| "32 hex digits".into())
-}
-
-/// `corelane latency ...`.
-#[derive(Debug, Subcommand)]
-pub enum LatencyCommand {
-    /// Print the percentiles of a run's stages.
-    Report {
-        /// Directory of a run.
-        run_dir: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// `corelane ctl ...`.

@@ -36,6 +36,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
         // The doctor's exit status is an enum of its own.
         Command::Doctor(args) => return tools::host::doctor(&args),
+        // The verdict of a comparison has a status of its own: inconclusive.
+        Command::Latency { command } => return tools::latency::latency(&command),
         Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
         Command::Replay(args) => {
             let overrides =
@@ -52,7 +54,6 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Explain(args) => tools::explain::explain(&args),
         Command::Verify(args) => tools::verify::verify(&args),
         Command::Audit(args) => tools::audit::audit(&args),
-        Command::Latency { command } => tools::latency::latency(&command),
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),

@@ -63,7 +63,7 @@ impl Log {
             reader.take(line, found)?;
         }
         let log = reader.finish();
-        if log.rows.is_empty() {
+        if log.rows.is_empty() && log.is_closed != Some(true) {
             return Err(Fault::new(end, "no histogram in the log", "end of file", ROW));
         }
         Ok(log)
@@ -94,8 +94,8 @@ impl Log {
     pub fn text(&self) -> io::Result<String> {
         let mut out = form::head(self.start_ns.unwrap_or(0));
         let at = out.find("#[StartTime").unwrap_or(0);
-        let comments: String = self.comments.iter().map(|text| format!("#[{text}]\n")).collect();
-        out.insert_str(at, &comments);
+        let lines = self.comments.iter().flat_map(|text| ["#[", text, "]\n"]);
+        out.insert_str(at, &lines.collect::<String>());
         for row in &self.rows {
             let histogram = row.counts.histogram();
             let histogram = histogram.ok_or_else(|| io::Error::other("impossible bounds"))?;

@@ -7,6 +7,7 @@
 
 mod cmdline;
 pub mod header;
+pub mod stream;
 
 use crate::latency::fault::{self, Fault};
 pub use header::{Header, Reporting, ToldBy};

@@ -69,7 +69,7 @@ fn body_of(body: &[u8]) -> Result<Counts, (&'static str, &'static str)> {
         return Err(("a histogram that is shifted or of fractions", "offset 0, ratio 1.0"));
     }
     let digits = u8::try_from(digits).ok().filter(|digits| (1..=5).contains(digits));
-    let is_range = low >= 1 && low <= u64::MAX >> 1 && high >= low << 1;
+    let is_range = (1..=u64::MAX >> 1).contains(&low) && high >= low << 1;
     let (Some(digits), true) = (digits, is_range) else {
         return Err(("impossible settings of a histogram", "1 to 5 digits, high >= 2 x low >= 2"));
     };
