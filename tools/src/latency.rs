@@ -5,11 +5,13 @@
 //! document.
 
 pub mod args;
+pub mod compare;
 pub mod counts;
 pub mod fault;
 pub mod hgrm;
 pub mod hlog;
 pub mod input;
+pub mod merge;
 pub mod rt_tests;
 pub mod series;
 pub mod sfnt;
@@ -34,6 +36,22 @@ use wire::exit::Exit;
 pub fn latency(command: &LatencyCommand) -> Result<ExitCode, Failure> {
     match command {
         LatencyCommand::Report { inputs, json, unit } => report(inputs, *json, *unit)?,
+        LatencyCommand::Merge { inputs, out, stage, partial, unit } => {
+            let (stage, partial, unit) = (stage.as_deref(), *partial, *unit);
+            merge::merge(&merge::Merge { inputs, out, stage, partial, unit })?;
+        }
+        LatencyCommand::Compare { before, after, stage, tolerance, seed, partial, json, unit } => {
+            return compare::compare(&compare::Compare {
+                before,
+                after,
+                stage: stage.as_deref(),
+                tolerance: *tolerance,
+                seed: *seed,
+                partial: *partial,
+                json: *json,
+                unit: *unit,
+            });
+        }
     }
     Ok(Exit::Clean.into())
 }

@@ -22,4 +22,57 @@ pub enum LatencyCommand {
         #[arg(long, value_enum, default_value = "ns")]
         unit: Unit,
     },
+    /// Put several logs, or several percentile files, into one.
+    Merge {
+        /// `.hlog` files and folders of runs, or `.hgrm` files; never both.
+        #[arg(required = true, value_name = "RUN|FILE")]
+        inputs: Vec<PathBuf>,
+        /// File to write: `.hlog` keeps every interval, `.hgrm` is the sum of one stage.
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+        /// The stage a `.hgrm` file is to be of; may be left out where there is one.
+        #[arg(long, value_name = "NAME")]
+        stage: Option<String>,
+        /// Take logs too that were cut or are still being written.
+        #[arg(long)]
+        partial: bool,
+        /// What a value of 1.000 in a `.hgrm` file is.
+        #[arg(long, value_enum, default_value = "ns")]
+        unit: Unit,
+    },
+    /// Say whether B is slower than A, quantile by quantile, with a bootstrap interval.
+    ///
+    /// Exit 0: faster or the same. 31: slower. 3: inconclusive. A quantile is compared where both
+    /// sides have ten samples beyond it.
+    Compare {
+        /// Before: folder of a run, or a file with counts.
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// After.
+        #[arg(value_name = "B")]
+        after: PathBuf,
+        /// Only this stage.
+        #[arg(long, value_name = "NAME")]
+        stage: Option<String>,
+        /// Change that counts as none, per cent.
+        #[arg(long, value_name = "PERCENT", default_value = "2", value_parser = percent)]
+        tolerance: f64,
+        /// Seed of the bootstrap: the same seed, the same figures.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// Take logs too that were cut or are still being written.
+        #[arg(long)]
+        partial: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// What a value of 1.000 in a `.hgrm` file is.
+        #[arg(long, value_enum, default_value = "ns")]
+        unit: Unit,
+    },
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "a number")?;
+    if (0.0..=100.0).contains(&value) { Ok(value) } else { Err("0 to 100".into()) }
 }
