@@ -109,8 +109,8 @@ with open(sys.argv[1], "w", encoding="utf-8") as out:
         for n in range(1, 5000):
             h.record_value(400 + n * n * (start + 1) % 99991)
         writer.output_interval_histogram(h, start + 1.5, start + 2.5)
-        values = [h.get_value_at_percentile(float(p)) for p in "1 25 50 90 99 99.9 99.99 100".split()]
-        print(h.get_total_count(), *values)
+        points = [float(p) for p in "1 25 50 90 99 99.9 99.99 100".split()]
+        print(h.get_total_count(), *[h.get_value_at_percentile(p) for p in points])
 with open(sys.argv[2], "wb") as out:
     h.output_percentile_distribution(out, 1000.0)
 "#;

@@ -255,7 +255,8 @@ fn text(
     }
     let _ = writeln!(
         out,
-        "n/a: fewer than ten samples beyond the quantile on a side; tolerance {} %, seed {}, {} draws",
+        "n/a: fewer than ten samples beyond the quantile on a side; tolerance {} %, seed {}, {} \
+         draws",
         asked.tolerance,
         asked.seed,
         bootstrap::DRAWS

@@ -139,7 +139,8 @@ mod tests {
         let fault = Fault::new(3, "size", "x", "a whole number, digits only");
         assert_eq!(
             fault.of(Path::new("a.txt")).to_string(),
-            "RESOURCE: size: file=a.txt line=3 found=\"x\" allowed=\"a whole number, digits only\"; \
+            "RESOURCE: size: file=a.txt line=3 found=\"x\" \
+             allowed=\"a whole number, digits only\"; \
              next: take the file again from where it was made"
         );
         assert_eq!(text(b"a\nb\xff").expect_err("no text").line, 2);

@@ -1,7 +1,7 @@
 //! Reads and writes histogram logs (`.hlog`), ours and those of the tools in Java and Python.
 //!
-//! Owns what a row must be. The form of what is written is the station's (`station::latency::hlog`),
-//! whose run folders it comes from. Must never: pass over a row it does not understand, or take a
+//! Owns what a row must be. The form of what is written is `station::latency::hlog`'s, with which
+//! runs write theirs. Must never: pass over a row it does not understand, or take a
 //! log that was cut for a whole one where the log can tell. Ordinary threads; allocates.
 
 mod payload;
@@ -44,6 +44,8 @@ pub struct Reader {
     base_ns: Option<u64>,
     divisor: Option<u64>,
     has_legend: bool,
+    /// Rows taken, forgotten ones among them.
+    count: u64,
     log: Log,
 }
 
@@ -129,6 +131,7 @@ impl Reader {
         }
         let row = self.row(line, found)?;
         self.log.rows.push(row);
+        self.count += 1;
         Ok(self.log.rows.last())
     }
 
@@ -139,19 +142,13 @@ impl Reader {
         self.log
     }
 
-    /// Wall clock at the start, where the lines so far tell it.
-    #[must_use]
-    pub fn start_ns(&self) -> Option<u64> {
-        self.start_ns.or(self.base_ns)
-    }
-
     /// Whether the log's last line was taken.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.log.is_closed == Some(true)
     }
 
-    /// Forgets rows that were taken.
+    /// Forgets rows that were taken: a long log need not be held while it is followed.
     pub fn forget(&mut self) {
         self.log.rows.clear();
     }
@@ -182,8 +179,8 @@ impl Reader {
             self.log.is_closed = Some(false);
         } else if let Some(rest) = body.strip_prefix("Closed: rows=") {
             let rows = fault::number(line, "rows of the closed log", rest)?;
-            if self.log.rows.len() != usize::try_from(rows).unwrap_or(usize::MAX) {
-                let has = format!("{} rows", self.log.rows.len());
+            if self.count != rows {
+                let has = format!("{} rows", self.count);
                 return Err(Fault::new(
                     line,
                     "rows are missing or too many",

@@ -120,7 +120,7 @@ mod tests {
         let mut histogram = Histogram::new_with_bounds(1, 1_000, 3).expect("bounds");
         histogram.record(7).expect("in bounds");
         let text = text([("event", &histogram)].into_iter(), 0, 1).expect("log");
-        let without_legend = text.replace(LEGEND, "");
+        let without_legend = text.replace(&format!("{LEGEND}\n"), "");
         let mut found = Vec::new();
         for entry in IntervalLogIterator::new(without_legend.as_bytes()).filter_map(Result::ok) {
             let LogEntry::Interval(row) = entry else { continue };

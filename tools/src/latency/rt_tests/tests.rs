@@ -126,8 +126,8 @@ fn plain_text_has_its_own_figures_alone() {
     }
 }
 
-const OSLAT: &str = "oslat V 2.40\nTotal runtime: \t\t20 seconds\nCPU list: \t\t0-1\n\nTest starts...\n\
-    Test completed.\n\n        Core:\t 0 1\nCounter Freq:\t 2597 2597 (Mhz)\n    \
+const OSLAT: &str = "oslat V 2.40\nTotal runtime: \t\t20 seconds\nCPU list: \t\t0-1\n\n\
+    Test starts...\nTest completed.\n\n        Core:\t 0 1\nCounter Freq:\t 2597 2597 (Mhz)\n    \
     001 (us):\t 1000 999\n    002 (us):\t 30 40\n    003 (us):\t 7 0 (including overflows)\n     \
     Minimum:\t 1 1 (us)\n     Average:\t 1.001 1.000 (us)\n     Maximum:\t 52 2 (us)\n     \
     Max-Min:\t 51 1 (us)\n    Duration:\t 19.992 19.992 (sec)\n\n";

@@ -35,8 +35,8 @@ pub struct Table {
 /// First line of column names.
 pub const COLUMNS: &str = "#mps\tmps\tmps\tlatency\tlatency\tlatency\tlatency\tlatency\tlatency\t\
                            latency\tsendjit\tsendjit\tsendjit\tsendjit\tgaps\tgaps\tgaps";
-const NAMES: &str = "#target\tsend\trecv\tmean\tmin\tmedian\tmax\t%ile\tstddev\tsamples\tmean\tmin\t\
-                     max\tbehind\tn_gaps\tn_drops\tn_ooo";
+const NAMES: &str = "#target\tsend\trecv\tmean\tmin\tmedian\tmax\t%ile\tstddev\tsamples\tmean\t\
+                     min\tmax\tbehind\tn_gaps\tn_drops\tn_ooo";
 
 impl Table {
     /// Reads an output of `sfnt-stream`.

@@ -1,4 +1,4 @@
-//! Tables written here by hand in the tool's form: both headers, what stands round them, and damage.
+//! Tables written here by hand in the tool's form: both headers, what stands round them, damage.
 
 use super::*;
 
