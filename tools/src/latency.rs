@@ -12,10 +12,12 @@ pub mod hgrm;
 pub mod hlog;
 pub mod input;
 pub mod merge;
+pub mod page;
 pub mod rt_tests;
 pub mod series;
 pub mod sfnt;
 pub mod sockperf;
+pub mod watch;
 
 use crate::output::Output;
 use crate::table;
@@ -35,7 +37,9 @@ use wire::exit::Exit;
 /// A failure of an input or the output.
 pub fn latency(command: &LatencyCommand) -> Result<ExitCode, Failure> {
     match command {
-        LatencyCommand::Report { inputs, json, unit } => report(inputs, *json, *unit)?,
+        LatencyCommand::Report { inputs, out: Some(out), unit, .. } => write(inputs, out, *unit)?,
+        LatencyCommand::Report { inputs, json, unit, .. } => report(inputs, *json, *unit)?,
+        LatencyCommand::Watch { run_dir } => watch::watch(run_dir)?,
         LatencyCommand::Merge { inputs, out, stage, partial, unit } => {
             let (stage, partial, unit) = (stage.as_deref(), *partial, *unit);
             merge::merge(&merge::Merge { inputs, out, stage, partial, unit })?;
@@ -62,9 +66,7 @@ fn report(paths: &[PathBuf], is_json: bool, unit: hgrm::Unit) -> Result<(), Fail
     {
         return summary(run_dir, is_json);
     }
-    let inputs: Result<Vec<Input>, Failure> =
-        paths.iter().map(|path| input::read(path, unit)).collect();
-    let inputs = inputs?;
+    let inputs = read(paths, unit)?;
     let mut out = Output::stdout();
     if is_json {
         out.line(format_args!("{}", as_json(&inputs)))?;
@@ -77,6 +79,21 @@ fn report(paths: &[PathBuf], is_json: bool, unit: hgrm::Unit) -> Result<(), Fail
              figures are shown as they told them"
         ))?;
     }
+    out.finish()
+}
+
+fn read(paths: &[PathBuf], unit: hgrm::Unit) -> Result<Vec<Input>, Failure> {
+    paths.iter().map(|path| input::read(path, unit)).collect()
+}
+
+/// The page of all inputs.
+fn write(paths: &[PathBuf], path: &Path, unit: hgrm::Unit) -> Result<(), Failure> {
+    let page = page::page(&read(paths, unit)?);
+    let mut file = Output::file(path)?;
+    file.write(page.as_bytes())?;
+    file.finish()?;
+    let mut out = Output::stdout();
+    out.line(format_args!("{}", path.display()))?;
     out.finish()
 }
 

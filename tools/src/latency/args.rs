@@ -7,17 +7,20 @@ use std::path::PathBuf;
 /// `corelane latency ...`.
 #[derive(Debug, Subcommand)]
 pub enum LatencyCommand {
-    /// Print the percentiles of runs and files.
+    /// Print the percentiles of runs and files, or write them as one page that stands alone.
     ///
-    /// Takes run folders, `.hlog` and `.hgrm` files, and outputs of cyclictest, oslat, sfnt-pingpong,
-    /// sfnt-stream and sockperf.
+    /// Takes run folders, `.hlog` and `.hgrm` files, and outputs of cyclictest, oslat,
+    /// sfnt-pingpong, sfnt-stream and sockperf.
     Report {
         /// Folders of runs, or files.
         #[arg(required = true, value_name = "RUN|FILE")]
         inputs: Vec<PathBuf>,
         /// Print one JSON object.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "out")]
         json: bool,
+        /// Write a page here instead: curves, stages, worst moments, host and configuration.
+        #[arg(short, long, value_name = "FILE.html")]
+        out: Option<PathBuf>,
         /// What a value of 1.000 in a `.hgrm` file is.
         #[arg(long, value_enum, default_value = "ns")]
         unit: Unit,
@@ -69,6 +72,11 @@ pub enum LatencyCommand {
         /// What a value of 1.000 in a `.hgrm` file is.
         #[arg(long, value_enum, default_value = "ns")]
         unit: Unit,
+    },
+    /// Follow the latencies of a run while it writes them. Ends with the run, or with q or Ctrl-C.
+    Watch {
+        /// Folder of a run.
+        run_dir: PathBuf,
     },
 }
 
