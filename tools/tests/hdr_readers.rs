@@ -1,10 +1,11 @@
-//! Histogram files against another reader and writer of them: `hdrhistogram` of PyPI.
+//! Histogram files against another reader and writer of them: `hdrhistogram` of `PyPI`.
 //!
 //! Owns the proof that the files of both sides mean the same. SKIPPED where the package is missing.
 
 use corelane_tools::latency::counts::{Cells, Counts};
 use corelane_tools::latency::hgrm::{self, Unit};
 use corelane_tools::latency::hlog::{Log, Row};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -90,7 +91,7 @@ fn python_reads_our_log_with_equal_percentiles() {
     let mut wanted = String::new();
     for row in &log.rows {
         let (tag, counts) = (row.tag.as_deref().expect("tag"), &row.counts);
-        wanted.push_str(&format!("{tag} {} {}\n", counts.total(), percentiles(counts)));
+        let _ = writeln!(wanted, "{tag} {} {}", counts.total(), percentiles(counts));
     }
     assert_eq!(said, format!("{wanted}start 1760000000.123\n"));
 }
@@ -118,18 +119,18 @@ with open(sys.argv[2], "wb") as out:
 #[test]
 fn we_read_what_python_writes_with_equal_percentiles() {
     let dir = tempfile::tempdir().expect("folder");
-    let (log, text) = (dir.path().join("theirs.hlog"), dir.path().join("theirs.hgrm"));
+    let (their_log, their_text) = (dir.path().join("theirs.hlog"), dir.path().join("theirs.hgrm"));
     let test = "we_read_what_python_writes_with_equal_percentiles";
-    let Some(said) = python(test, WRITE, &[&log, &text]) else { return };
-    let log = Log::parse(&fs::read_to_string(log).expect("a log")).expect("their log");
-    let ours: String = log
-        .rows
-        .iter()
-        .map(|row| format!("{} {}\n", row.counts.total(), percentiles(&row.counts)))
-        .collect();
+    let Some(said) = python(test, WRITE, &[&their_log, &their_text]) else { return };
+    let log = Log::parse(&fs::read_to_string(their_log).expect("a log")).expect("their log");
+    let mut ours = String::new();
+    for row in &log.rows {
+        let _ = writeln!(ours, "{} {}", row.counts.total(), percentiles(&row.counts));
+    }
     assert_eq!(ours, said);
     assert_eq!(log.comments, ["written by Python"]);
-    let shown = hgrm::parse(&fs::read_to_string(text).expect("text"), Unit::Us).expect("theirs");
+    let shown =
+        hgrm::parse(&fs::read_to_string(their_text).expect("text"), Unit::Us).expect("theirs");
     let exact = &log.rows[2].counts;
     assert_eq!((shown.total(), shown.max()), (exact.total(), exact.max()));
     for one_in in [2, 10, 100] {

@@ -221,6 +221,9 @@ impl Input {
             }
             Kind::Iceoryx2 => self.series = sockperf::iceoryx2(text)?,
         }
+        if self.series.iter().any(|series| series.about.starts_with("us, rounded down")) {
+            self.notes.push("the file holds whole microseconds, rounded down".into());
+        }
         let unseen = self.series.iter().filter_map(Series::as_counted).map(|c| c.unseen);
         let unseen = unseen.fold(0, u64::saturating_add);
         if unseen > 0 {

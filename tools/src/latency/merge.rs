@@ -43,6 +43,13 @@ pub fn merge(asked: &Merge<'_>) -> Result<(), Failure> {
     if asked.inputs.iter().any(same) {
         return Err(refused("the output is an input", asked.out, "name another file with -o"));
     }
+    let places: Vec<_> = asked.inputs.iter().map(|path| path.canonicalize().ok()).collect();
+    for (at, place) in places.iter().enumerate().filter(|(_, place)| place.is_some()) {
+        if let (true, Some(path)) = (places[..at].contains(place), asked.inputs.get(at)) {
+            let next = "name each once: its samples would count twice";
+            return Err(refused("an input comes twice", path, next));
+        }
+    }
     let mut inputs = Vec::new();
     for path in asked.inputs {
         let input = input::read(path, asked.unit)?;

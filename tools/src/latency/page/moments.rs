@@ -92,8 +92,8 @@ fn stages(log: &Log, row: &Row) -> String {
     let same = log.rows.iter().filter(|other| {
         other.offset_ns == row.offset_ns && other.tag != row.tag && other.tag.is_some()
     });
-    // A score's age is no part of an order's way.
-    let skip = [Stage::SignalAge.name(), Stage::IntendedToSend.name()];
+    // A score's age is no part of an order's way; response time is another measure of the same.
+    let skip = [Stage::SignalAge, Stage::IntendedToSend, Stage::IntendedToDequeue].map(Stage::name);
     let mut maxima: Vec<(u64, &str)> = same
         .filter_map(|other| Some((other.counts.max()?, other.tag.as_deref()?)))
         .filter(|(_, tag)| !skip.contains(tag))
