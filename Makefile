@@ -8,7 +8,7 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
 
 build: ## build the binaries (release)
-	$(CARGO) build --release --locked
+	CORELANE_COMMIT=$$(git describe --always --dirty --abbrev=12 2>/dev/null) $(CARGO) build --release --locked
 
 run: build ## play the bundled recording through the station and show the result
 	$(BIN)/corelane run --config=config/demo.toml

@@ -60,7 +60,7 @@ pub enum Command {
     Latency {
         /// What to look at.
         #[command(subcommand)]
-        command: LatencyCommand,
+        command: crate::latency::args::LatencyCommand,
     },
     /// Speak to a running engine.
     Ctl(CtlArgs),
@@ -84,6 +84,11 @@ pub enum Command {
         #[command(subcommand)]
         command: crate::nightly::args::TrainCommand,
     },
+    /// Is this box fit to trade on? Host settings, what they are here, and what to do.
+    ///
+    /// Reads only, starts no program, needs no root. Exit 0 all good, 1 warnings, 2 failures, 3
+    /// something that must be good could not be read.
+    Doctor(crate::host::DoctorArgs),
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.
@@ -332,19 +337,6 @@ pub struct AuditArgs {
 
 fn instance(text: &str) -> Result<[u8; 16], String> {
     crate::audit::from_hex(text).ok_or_else(|| "32 hex digits".into())
-}
-
-/// `corelane latency ...`.
-#[derive(Debug, Subcommand)]
-pub enum LatencyCommand {
-    /// Print the percentiles of a run's stages.
-    Report {
-        /// Directory of a run.
-        run_dir: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// `corelane ctl ...`.

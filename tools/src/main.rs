@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         }
     };
     match run(cli.command) {
-        Ok(()) => Exit::Clean.into(),
+        Ok(code) => code,
         Err(failure) => {
             if !failure.lines.is_empty() {
                 let _ = writeln!(std::io::stderr().lock(), "{failure}");
@@ -32,8 +32,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
-    match command {
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let done = match command {
+        // The doctor's exit status is an enum of its own.
+        Command::Doctor(args) => return tools::host::doctor(&args),
+        // The verdict of a comparison has a status of its own: inconclusive.
+        Command::Latency { command } => return tools::latency::latency(&command),
         Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
         Command::Replay(args) => {
             let overrides =
@@ -50,12 +54,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(args) => tools::explain::explain(&args),
         Command::Verify(args) => tools::verify::verify(&args),
         Command::Audit(args) => tools::audit::audit(&args),
-        Command::Latency { command } => tools::latency::latency(&command),
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),
         Command::Signal { command } => tools::doctor::signal(&command),
-    }
+    };
+    done.map(|()| Exit::Clean.into())
 }

@@ -7,6 +7,7 @@
 //! Kuensch, 1996). Must never: promote on scores it cannot read, on too few blocks, or on a tie; use
 //! randomness other than its seed's. Pure, the same bits on every machine; allocates.
 
+use crate::random::Random;
 use serde::Serialize;
 use std::fmt;
 
@@ -256,23 +257,4 @@ fn spread(values: &[f64], middle: f64) -> f64 {
 /// A count as a float, exact up to 2^32; at least 1.
 fn count(n: usize) -> f64 {
     f64::from(u32::try_from(n.max(1)).unwrap_or(u32::MAX))
-}
-
-/// `SplitMix64` (Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    /// A number below `n`; 0 where there is none.
-    fn below(&mut self, n: usize) -> usize {
-        let wide = u128::from(self.next()) * (n as u128);
-        usize::try_from(wide >> 64).unwrap_or(0)
-    }
 }

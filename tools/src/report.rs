@@ -3,7 +3,7 @@
 //! Owns the page. Figures come from `summary.json`, the `.hgrm` files and the record of frames.
 //! Floats are for drawing only.
 
-mod chart;
+pub(crate) mod chart;
 mod series;
 
 use crate::record;
@@ -59,7 +59,8 @@ pub fn write(run_dir: &Path, summary: &Value) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-const STYLE: &str = "
+/// The style of every page of ours.
+pub(crate) const STYLE: &str = "
 body{font:15px/1.5 system-ui,sans-serif;margin:0;background:#f6f7f9;color:#1c2430}
 main{max-width:1060px;margin:0 auto;padding:24px}
 h1{font-size:26px;margin:0 0 4px} h2{font-size:19px;margin:34px 0 8px}
@@ -151,7 +152,7 @@ fn latency_section(page: &mut String, run_dir: &Path, summary: &Value) {
 }
 
 /// Percentile chart: a logarithmic axis of "one in n" and one of nanoseconds.
-fn percentile_chart(title: &str, lines: &[(String, Vec<(f64, f64)>)]) -> String {
+pub(crate) fn percentile_chart(title: &str, lines: &[(String, Vec<(f64, f64)>)]) -> String {
     Chart {
         title,
         x: Axis::Nines,
@@ -284,6 +285,7 @@ fn text(summary: &Value, pointer: &str) -> String {
     summary.pointer(pointer).map_or_else(|| "n/a".into(), |v| escape(&table::plain(v)))
 }
 
-fn escape(text: &str) -> String {
+/// Text that a page may hold as it is.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -223,6 +223,7 @@ impl Bridge {
         if now_ns >= self.page_due_ns {
             self.page_due_ns = now_ns + PAGE_EVERY_NS;
             self.publish();
+            self.latency.tick(now_ns);
         }
         Ok(work)
     }
@@ -257,7 +258,8 @@ impl Bridge {
         while self.take_stamps() > 0 {}
         self.counters.set(Counter::Done, 1);
         self.publish();
-        self.latency
+        let now_ns = self.now_ns();
+        self.latency.close(now_ns)
     }
 
     fn now_ns(&self) -> u64 {

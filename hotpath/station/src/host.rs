@@ -78,6 +78,9 @@ impl Host {
     pub(crate) fn to_json(&self, config: &Config, io: &str, speed: &str) -> Value {
         let text = |pinned: Option<Pinned>| pinned.map(|pinned| pinned.to_string());
         json!({
+            "kernel": first_line("/proc/sys/kernel/osrelease"),
+            "boot_line": first_line("/proc/cmdline"),
+            "cpu_model": cpu_model(),
             "cpus": self.cpus,
             "threads": self.hot_threads(),
             "loop": text(self.pinned.map(|(first, _)| first)),
@@ -93,6 +96,19 @@ impl Host {
             },
         })
     }
+}
+
+/// The first line of a file of the kernel; `None` where it cannot be read.
+fn first_line(path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.lines().next().map(str::to_owned)
+}
+
+/// What the kernel calls the first CPU.
+fn cpu_model() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    line.split_once(": ").map(|(_, name)| name.to_owned())
 }
 
 /// Asks the kernel for no deep sleep while the file is open.

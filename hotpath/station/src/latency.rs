@@ -6,9 +6,11 @@
 
 pub mod hgrm;
 pub mod hlog;
+mod intervals;
 
 use crate::stamps::{EventStamp, OrderStamp};
 use hdrhistogram::Histogram;
+use intervals::{Intervals, Set};
 use serde_json::{Map, Value, json};
 use std::io;
 use std::path::Path;
@@ -84,17 +86,64 @@ impl Stage {
 /// All histograms of a run.
 #[derive(Debug)]
 pub struct Latency {
-    histograms: Vec<Histogram<u64>>,
+    histograms: Set,
     full_speed: bool,
+    log: Log,
+}
+
+/// Where the log of a run stands.
+#[derive(Debug)]
+enum Log {
+    /// None is kept while the run goes on; it is written at the end.
+    None,
+    /// Written a second at a time; the histograms hold the present one.
+    Open(Intervals),
+    /// Written to its end; the histograms hold the sums.
+    Closed(io::Result<()>),
 }
 
 impl Latency {
     /// Empty histograms. `full_speed`: the replay runs as fast as possible.
     #[must_use]
     pub fn new(full_speed: bool) -> Self {
+        Self { histograms: Self::set(), full_speed, log: Log::None }
+    }
+
+    /// Empty histograms, one a stage.
+    fn set() -> Set {
         let bounds = || Histogram::new_with_bounds(1, MAX_NS, 3);
-        let histograms = Stage::ALL.iter().filter_map(|_| bounds().ok()).collect();
-        Self { histograms, full_speed }
+        Stage::ALL.iter().filter_map(|_| bounds().ok()).collect()
+    }
+
+    /// The same, with a log that grows while the run goes on: a row a stage and second, from
+    /// `start_ns` of the wall clock. A log that cannot be made is told by [`Latency::write_files`].
+    #[must_use]
+    pub fn with_log(mut self, path: &Path, start_ns: u64) -> Self {
+        self.log = match Intervals::begin(path, start_ns) {
+            Ok(intervals) => Log::Open(intervals),
+            Err(error) => Log::Closed(Err(error)),
+        };
+        self
+    }
+
+    /// Once in a while, with the time since the log's start: hands a full second over. Never waits.
+    pub fn tick(&mut self, now_ns: u64) {
+        if let Log::Open(intervals) = &mut self.log {
+            intervals.tick(&mut self.histograms, now_ns);
+        }
+    }
+
+    /// Ends the log, where there is one; then the histograms hold the whole run.
+    #[must_use]
+    pub fn close(self, now_ns: u64) -> Self {
+        let Self { histograms, full_speed, log } = self;
+        match log {
+            Log::Open(intervals) => {
+                let (histograms, result) = intervals.end(histograms, now_ns);
+                Self { histograms, full_speed, log: Log::Closed(result) }
+            }
+            log @ (Log::None | Log::Closed(_)) => Self { histograms, full_speed, log },
+        }
     }
 
     /// Counts one value, nanoseconds.
@@ -173,13 +222,20 @@ impl Latency {
         Value::Object(out)
     }
 
-    /// Writes `<stage>.hgrm` for every stage and `latency.hlog` for all into `dir`.
+    /// Writes `<stage>.hgrm` for every stage into `dir`, and `latency.hlog` for all where none was
+    /// written while the run went on.
     ///
     /// # Errors
-    /// Any error of the file system.
+    /// Any error of the file system, that of such a log among them.
     pub fn write_files(&self, dir: &Path, start_ns: u64, length_ns: u64) -> io::Result<()> {
         for (stage, histogram) in Stage::ALL.iter().zip(&self.histograms) {
             std::fs::write(dir.join(format!("{}.hgrm", stage.name())), hgrm::text(histogram))?;
+        }
+        if let Log::Closed(result) = &self.log {
+            return result.as_ref().map_or_else(
+                |error| Err(io::Error::new(error.kind(), error.to_string())),
+                |()| Ok(()),
+            );
         }
         let tagged = Stage::ALL.iter().zip(&self.histograms).map(|(s, h)| (s.name(), h));
         std::fs::write(dir.join("latency.hlog"), hlog::text(tagged, start_ns, length_ns)?)

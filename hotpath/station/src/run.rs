@@ -249,6 +249,7 @@ impl Station {
         };
         let (counters, shared) = (self.counters.clone(), Arc::clone(&self.shared));
         let Sockets { io, control, sidecar, standby, page, latency, desk } = sockets;
+        let latency = latency.with_log(&dir.join("latency.hlog"), self.clock.wall_ns());
         let mut bridge = Bridge::new(
             io,
             Some(control),

@@ -72,6 +72,11 @@ pub fn summary(engine: &Engine, facts: &Facts<'_>) -> Value {
         "id": facts.id,
         "epoch": facts.epoch,
         "wire_version": wire::frame::WIRE_VERSION,
+        "build": {
+            "version": env!("CARGO_PKG_VERSION"),
+            // `make build` tells it; null in a build that was made otherwise.
+            "commit": option_env!("CORELANE_COMMIT"),
+        },
         "config_hash": format!("{:016x}", facts.config_hash),
         "data": {
             "file": facts.data.0,

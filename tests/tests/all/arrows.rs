@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may use whom. `tape` and `station` see the clock; nothing but tests sees `tools`.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("wire", &[]),
     ("ring", &["wire"]),
     ("clock", &["wire"]),
@@ -20,7 +20,22 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("torch", &["wire", "ipc", "signal"]),
     ("station", &["wire", "engine", "ring", "clock", "tape", "venues", "ipc", "isolation"]),
     ("notary", &["wire", "tape"]),
-    ("tools", &["wire", "engine", "ring", "clock", "tape", "venues", "ipc", "signal", "station"]),
+    ("isolation", &["wire"]),
+    (
+        "tools",
+        &[
+            "wire",
+            "engine",
+            "ring",
+            "clock",
+            "tape",
+            "venues",
+            "ipc",
+            "signal",
+            "station",
+            "isolation",
+        ],
+    ),
     ("benches", &["wire", "engine", "ring", "clock", "tape", "venues", "ipc", "signal", "station"]),
     // The simulation; its tests use all.
     ("tests", &["wire", "engine", "tape"]),

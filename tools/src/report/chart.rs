@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// How an axis reads.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Axis {
+pub(crate) enum Axis {
     /// Seconds of recorded time.
     Seconds,
     /// Values given as log10 of 1/(1 - p): 50 %, 90 %, 99 %, ...
@@ -19,7 +19,7 @@ pub(super) enum Axis {
 
 /// Shape of a mark.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Marks {
+pub(crate) enum Marks {
     /// Triangle upwards.
     Up,
     /// Triangle downwards.
@@ -30,14 +30,14 @@ type Points<'a> = &'a [(f64, f64)];
 
 /// A chart.
 #[derive(Debug)]
-pub(super) struct Chart<'a> {
-    pub(super) title: &'a str,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
-    pub(super) lines: Vec<(&'a str, Points<'a>)>,
-    pub(super) marks: Vec<(&'a str, Marks, Points<'a>)>,
+pub(crate) struct Chart<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) lines: Vec<(&'a str, Points<'a>)>,
+    pub(crate) marks: Vec<(&'a str, Marks, Points<'a>)>,
     /// Draw lines as steps: a value holds until the next.
-    pub(super) steps: bool,
+    pub(crate) steps: bool,
 }
 
 const SIZE: (u32, u32) = (1_000, 330);
@@ -52,7 +52,7 @@ const COLOURS: [RGBColor; 6] = [
 
 impl Chart<'_> {
     /// The chart as an `<svg>` element; a short note instead where it cannot be drawn.
-    pub(super) fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let mut text = String::new();
         let drawn = {
             let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();

@@ -1,0 +1,151 @@
+//! What the host is to be after its next boot: sysctl lines and the boot line on disk.
+//!
+//! Precedence of sysctl files as sysctl.d(5) has it: a file name counts once, `/etc` before `/run`
+//! before `/usr/lib`; files in the order of their names; `/etc/sysctl.conf` last; the last line of a
+//! key stands.
+
+use crate::host::{Host, Missing};
+use crate::kernel::BootLine;
+use std::collections::BTreeMap;
+
+/// Folders of sysctl files, the strongest first.
+const FOLDERS: [&str; 4] =
+    ["etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d"];
+
+/// A line of a sysctl file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// File it stands in.
+    pub file: String,
+    /// Key with dots.
+    pub key: String,
+    /// Value.
+    pub value: String,
+}
+
+/// What is written down on the host.
+#[derive(Clone, Debug)]
+pub struct Persisted {
+    /// Every sysctl line in force at boot, in order.
+    pub lines: Vec<Line>,
+    /// Why some of it was not read.
+    pub fault: Option<Missing>,
+    /// The boot line on disk and its file, where a loader is known.
+    pub boot: Result<(String, BootLine), Missing>,
+}
+
+impl Persisted {
+    /// Reads it.
+    #[must_use]
+    pub fn of(host: &Host) -> Self {
+        let (mut files, mut fault) = (BTreeMap::new(), None);
+        for folder in FOLDERS.iter().rev() {
+            match host.names(folder) {
+                Ok(names) => {
+                    let conf = names.into_iter().filter(|name| has_end(name, "conf"));
+                    files.extend(conf.map(|name| (name.clone(), format!("{folder}/{name}"))));
+                }
+                Err(error) if error.is_absent() => {}
+                Err(error) => fault = Some(error),
+            }
+        }
+        let mut lines = Vec::new();
+        let last = "etc/sysctl.conf".to_owned();
+        for file in files.into_values().chain([last]) {
+            match host.text(&file) {
+                Ok(text) => lines.extend(text.lines().filter_map(|line| read_line(&file, line))),
+                // A link to /dev/null is how a file of the distribution is masked.
+                Err(error) if error.is_absent() => {}
+                Err(error) => fault = Some(error),
+            }
+        }
+        Self { lines, fault, boot: boot(host) }
+    }
+
+    /// The line of a key that stands.
+    #[must_use]
+    pub fn sysctl(&self, key: &str) -> Option<&Line> {
+        self.lines.iter().rev().find(|line| line.key == key)
+    }
+}
+
+/// Whether a file name ends this way, in just this case.
+pub(crate) fn has_end(name: &str, end: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| found == end)
+}
+
+fn read_line(file: &str, line: &str) -> Option<Line> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with(['#', ';']) {
+        return None;
+    }
+    let (key, value) = line.trim_start_matches('-').split_once('=')?;
+    // The first separator says which of the two is it: `net/ipv4/conf/a.b/x` and `net.ipv4...`.
+    let key = key.trim();
+    let key = match key.find(['.', '/']).map(|at| key.as_bytes().get(at).copied()) {
+        Some(Some(b'/')) => key.replace('/', "."),
+        _ => key.to_owned(),
+    };
+    Some(Line { file: file.to_owned(), key, value: value.trim().to_owned() })
+}
+
+/// The boot line a loader's configuration holds.
+fn boot(host: &Host) -> Result<(String, BootLine), Missing> {
+    let grub = "etc/default/grub";
+    match host.text(grub) {
+        Ok(text) => {
+            let words: Vec<&str> = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"]
+                .iter()
+                .filter_map(|key| assigned(&text, key))
+                .collect();
+            return Ok((grub.to_owned(), BootLine::from_text(&words.join(" "))));
+        }
+        Err(error) if error.is_absent() => {}
+        Err(error) => return Err(error),
+    }
+    let line = "etc/kernel/cmdline";
+    host.text(line).map(|text| (line.to_owned(), BootLine::from_text(&text)))
+}
+
+/// The value of the last shell assignment of a key, without its quotes.
+fn assigned<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    text.lines().rev().find_map(|line| {
+        let value = line.trim().strip_prefix(key)?.strip_prefix('=')?.trim();
+        let inner = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+        Some(inner('"').or_else(|| inner('\'')).unwrap_or(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_strongest_file_and_the_last_line_stand() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let put = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        };
+        put("usr/lib/sysctl.d/50-a.conf", "vm.swappiness=60\nvm.x=1\n");
+        put("etc/sysctl.d/50-a.conf", "# ours\nvm.swappiness = 10\n");
+        put("etc/sysctl.d/90-b.conf", "-net/ipv4/tcp_timestamps=1\nvm.swappiness=1\nbroken\n");
+        put("etc/sysctl.conf", "kernel.nmi_watchdog=0\n");
+        put(
+            "etc/default/grub",
+            "GRUB_CMDLINE_LINUX=\"a=1\"\nGRUB_CMDLINE_LINUX_DEFAULT='quiet b'\n",
+        );
+        let kept = Persisted::of(&Host::at(dir.path()).expect("a tree"));
+        let value = |key: &str| kept.sysctl(key).map(|line| line.value.clone());
+        assert_eq!(value("vm.swappiness").as_deref(), Some("1"));
+        assert_eq!(value("vm.x"), None, "the file of the same name in etc hides it");
+        assert_eq!(value("net.ipv4.tcp_timestamps").as_deref(), Some("1"));
+        assert_eq!(value("kernel.nmi_watchdog").as_deref(), Some("0"));
+        let (file, line) = kept.boot.expect("a boot line");
+        assert_eq!((file.as_str(), line.value("a")), ("etc/default/grub", Some("1")));
+        assert!(line.has("quiet") && line.has("b"));
+        assert_eq!(kept.fault, None);
+    }
+}

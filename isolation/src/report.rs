@@ -1,0 +1,153 @@
+//! The report: what every check says of a host, as text for people and JSON for programs.
+//!
+//! Owns the doctor's exit status, an enum of its own beside the process exit codes. Must never: say
+//! more than the checks found.
+
+use crate::check::{Finding, Group, Look, Profile, Status};
+use crate::checks;
+use crate::host::Host;
+use crate::plan::Plan;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Version of the JSON form; it rises when a field changes its meaning or goes.
+pub const VERSION: u32 = 1;
+
+/// How the doctor ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Every check passed or does not apply.
+    Good = 0,
+    /// Something is not as it should be, at a price the profile can pay.
+    Warnings = 1,
+    /// Something fails; under the live profile two settings that defeat each other do, too.
+    Failures = 2,
+    /// Nothing fails, and something that must be good could not be read.
+    Unjudged = 3,
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What every check says of a host.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Version of this form ([`VERSION`]).
+    pub version: u32,
+    /// What the host is to be fit for.
+    pub profile: Profile,
+    /// Release of its kernel; empty where it was not read.
+    pub kernel: String,
+    /// CPUs taken for hot, as a list.
+    pub hot: String,
+    /// Exit status.
+    pub exit: u8,
+    /// How many checks say what.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// One entry a check, in the order of the table.
+    pub checks: Vec<Finding>,
+}
+
+/// Runs every check.
+#[must_use]
+pub fn examine(host: &Host, plan: &Plan, profile: Profile) -> Report {
+    let look = Look::at(host, plan);
+    let found: Vec<Finding> = checks::all().map(|check| check.find(&look, profile)).collect();
+    let count = |status| found.iter().filter(|finding| finding.status == status).count();
+    Report {
+        version: VERSION,
+        profile,
+        kernel: host.text("proc/sys/kernel/osrelease").unwrap_or_default(),
+        hot: plan.hot.to_string(),
+        exit: exit(&found, profile).code(),
+        counts: Status::ALL.into_iter().map(|status| (status.name(), count(status))).collect(),
+        checks: found,
+    }
+}
+
+/// The exit status of findings; the first of its rules that holds.
+fn exit(found: &[Finding], profile: Profile) -> Exit {
+    let any = |test: &dyn Fn(&Finding) -> bool| found.iter().any(test);
+    let is_live = profile == Profile::Live;
+    if any(&|f| f.status == Status::Fail || is_live && f.status == Status::Conflict) {
+        return Exit::Failures;
+    }
+    let must = |f: &Finding| f.status == Status::Unknown && f.need == crate::check::Need::Must;
+    if profile != Profile::Dev && any(&must) {
+        return Exit::Unjudged;
+    }
+    let is_off = |f: &Finding| match f.status {
+        Status::Pass | Status::Skip => false,
+        Status::Unknown => profile != Profile::Dev,
+        Status::Warn | Status::Stale | Status::Drift | Status::Conflict | Status::Fail => true,
+    };
+    if any(&is_off) { Exit::Warnings } else { Exit::Good }
+}
+
+impl Report {
+    /// As text: what is not good with what to do, then one line each of the rest.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "kernel {}; profile {}; hot CPUs {}\n",
+            if self.kernel.is_empty() { "unknown" } else { &self.kernel },
+            self.profile.name(),
+            self.hot,
+        );
+        for group in Group::ALL {
+            let _ = writeln!(text, "\n{}", group.title());
+            for finding in self.checks.iter().filter(|finding| finding.group == group) {
+                write_finding(&mut text, finding);
+            }
+        }
+        let counts: Vec<String> = Status::ALL
+            .iter()
+            .map(|status| (status.name(), self.counts.get(status.name()).unwrap_or(&0)))
+            .filter(|(_, count)| **count > 0)
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        let _ = writeln!(text, "\n{} checks: {}", self.checks.len(), counts.join(", "));
+        text
+    }
+
+    /// As one JSON object.
+    ///
+    /// # Panics
+    /// Never: every key is a text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report has keys of text only")
+    }
+}
+
+fn write_finding(text: &mut String, finding: &Finding) {
+    let Finding { id, name, status, live, note, .. } = finding;
+    let said = match (live.is_empty(), note.is_empty()) {
+        (true, _) => note.clone(),
+        (false, true) => live.clone(),
+        (false, false) => format!("{live}: {note}"),
+    };
+    let _ = writeln!(text, "  {:8} {id} {name}: {}", status.name(), said.trim());
+    if matches!(status, Status::Pass | Status::Skip) {
+        return;
+    }
+    let mut line = |label: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "               {label:9} {value}");
+        }
+    };
+    line("good", finding.good);
+    line("plan", finding.planned.as_deref().unwrap_or_default());
+    line("persisted", finding.persisted.as_deref().unwrap_or_default());
+    if *status != Status::Unknown {
+        line("now", finding.now);
+        line("keep", finding.keep);
+    }
+}
