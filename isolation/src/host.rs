@@ -12,6 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// Bytes of a file that are read; what the kernel shows of a setting is far shorter.
 pub const MOST_BYTES: u64 = 1 << 20;
+/// What the kernel says of a process that is no more (`ESRCH`).
+const NO_SUCH_PROCESS: i32 = 3;
 /// The list of paths that a captured tree's host did not let be read.
 pub const DENIED: &str = "DENIED";
 
@@ -150,6 +152,17 @@ impl Host {
         Ok(names)
     }
 
+    /// The same where the folder is there.
+    ///
+    /// # Errors
+    /// Why it was not read, other than that it is not there.
+    pub fn names_if_there(&self, path: &str) -> Result<Option<Vec<String>>, Missing> {
+        match self.names(path) {
+            Err(Missing::Absent(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// What a link points to.
     ///
     /// # Errors
@@ -191,7 +204,9 @@ impl Host {
 
 fn fault(path: &str, error: &io::Error) -> Missing {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
-    if matches!(error.kind(), NotFound | NotADirectory | IsADirectory) {
+    // A process that ended between opening its file and reading it.
+    let is_gone = error.raw_os_error() == Some(NO_SUCH_PROCESS);
+    if is_gone || matches!(error.kind(), NotFound | NotADirectory | IsADirectory) {
         return Missing::Absent(path.to_owned());
     }
     Missing::Denied(path.to_owned(), error.to_string())

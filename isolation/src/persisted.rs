@@ -38,10 +38,11 @@ impl Persisted {
     /// Reads it.
     #[must_use]
     pub fn of(host: &Host) -> Self {
-        let (mut files, mut fault) = (BTreeMap::new(), None);
+        let (mut files, mut fault, mut is_there) = (BTreeMap::new(), None, false);
         for folder in FOLDERS.iter().rev() {
             match host.names(folder) {
                 Ok(names) => {
+                    is_there = true;
                     let conf = names.into_iter().filter(|name| has_end(name, "conf"));
                     files.extend(conf.map(|name| (name.clone(), format!("{folder}/{name}"))));
                 }
@@ -53,11 +54,18 @@ impl Persisted {
         let last = "etc/sysctl.conf".to_owned();
         for file in files.into_values().chain([last]) {
             match host.text(&file) {
-                Ok(text) => lines.extend(text.lines().filter_map(|line| read_line(&file, line))),
+                Ok(text) => {
+                    is_there = true;
+                    lines.extend(text.lines().filter_map(|line| read_line(&file, line)));
+                }
                 // A link to /dev/null is how a file of the distribution is masked.
                 Err(error) if error.is_absent() => {}
                 Err(error) => fault = Some(error),
             }
+        }
+        // No line is not the same as no place where a line could stand.
+        if !is_there && fault.is_none() {
+            fault = Some(Missing::Absent("a folder of sysctl files".into()));
         }
         Self { lines, fault, boot: boot(host) }
     }

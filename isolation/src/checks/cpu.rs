@@ -1,7 +1,7 @@
 //! Isolation of cores: what keeps other work off the hot CPUs.
 
 use super::{Found, booted, some, value};
-use crate::check::{Check, Group, Look, Need, Outcome, Status, skip};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
 use crate::cpus::CpuSet;
 use crate::host::Missing;
 
@@ -98,8 +98,8 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I08",
         name: "stray tasks",
         why: "a task that may run on a hot CPU will, one day",
-        read: "proc/*/status",
-        good: "only the engine's",
+        read: "proc/*/task/*/{status,stat}",
+        good: "only the engine's threads and the kernel's own of each CPU",
         now: "taskset -pc LIST PID",
         keep: "as I07",
         need: Need::Must,
@@ -135,9 +135,11 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const CPU: Check = Check::base(Group::Cpu);
+/// Flag of a thread of the kernel whose CPUs cannot be chosen (`PF_NO_SETAFFINITY`).
+const NO_SET_AFFINITY: u64 = 0x0400_0000;
 
 fn isolated(look: &Look<'_>) -> Found {
-    let hot = look.hot()?;
+    let hot = &look.plan.hot;
     let boot = look.cpus("sys/devices/system/cpu/isolated")?;
     let partition = "sys/fs/cgroup/cpuset.cpus.isolated";
     let partition = match look.host.optional(partition)? {
@@ -148,6 +150,9 @@ fn isolated(look: &Look<'_>) -> Found {
     let word = look.line()?.value("isolcpus");
     let is_bare = word.is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     let note = match () {
+        () if hot.is_empty() => {
+            "no hot CPU is known, and none is isolated: nothing can be judged of them"
+        }
         () if live.has(0) => "CPU 0 boots, ticks and keeps house: leave it out",
         () if !live.covers(hot) => "hot CPUs are in a scheduler domain",
         () if is_bare => "a bare list is domain only: write isolcpus=managed_irq,domain,LIST",
@@ -252,21 +257,41 @@ fn strays(look: &Look<'_>) -> Found {
     let processes = look.processes.as_ref().map_err(Clone::clone)?;
     let mut bad = Vec::new();
     for process in processes.iter().filter(|process| process.name != "corelane-engine") {
-        let status = match look.host.text(&format!("proc/{}/status", process.pid)) {
-            Ok(status) => status,
-            // It ended since the list was made.
-            Err(missing) if missing.is_absent() => continue,
-            Err(missing) => return Err(missing.into()),
-        };
-        let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
-        // A thread of the kernel has no address space; those bound to a CPU belong there.
-        let allowed = field("Cpus_allowed_list:").and_then(CpuSet::from_list).unwrap_or_default();
-        if field("VmSize:").is_some() && !allowed.and(hot).is_empty() {
-            bad.push(format!("{} {}", process.pid, process.name));
+        // What ended since the list was made is no stray.
+        let tasks = look.host.names_if_there(&format!("proc/{}/task", process.pid))?;
+        for task in tasks.unwrap_or_default() {
+            if let Some(name) = stray(look, &format!("proc/{}/task/{task}", process.pid), hot)? {
+                bad.push(format!("{task} {name}"));
+            }
         }
     }
     let live = if bad.is_empty() { "none".to_owned() } else { some(bad.clone()) };
-    Ok(Outcome::good(bad.is_empty(), live, "processes may run on hot CPUs"))
+    Ok(Outcome::good(bad.is_empty(), live, "threads may run on hot CPUs"))
+}
+
+/// The name of a thread that may run on a hot CPU and has no business there. A thread of the kernel
+/// that is bound to one CPU, or that the kernel does not let be moved, belongs where it is.
+fn stray(look: &Look<'_>, folder: &str, hot: &CpuSet) -> Result<Option<String>, Stop> {
+    let Some(status) = look.host.optional(&format!("{folder}/status"))? else { return Ok(None) };
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
+    let name = field("Name:").unwrap_or_default().trim().to_owned();
+    let strange = || Missing::Strange(format!("{folder}/status"), "no Cpus_allowed_list".into());
+    let allowed = field("Cpus_allowed_list:").and_then(CpuSet::from_list).ok_or_else(strange)?;
+    if allowed.and(hot).is_empty() {
+        return Ok(None);
+    }
+    // A thread of the kernel has no address space.
+    if field("VmSize:").is_none() {
+        let Some(stat) = look.host.optional(&format!("{folder}/stat"))? else { return Ok(None) };
+        // The name in brackets may hold blanks; the flags are the seventh word behind it.
+        let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6));
+        let flags = flags.and_then(|word| word.parse::<u64>().ok());
+        let flags = flags.ok_or_else(|| Missing::Strange(format!("{folder}/stat"), stat))?;
+        if allowed.len() == 1 || flags & NO_SET_AFFINITY != 0 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(name))
 }
 
 fn irqbalance(look: &Look<'_>) -> Found {

@@ -149,7 +149,7 @@ pub(super) const CHECKS: &[Check] = &[
         good: "1 where Redis runs",
         now: "sysctl -w vm.overcommit_memory=1",
         keep: "sysctl.d line",
-        source: "redis.io administration",
+        source: "Redis documentation, administration",
         run: overcommit,
         ..MEMORY
     },

@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         now: "CONFIG SET maxmemory-policy noeviction",
         keep: "redis.conf",
         need: Need::Must,
-        source: "redis.io eviction",
+        source: "Redis documentation, key eviction",
         run: redis,
         ..SERVICE
     },
