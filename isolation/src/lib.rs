@@ -14,7 +14,9 @@ pub mod host;
 pub mod kernel;
 pub mod persisted;
 pub mod plan;
+mod redact;
 pub mod report;
+pub mod tree;
 
 pub use check::{Check, Finding, Group, Need, Outcome, Profile, Status};
 pub use checks::{CHECKS, all};
@@ -22,3 +24,4 @@ pub use cpus::CpuSet;
 pub use host::{Host, Missing};
 pub use plan::{Plan, PlanError};
 pub use report::{Exit, Report, examine};
+pub use tree::{Node, TarError, Tree};

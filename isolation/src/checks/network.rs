@@ -360,7 +360,8 @@ fn card_interrupts(look: &Look<'_>) -> Found {
 
 fn conntrack(look: &Look<'_>) -> Found {
     let modules = value(look, "proc/modules")?;
-    let is_there = modules.lines().any(|line| line.starts_with("nf_conntrack "));
+    let is_there =
+        modules.lines().any(|line| line.split_whitespace().next() == Some("nf_conntrack"));
     let live = if is_there { "loaded" } else { "not loaded" };
     Ok(Outcome::good(!is_there, live, "every packet of the kernel's stack is tracked"))
 }
