@@ -215,7 +215,9 @@ impl Host {
     pub fn bytes(&self, path: &str) -> Result<Vec<u8>, Missing> {
         match self.ask(Ask::Bytes, path)? {
             Answer::Bytes(bytes) => Ok(bytes),
-            _ => Err(Missing::Absent(path.to_owned())),
+            Answer::Names(_) | Answer::Link(_) | Answer::There(_) => {
+                Err(Missing::Absent(path.to_owned()))
+            }
         }
     }
 
@@ -226,7 +228,9 @@ impl Host {
     pub fn names(&self, path: &str) -> Result<Vec<String>, Missing> {
         match self.ask(Ask::Names, path)? {
             Answer::Names(names) => Ok(names),
-            _ => Err(Missing::Absent(path.to_owned())),
+            Answer::Bytes(_) | Answer::Link(_) | Answer::There(_) => {
+                Err(Missing::Absent(path.to_owned()))
+            }
         }
     }
 
@@ -248,7 +252,9 @@ impl Host {
     pub fn link(&self, path: &str) -> Result<String, Missing> {
         match self.ask(Ask::Link, path)? {
             Answer::Link(to) => Ok(to),
-            _ => Err(Missing::Absent(path.to_owned())),
+            Answer::Bytes(_) | Answer::Names(_) | Answer::There(_) => {
+                Err(Missing::Absent(path.to_owned()))
+            }
         }
     }
 
@@ -295,7 +301,7 @@ impl Host {
         };
         match answer? {
             Answer::Bytes(bytes) => redact::kept(path, bytes).map(Answer::Bytes),
-            other => Ok(other),
+            other @ (Answer::Names(_) | Answer::Link(_) | Answer::There(_)) => Ok(other),
         }
     }
 }

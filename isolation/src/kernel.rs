@@ -72,9 +72,9 @@ impl BootLine {
             let found = word.split('=').next().unwrap_or_default().replace('-', "_");
             names.iter().any(|name| name.replace('-', "_") == found)
         };
-        let quoted = |word: &String| match word.contains(char::is_whitespace) {
-            true => format!("\"{word}\""),
-            false => word.clone(),
+        let quoted = |word: &String| {
+            let has_blank = word.contains(char::is_whitespace);
+            if has_blank { format!("\"{word}\"") } else { word.clone() }
         };
         self.0.iter().filter(is_named).map(quoted).collect::<Vec<_>>().join(" ")
     }

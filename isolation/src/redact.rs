@@ -48,7 +48,9 @@ type Rule = fn(&str) -> Option<String>;
 fn rule(path: &str) -> Option<Rule> {
     let parts: Vec<&str> = path.split('/').collect();
     let found: Rule = match parts.as_slice() {
-        ["proc", "cmdline"] | ["etc", "kernel", "cmdline"] => boot_line,
+        ["proc", "cmdline"] | ["etc", "kernel", "cmdline"] => {
+            |line| Some(BootLine::from_text(line).only(&WORDS))
+        }
         ["etc", "default", "grub"] => grub,
         ["etc", "default" | "sysconfig", "irqbalance"] => |line| with(line, &["IRQBALANCE_BANNED"]),
         ["proc", _, "status"] | ["proc", _, "task", _, "status"] => |line| with(line, &STATUS),
@@ -77,10 +79,6 @@ fn rule(path: &str) -> Option<Rule> {
 fn with(line: &str, starts: &[&str]) -> Option<String> {
     let line = line.trim();
     starts.iter().any(|start| line.starts_with(start)).then(|| line.to_owned())
-}
-
-fn boot_line(line: &str) -> Option<String> {
-    Some(BootLine::from_text(line).only(&WORDS))
 }
 
 fn grub(line: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Isolation of cores: what keeps other work off the hot CPUs.
 
-use super::{Found, booted, some, value};
+use super::{Found, booted, hot_slice, some, value};
 use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
 use crate::cpus::CpuSet;
 use crate::host::Missing;
@@ -178,7 +178,7 @@ fn rcu(look: &Look<'_>) -> Found {
     let (hot, boot) = (look.hot()?, look.line()?);
     let list = |word| boot.value(word).and_then(CpuSet::from_list).unwrap_or_default();
     let live = list("rcu_nocbs").or(&list("nohz_full"));
-    let is_all = boot.value("rcu_nocbs") == Some("all");
+    let is_all = ["rcu_nocbs", "nohz_full"].iter().any(|word| boot.value(word) == Some("all"));
     let note = "RCU callbacks run on hot CPUs";
     let outcome = Outcome::good(is_all || live.covers(hot), live.to_string(), note);
     Ok(booted(look, "rcu_nocbs", outcome.planned(hot.to_string())))
@@ -223,11 +223,7 @@ fn interrupts(look: &Look<'_>) -> Found {
 
 fn partition(look: &Look<'_>) -> Found {
     look.hot()?;
-    let path = "sys/fs/cgroup/hot.slice/cpuset.cpus.partition";
-    if !look.host.is_there("sys/fs/cgroup/hot.slice") {
-        return skip("there is no hot.slice; I01 says whether the boot line isolates");
-    }
-    let text = value(look, path)?;
+    let text = value(look, &format!("{}/cpuset.cpus.partition", hot_slice(look)?))?;
     // The kernel puts its reason in brackets behind the word.
     Ok(Outcome::good(text == "isolated", text, "the hot slice is no isolated partition"))
 }
@@ -244,6 +240,9 @@ fn slices(look: &Look<'_>) -> Found {
                 bad.push(format!("{slice} on {hit}"));
             }
         }
+    }
+    if seen.is_empty() && !look.host.is_there("sys/fs/cgroup") {
+        return Err(Missing::Absent("sys/fs/cgroup".into()).into());
     }
     if seen.is_empty() {
         return skip("no slice has the cpuset controller");
@@ -304,7 +303,10 @@ fn irqbalance(look: &Look<'_>) -> Found {
         let text = look.host.optional(file)?.unwrap_or_default();
         let list = text.lines().find_map(|l| l.trim().strip_prefix("IRQBALANCE_BANNED_CPULIST="));
         let list = list.and_then(|list| CpuSet::from_list(list.trim_matches('"')));
-        banned = banned.or(&list.unwrap_or_default());
+        // Old versions know the mask alone.
+        let mask = text.lines().find_map(|l| l.trim().strip_prefix("IRQBALANCE_BANNED_CPUS="));
+        let mask = mask.and_then(|mask| CpuSet::from_mask(mask.trim_matches('"')));
+        banned = banned.or(&list.unwrap_or_default()).or(&mask.unwrap_or_default());
     }
     let live = format!("running, banned from {banned}");
     Ok(Outcome::good(banned.covers(hot), live, "irqbalance may move interrupts to hot CPUs"))

@@ -1,6 +1,6 @@
 //! GPU, as far as the kernel shows it; clocks and memory in use are the driver's to say.
 
-use super::{Found, some};
+use super::{Found, listed, some};
 use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
 use crate::persisted::has_end;
 
@@ -89,7 +89,7 @@ const GPU: Check = Check::base(Group::Gpu);
 fn gpus(look: &Look<'_>) -> Result<Vec<String>, Stop> {
     let dir = "sys/bus/pci/devices";
     let mut found = Vec::new();
-    for name in look.host.names(dir)? {
+    for name in listed(look, dir)? {
         let device = format!("{dir}/{name}");
         let is_nvidia = look.host.text(&format!("{device}/vendor"))? == "0x10de";
         if is_nvidia && look.host.text(&format!("{device}/class"))?.starts_with("0x03") {

@@ -9,7 +9,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "M01",
         name: "transparent huge pages",
         why: "khugepaged copies 2 MiB under a running thread; each size has a file of its own",
-        read: "sys/kernel/mm/transparent_hugepage/{enabled,hugepages-*kB/enabled}",
+        read: "sys/kernel/mm/transparent_hugepage/{enabled,shmem_enabled,hugepages-*kB/enabled}",
         good: "never or madvise, every size",
         now: "write madvise to enabled, never to each size",
         keep: "boot line transparent_hugepage=madvise",
@@ -133,7 +133,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "M11",
         name: "pressure of memory",
         why: "reclaim runs in the allocating thread",
-        read: "proc/pressure/memory",
+        read: "proc/pressure/memory, proc/vmstat",
         good: "some avg60 0.00",
         now: "find who takes the memory",
         keep: "MemoryMax of the other slices",
@@ -171,6 +171,10 @@ fn huge(look: &Look<'_>) -> Found {
         if size == "always" || (size == "inherit" && main == "always") {
             bad.push(format!("{name}={size}"));
         }
+    }
+    let shared = look.host.optional(&format!("{dir}/shmem_enabled"))?.unwrap_or_default();
+    if matches!(chosen(&shared), "always" | "within_size" | "force") {
+        bad.push(format!("shmem={}", chosen(&shared)));
     }
     let live = if bad.is_empty() { main } else { some(bad.clone()) };
     Ok(Outcome::good(bad.is_empty(), live, "the kernel makes huge pages unasked"))
@@ -224,14 +228,18 @@ fn dirty(look: &Look<'_>) -> Found {
     let read = |name: &str| number(look, &format!("proc/sys/vm/dirty_{name}"));
     let (bytes, below) = (read("bytes")?, read("background_bytes")?);
     let (ratio, below_ratio) = (read("ratio")?, read("background_ratio")?);
-    let by_bytes = bytes != 0 && below != 0;
-    let live = if by_bytes {
-        format!("{below} below {bytes} bytes")
-    } else {
-        format!("{below_ratio} % below {ratio} %")
+    let shown = |bytes: i64, ratio: i64| match bytes {
+        0 => format!("{ratio} %"),
+        bytes => format!("{bytes} bytes"),
     };
-    let (low, high) = if by_bytes { (below, bytes) } else { (below_ratio, ratio) };
-    if low >= high && (by_bytes || bytes == 0 && below == 0) {
+    let live = format!("{} below {}", shown(below, below_ratio), shown(bytes, ratio));
+    let by_bytes = bytes != 0 && below != 0;
+    let is_equal = match (bytes, below) {
+        (0, 0) => below_ratio >= ratio,
+        (0, _) | (_, 0) => false,
+        (high, low) => low >= high,
+    };
+    if is_equal {
         let note = "the kernel halves the background one where they are equal: set bytes apart";
         return Ok(Outcome::new(Status::Conflict, live, note));
     }
@@ -260,7 +268,13 @@ fn locality(look: &Look<'_>) -> Found {
 }
 
 fn pressure(look: &Look<'_>) -> Found {
-    let text = value(look, "proc/pressure/memory")?;
+    let path = "proc/pressure/memory";
+    let Some(text) = look.host.optional(path)? else {
+        if look.host.is_there("proc/vmstat") {
+            return skip("the kernel keeps no figures of pressure (boot line psi=1)");
+        }
+        return Err(crate::host::Missing::Absent(path.into()).into());
+    };
     let average = text.split_whitespace().find_map(|word| word.strip_prefix("avg60="));
     let Some(average) = average else {
         return Err(crate::host::Missing::Strange("proc/pressure/memory".into(), text).into());

@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "MTU of the exchange link",
         why: "no gain for messages below 1,500 bytes; most XDP drivers refuse jumbo frames, which \
             ends Onload over AF_XDP",
-        read: "sys/class/net/IF/mtu",
+        read: "sys/class/net/IF/mtu, sys/module/{onload,sfc_resource/afxdp}",
         good: "1500",
         now: "ip link set IF mtu 1500",
         keep: "MTUBytes=1500 in systemd.link",
@@ -261,7 +261,9 @@ fn mtu(look: &Look<'_>) -> Found {
     let nic = look.nic()?;
     let live = look.host.number(&format!("sys/class/net/{nic}/mtu"))?;
     let note = "no benefit below 1,500 B messages; exchange path is 1,500";
-    if live > 1_500 && look.plan.onload {
+    let is_bypass = ["sys/module/onload", "sys/module/sfc_resource/afxdp"];
+    let is_bypass = is_bypass.iter().any(|path| look.host.is_there(path));
+    if live > 1_500 && (look.plan.onload || is_bypass) {
         let note = "jumbo frames keep XDP, and so Onload over AF_XDP, from the card: set 1500";
         return Ok(Outcome::new(Status::Conflict, live.to_string(), note));
     }

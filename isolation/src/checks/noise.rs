@@ -1,7 +1,7 @@
 //! Noise on hot CPUs: timers, watchdogs, servers of the kernel, and what the machine itself takes.
 
-use super::{Found, judge, number, sysctl, value};
-use crate::check::{Check, Group, Look, Need, Outcome, skip};
+use super::{Found, each_hot, judge, listed, number, sysctl, value};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, skip};
 use crate::kernel::Kernel;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -9,7 +9,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I11",
         name: "deadline server of the fair class",
         why: "since 6.12 it preempts FIFO threads 50 ms of each second and can bring the tick back",
-        read: "sys/kernel/debug/sched/fair_server/cpuN/runtime",
+        read: "sys/kernel/debug/sched/*_server/cpuN/runtime",
         good: "0 on hot CPUs",
         now: "write 0 to the file of each hot CPU",
         keep: "a unit that writes it at boot: debugfs is no sysctl",
@@ -46,9 +46,9 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I14",
         name: "hyper-threads",
         why: "a sibling shares execution ports and first-level cache with the hot thread",
-        read: "sys/devices/system/cpu/smt/active",
-        good: "0",
-        now: "write off to sys/devices/system/cpu/smt/control",
+        read: "sys/devices/system/cpu/{smt/active,cpuN/topology/thread_siblings_list}",
+        good: "0, or no sibling of a hot CPU on line",
+        now: "write off to sys/devices/system/cpu/smt/control, or 0 to the siblings' online",
         keep: "boot line nosmt, or the firmware",
         source: "kernel ABI sysfs-devices-system-cpu",
         run: smt,
@@ -196,13 +196,19 @@ pub(super) const CHECKS: &[Check] = &[
 const NOISE: Check = Check::base(Group::Cpu);
 
 fn fair_server(look: &Look<'_>) -> Found {
-    let dir = "sys/kernel/debug/sched/fair_server";
-    look.host.names(dir)?;
+    let hot = look.hot()?;
+    let dir = "sys/kernel/debug/sched";
+    // Newer kernels have such a server for other classes, too.
+    let servers = listed(look, dir)?.into_iter().filter(|name| name.ends_with("_server"));
+    let servers: Vec<String> = servers.collect();
+    if servers.is_empty() {
+        return skip(format!("this host has no server in {dir}"));
+    }
     let mut bad = Vec::new();
-    for cpu in look.hot()?.iter() {
-        let runtime = number(look, &format!("{dir}/cpu{cpu}/runtime"))?;
+    for (server, cpu) in servers.iter().flat_map(|s| hot.iter().map(move |cpu| (s, cpu))) {
+        let runtime = number(look, &format!("{dir}/{server}/cpu{cpu}/runtime"))?;
         if runtime != 0 {
-            bad.push(format!("cpu{cpu}={runtime}"));
+            bad.push(format!("{server} cpu{cpu}={runtime}"));
         }
     }
     let live = if bad.is_empty() { "0".to_owned() } else { bad.join(" ") };
@@ -226,7 +232,17 @@ fn rt_groups(look: &Look<'_>) -> Found {
 }
 
 fn smt(look: &Look<'_>) -> Found {
-    judge(look, "sys/devices/system/cpu/smt/active", |text| text == "0", "siblings are running")
+    let path = "sys/devices/system/cpu/smt/active";
+    let found = judge(look, path, |text| text == "0", "siblings are running")?;
+    if found.status == Status::Pass || look.plan.hot.is_empty() {
+        return Ok(found);
+    }
+    // It is enough that the hot cores have none: their siblings may be off line.
+    let is_alone = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let note = "siblings of hot CPUs are running";
+    let found = each_hot(look, "topology/thread_siblings_list", is_alone, note)?;
+    let live = format!("running; of hot CPUs {}", found.live);
+    Ok(Outcome { live, ..found })
 }
 
 fn fast_cores(look: &Look<'_>) -> Found {

@@ -1,0 +1,5 @@
+//! Tests of the crate against captured trees: per check, per box, and the report's forms.
+
+mod checks;
+mod fixture;
+mod objections;
