@@ -62,6 +62,12 @@ impl Status {
         }
     }
 
+    /// Whether something is to be done or to be read.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Pass | Self::Skip)
+    }
+
     /// The status of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -158,6 +164,20 @@ impl Group {
         Self::Services,
     ];
 
+    /// Lower-case name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Power => "power",
+            Self::Memory => "memory",
+            Self::Scheduler => "scheduler",
+            Self::Network => "network",
+            Self::Gpu => "gpu",
+            Self::Services => "services",
+        }
+    }
+
     /// Title for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -200,6 +220,8 @@ pub struct Check {
     pub need: Need,
     /// Where the rule comes from.
     pub source: &'static str,
+    /// Whether its answer may change from one look to the next with no setting changed.
+    pub moves: bool,
     /// The check.
     pub run: fn(&Look<'_>) -> Result<Outcome, Stop>,
 }
@@ -355,7 +377,7 @@ impl<'a> Look<'a> {
     }
 }
 
-fn processes(host: &Host) -> Result<Vec<Process>, Missing> {
+pub(crate) fn processes(host: &Host) -> Result<Vec<Process>, Missing> {
     let names = host.names("proc")?;
     let pids = names.iter().filter_map(|name| name.parse().ok());
     // A process may end between the two looks.
@@ -394,6 +416,16 @@ pub struct Finding {
     pub keep: &'static str,
 }
 
+impl Finding {
+    /// What is live and what to make of it, in one line.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let parts = [self.live.as_str(), self.note.as_str()];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Check {
     /// A row without its texts, for the rows of a group to start from.
     pub(crate) const fn base(group: Group) -> Self {
@@ -410,6 +442,7 @@ impl Check {
             until: None,
             need: Need::Should,
             source: "",
+            moves: false,
             run: |_| Err(Stop::Skip(String::new())),
         }
     }
@@ -448,8 +481,7 @@ impl Check {
             (Status::Fail, Need::Tell, _) => Status::Pass,
             (status, ..) => status,
         };
-        let is_done = matches!(status, Status::Pass | Status::Skip);
-        let act = |text| if is_done { "" } else { text };
+        let act = |text| if status.is_open() { text } else { "" };
         Finding {
             id: self.id,
             name: self.name,

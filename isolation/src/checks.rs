@@ -6,24 +6,30 @@
 use crate::check::{Check, Look, Outcome, Status, Stop, skip};
 use crate::host::Missing;
 
+mod card;
 mod cpu;
+mod engine;
 mod gpu;
 mod memory;
 mod network;
 mod noise;
+mod nvidia;
 mod power;
 mod scheduler;
 mod services;
 
 /// Every check, group by group.
-pub const CHECKS: [&[Check]; 8] = [
+pub const CHECKS: [&[Check]; 11] = [
     cpu::CHECKS,
     noise::CHECKS,
     power::CHECKS,
     memory::CHECKS,
     scheduler::CHECKS,
+    engine::CHECKS,
     network::CHECKS,
+    card::CHECKS,
     gpu::CHECKS,
+    nvidia::CHECKS,
     services::CHECKS,
 ];
 

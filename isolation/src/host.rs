@@ -142,6 +142,11 @@ impl Host {
         self.told.insert(path.to_owned(), text);
     }
 
+    /// Adds why such an answer could not be had.
+    pub fn deny(&mut self, path: &str, why: &str) {
+        self.denied.insert(path.to_owned(), why.to_owned());
+    }
+
     /// The same host, which from now on remembers what it answers.
     #[must_use]
     pub fn recorded(self) -> Self {

@@ -104,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
         keep: "as I07",
         need: Need::Must,
         source: "proc_pid_status(5)",
+        moves: true,
         run: strays,
         ..CPU
     },

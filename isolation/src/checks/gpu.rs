@@ -1,4 +1,4 @@
-//! GPU, as far as the kernel shows it; clocks and memory in use are the driver's to say.
+//! GPU, as far as the kernel shows it; `nvidia.rs` has what the driver's library says.
 
 use super::{Found, listed, some};
 use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "persistence daemon",
         why: "without it the driver is set up anew for the first process; nvidia-smi -pm is \
             legacy and lost at boot",
-        read: "proc/*/comm",
+        read: "proc/*/comm, NVML: persistence mode",
         good: "nvidia-persistenced runs",
         now: "systemctl start nvidia-persistenced",
         keep: "systemctl enable nvidia-persistenced",
@@ -86,7 +86,7 @@ pub(super) const CHECKS: &[Check] = &[
 const GPU: Check = Check::base(Group::Gpu);
 
 /// The folders of NVIDIA's display devices; without one a check of them does not apply.
-fn gpus(look: &Look<'_>) -> Result<Vec<String>, Stop> {
+pub(super) fn gpus(look: &Look<'_>) -> Result<Vec<String>, Stop> {
     let dir = "sys/bus/pci/devices";
     let mut found = Vec::new();
     for name in listed(look, dir)? {
@@ -106,8 +106,10 @@ fn persistence(look: &Look<'_>) -> Found {
     gpus(look)?;
     // The kernel keeps 15 characters of a name.
     let is_there = !look.named("nvidia-persiste")?.is_empty();
-    let live = if is_there { "running" } else { "not running" };
-    Ok(Outcome::good(is_there, live, "the first inference of a process waits for the driver"))
+    if !is_there {
+        return super::nvidia::without_daemon(look);
+    }
+    Ok(Outcome::new(Status::Pass, "running", ""))
 }
 
 /// Bytes of the largest window.

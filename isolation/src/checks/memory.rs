@@ -39,6 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
         keep: "LimitMEMLOCK=infinity in the unit",
         need: Need::Must,
         source: "mlockall(2)",
+        moves: true,
         run: locked,
         ..MEMORY
     },
@@ -138,6 +139,7 @@ pub(super) const CHECKS: &[Check] = &[
         now: "find who takes the memory",
         keep: "MemoryMax of the other slices",
         source: "kernel accounting/psi.rst",
+        moves: true,
         run: pressure,
         ..MEMORY
     },
@@ -166,7 +168,9 @@ fn huge(look: &Look<'_>) -> Found {
         bad.push("always".to_owned());
     }
     for name in look.host.names(dir)?.iter().filter(|name| name.starts_with("hugepages-")) {
-        let text = look.host.text(&format!("{dir}/{name}/enabled"))?;
+        // The smallest sizes are for shared memory alone and have no such file.
+        let path = format!("{dir}/{name}/enabled");
+        let Some(text) = look.host.optional(&path)? else { continue };
         let size = chosen(&text);
         if size == "always" || (size == "inherit" && main == "always") {
             bad.push(format!("{name}={size}"));

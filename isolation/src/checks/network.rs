@@ -1,7 +1,9 @@
 //! Network and PCI Express: sysctls of old guides that do harm, the exchange link, the bypass.
 
 use super::{Found, booted, number, some, sysctl, value};
-use crate::check::{Check, Group, Look, Need, Outcome, Status, skip};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
+use crate::host::Missing;
+use std::collections::BTreeSet;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -65,6 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
         keep: "sysctl.d line",
         need: Need::Tell,
         source: "kernel networking/scaling.rst",
+        moves: true,
         run: backlog,
         ..NETWORK
     },
@@ -135,12 +138,13 @@ pub(super) const CHECKS: &[Check] = &[
         id: "N12",
         name: "the engine is accelerated",
         why: "Onload falls back to the kernel without a word",
-        read: "proc/PID/maps",
-        good: "libonload is mapped",
+        read: "proc/PID/{maps,fd/*,net/tcp,net/tcp6,net/udp,net/udp6}",
+        good: "libonload is mapped, and every socket but the loopback's is its own",
         now: "restart under onload with EF_NO_FAIL=0",
         keep: "LD_PRELOAD and EF_NO_FAIL=0 in the unit",
         need: Need::Must,
         source: "Onload user guide",
+        moves: true,
         run: accelerated,
         ..NETWORK
     },
@@ -198,7 +202,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "N18",
         name: "connection tracking",
         why: "its hooks look at every packet of the kernel's stack",
-        read: "proc/modules",
+        read: "proc/modules, proc/sys/net/netfilter/nf_conntrack_max",
         good: "no nf_conntrack",
         now: "remove the rules that need it, then modprobe -r nf_conntrack",
         keep: "no such rules; a static rule set",
@@ -252,7 +256,7 @@ fn backlog(look: &Look<'_>) -> Found {
     for line in text.lines() {
         let column = line.split_whitespace().nth(1);
         let count = column.and_then(|word| u64::from_str_radix(word, 16).ok());
-        drops += count.ok_or_else(|| crate::host::Missing::Strange(path.into(), line.into()))?;
+        drops += count.ok_or_else(|| Missing::Strange(path.into(), line.into()))?;
     }
     Ok(Outcome::good(drops == 0, format!("{drops} dropped"), "since boot; watch whether it grows"))
 }
@@ -311,12 +315,41 @@ fn accelerated(look: &Look<'_>) -> Found {
     if !look.plan.onload {
         return skip("the topology asks for no Onload");
     }
-    let maps = look.host.text(&format!("proc/{}/maps", look.engine()?))?;
-    let is_there = maps.contains("libonload");
-    let live = if is_there { "libonload is mapped" } else { "libonload is not mapped" };
-    let note =
-        "its sockets are the kernel's: static binary, file capabilities or a lost LD_PRELOAD";
-    Ok(Outcome::good(is_there, live, note))
+    let process = format!("proc/{}", look.engine()?);
+    let maps = look.host.text(&format!("{process}/maps"))?;
+    let (mut by_card, mut sockets) = (0_usize, BTreeSet::new());
+    for fd in look.host.names(&format!("{process}/fd"))? {
+        let to = match look.host.link(&format!("{process}/fd/{fd}")) {
+            // It was closed since the list was made.
+            Err(missing) if missing.is_absent() => continue,
+            other => other?,
+        };
+        by_card += usize::from(to.starts_with("onload:[tcp") || to.starts_with("onload:[udp"));
+        sockets.extend(
+            to.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']')).map(str::to_owned),
+        );
+    }
+    let mut by_kernel = 0_usize;
+    for table in ["tcp", "tcp6", "udp", "udp6"] {
+        let path = format!("{process}/net/{table}");
+        // A kernel without IPv6 has not all of them.
+        let text = look.host.optional(&path)?.unwrap_or_default();
+        let outward = text.lines().filter(|line| !line.contains("0100007F"));
+        let inodes = outward.filter_map(|line| line.split_whitespace().last());
+        by_kernel += inodes.filter(|inode| sockets.contains(*inode)).count();
+    }
+    let live = format!("{by_card} sockets by the card, {by_kernel} by the kernel");
+    let note = match () {
+        () if !maps.contains("libonload") => {
+            "libonload is not mapped: static binary, file capabilities or a lost LD_PRELOAD"
+        }
+        () if by_kernel > 0 => {
+            "Onload let sockets fall to the kernel: EF_NO_FAIL=0 makes it say so"
+        }
+        () if by_card == 0 => return Err(Stop::Unknown("the engine has no socket yet".into())),
+        () => "",
+    };
+    Ok(Outcome::good(note.is_empty(), live, note))
 }
 
 fn aspm(look: &Look<'_>) -> Found {
@@ -361,9 +394,16 @@ fn card_interrupts(look: &Look<'_>) -> Found {
 }
 
 fn conntrack(look: &Look<'_>) -> Found {
-    let modules = value(look, "proc/modules")?;
-    let is_there =
-        modules.lines().any(|line| line.split_whitespace().next() == Some("nf_conntrack"));
+    // It can be built in, and a kernel without modules has no list of them.
+    let is_built_in = look.host.is_there("proc/sys/net/netfilter/nf_conntrack_max");
+    let is_there = match look.host.optional("proc/modules")? {
+        Some(modules) => {
+            let mut names = modules.lines().filter_map(|line| line.split_whitespace().next());
+            is_built_in || names.any(|name| name == "nf_conntrack")
+        }
+        None if is_built_in || look.host.is_there("proc/sys/net/core") => is_built_in,
+        None => return Err(Missing::Absent("proc/modules".into()).into()),
+    };
     let live = if is_there { "loaded" } else { "not loaded" };
     Ok(Outcome::good(!is_there, live, "every packet of the kernel's stack is tracked"))
 }

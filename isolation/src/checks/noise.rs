@@ -1,8 +1,10 @@
 //! Noise on hot CPUs: timers, watchdogs, servers of the kernel, and what the machine itself takes.
 
 use super::{Found, each_hot, judge, listed, number, sysctl, value};
-use crate::check::{Check, Group, Look, Need, Outcome, Status, skip};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
+use crate::host::Missing;
 use crate::kernel::Kernel;
+use std::collections::BTreeMap;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -152,6 +154,32 @@ pub(super) const CHECKS: &[Check] = &[
         need: Need::Must,
         source: "cpuid, leaf 1",
         run: bare_metal,
+        ..NOISE
+    },
+    Check {
+        id: "I23",
+        name: "system-management interrupts",
+        why: "the firmware stops every core for up to a millisecond, and no counter of the kernel sees it",
+        read: "dev/cpu/N/msr (register 0x34), twice",
+        good: "no more while the doctor looks (--watch=SECONDS looks longer)",
+        now: "none",
+        keep: "the firmware: turn its sources off (power capping, USB emulation, patrol)",
+        source: "kernel trace/hwlat_detector.rst; Intel model-specific register 0x34",
+        moves: true,
+        run: management,
+        ..NOISE
+    },
+    Check {
+        id: "I24",
+        name: "function calls between CPUs",
+        why: "a static key that is switched, as by the first socket with time stamps, interrupts every CPU",
+        read: "proc/interrupts (CAL), twice",
+        good: "no more on hot CPUs while the doctor looks (--watch=SECONDS looks longer)",
+        now: "hold one socket with SO_TIMESTAMPING open on a housekeeping CPU",
+        keep: "a daemon that holds it",
+        source: "tuned, plugin rtentsk",
+        moves: true,
+        run: calls,
         ..NOISE
     },
     Check {
@@ -307,6 +335,57 @@ fn bare_metal(look: &Look<'_>) -> Found {
     let is_guest = flags.split_whitespace().any(|word| word == "hypervisor");
     let live = if is_guest { "virtual machine" } else { "bare metal" };
     Ok(Outcome::good(!is_guest, live, "its host takes CPU time unseen: certify nothing here"))
+}
+
+fn management(look: &Look<'_>) -> Found {
+    let hot = look.hot()?;
+    let info = look.host.text("proc/cpuinfo")?;
+    if !info.contains("GenuineIntel") {
+        return skip("only Intel's processors count them");
+    }
+    let (mut bad, mut most) = (Vec::new(), 0_u64);
+    for cpu in hot.iter() {
+        let path = format!("told/smi/cpu{cpu}");
+        let text = look.host.text(&path)?;
+        let pair = text.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        let Some((first, now)): Option<(u64, u64)> = pair else {
+            return Err(Missing::Strange(path, text).into());
+        };
+        most = most.max(now);
+        if now != first {
+            bad.push(format!("cpu{cpu}+{}", now.saturating_sub(first)));
+        }
+    }
+    let live = if bad.is_empty() { format!("{most} since boot, none now") } else { bad.join(" ") };
+    Ok(Outcome::good(bad.is_empty(), live, "the firmware interrupts"))
+}
+
+/// The counts of a row of proc/interrupts, by CPU.
+fn row(look: &Look<'_>, path: &str, name: &str) -> Result<BTreeMap<u32, u64>, Stop> {
+    let text = look.host.text(path)?;
+    let strange = || Stop::from(Missing::Strange(path.to_owned(), format!("no row {name}")));
+    let mut lines = text.lines();
+    let head = lines.next().unwrap_or_default();
+    let cpus = head.split_whitespace().filter_map(|word| word.strip_prefix("CPU")?.parse().ok());
+    let counts = lines.find_map(|line| line.trim().strip_prefix(name)).ok_or_else(strange)?;
+    Ok(cpus.zip(counts.split_whitespace().map_while(|word| word.parse().ok())).collect())
+}
+
+fn calls(look: &Look<'_>) -> Found {
+    let hot = look.hot()?;
+    let (first, now) =
+        (row(look, "told/first/proc/interrupts", "CAL:")?, row(look, "proc/interrupts", "CAL:")?);
+    let mut bad = Vec::new();
+    for cpu in hot.iter() {
+        let (Some(first), Some(now)) = (first.get(&cpu), now.get(&cpu)) else {
+            return Err(Missing::Strange("proc/interrupts".into(), format!("no CPU{cpu}")).into());
+        };
+        if now > first {
+            bad.push(format!("cpu{cpu}+{}", now - first));
+        }
+    }
+    let live = if bad.is_empty() { "none now".to_owned() } else { bad.join(" ") };
+    Ok(Outcome::good(bad.is_empty(), live, "other CPUs call hot ones"))
 }
 
 fn lockdown(look: &Look<'_>) -> Found {

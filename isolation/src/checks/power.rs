@@ -80,6 +80,19 @@ pub(super) const CHECKS: &[Check] = &[
         ..POWER
     },
     Check {
+        id: "W07",
+        name: "wake-up latency of every CPU",
+        why: "a process that holds a limit keeps every CPU out of deep states; it goes when the process \
+            does",
+        read: "dev/cpu_dma_latency, sys/devices/system/cpu/cpuN/power/pm_qos_resume_latency_us",
+        good: "2 microseconds or less, or the limits of W06",
+        now: "hold dev/cpu_dma_latency open with a 4-byte zero in it",
+        keep: "a daemon that holds it; better W06",
+        source: "kernel power/pm_qos_interface.rst",
+        run: latency_of_all,
+        ..POWER
+    },
+    Check {
         id: "W08",
         name: "uncore frequency",
         why: "memory latency follows it",
@@ -101,6 +114,7 @@ pub(super) const CHECKS: &[Check] = &[
         now: "none",
         keep: "cooling",
         source: "kernel arch/x86 thermal_throttle",
+        moves: true,
         run: throttle,
         ..POWER
     },
@@ -169,6 +183,26 @@ fn intel_states(look: &Look<'_>) -> Found {
 fn resume_latency(look: &Look<'_>) -> Found {
     let note = "write n/a: it means zero latency, while 0 means no limit";
     each_hot(look, "power/pm_qos_resume_latency_us", |text| text == "n/a", note)
+}
+
+fn latency_of_all(look: &Look<'_>) -> Found {
+    let path = "dev/cpu_dma_latency";
+    let hot = look.hot()?;
+    let resume = |cpu| format!("sys/devices/system/cpu/cpu{cpu}/power/pm_qos_resume_latency_us");
+    let mut is_each = true;
+    for cpu in hot.iter() {
+        is_each &= look.host.optional(&resume(cpu))?.as_deref() == Some("n/a");
+    }
+    if is_each {
+        return Ok(Outcome::new(Status::Pass, "hot CPUs have a limit of their own", ""));
+    }
+    let bytes = look.host.bytes(path)?;
+    let Ok(word) = <[u8; 4]>::try_from(bytes.as_slice()) else {
+        return Err(Missing::Strange(path.into(), format!("{} bytes", bytes.len())).into());
+    };
+    let limit_us = i32::from_le_bytes(word);
+    let note = "nothing keeps CPUs out of deep states";
+    Ok(Outcome::good((0..=2).contains(&limit_us), format!("{limit_us} us"), note))
 }
 
 fn uncore(look: &Look<'_>) -> Found {

@@ -56,10 +56,8 @@ fn said(check: &Check, fixture: &Fixture) -> (String, String) {
     let look = Look::at(&host, &fixture.plan);
     let found = check.find(&look, Profile::Live);
     let is_miss = check.outcome(&look).status == Status::Fail;
-    let status = match found.status {
-        Status::Pass if is_miss => "NOTE",
-        status => status.name(),
-    };
+    let has_note = is_miss && found.status == Status::Pass;
+    let status = if has_note { "NOTE" } else { found.status.name() };
     (status.to_owned(), format!("{}: {}", found.live, found.note))
 }
 

@@ -10,9 +10,9 @@ use corelane_isolation::{CpuSet, Host, Node, Plan, Tree};
 
 /// A host, as a fixture describes it.
 #[derive(Debug)]
-pub struct Fixture {
-    pub tree: Tree,
-    pub plan: Plan,
+pub(crate) struct Fixture {
+    pub(crate) tree: Tree,
+    pub(crate) plan: Plan,
     denied: String,
 }
 
@@ -31,14 +31,14 @@ fn list(text: &str) -> CpuSet {
 }
 
 impl Fixture {
-    pub fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> Host {
         let mut tree = self.tree.clone();
         tree.put(DENIED, Node::File(self.denied.clone().into_bytes()));
         Host::in_tree(tree)
     }
 
     /// Adds one entry.
-    pub fn add(&mut self, entry: &str) {
+    pub(crate) fn add(&mut self, entry: &str) {
         let entry = entry.trim();
         if let Some((path, target)) = entry.split_once(" -> ") {
             return each(path, &mut |path| self.tree.put(&path, Node::Link(target.to_owned())));
@@ -54,7 +54,8 @@ impl Fixture {
             return text.split_whitespace().for_each(|word| self.planned(word));
         }
         if let Some(path) = path.strip_prefix('!') {
-            return each(path, &mut |path| self.denied += &format!("{path}\t{text}\n"));
+            let denied = &mut self.denied;
+            return each(path, &mut |path| denied.extend([path.as_str(), "\t", text, "\n"]));
         }
         each(path, &mut |path| self.tree.put(&path, Node::File(unescaped(text))));
     }

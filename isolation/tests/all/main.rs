@@ -2,4 +2,6 @@
 
 mod checks;
 mod fixture;
+mod forms;
 mod objections;
+mod snapshot;

@@ -90,7 +90,7 @@ fn every_row_of_the_table_is_whole_and_its_id_its_own() {
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!((ids.len(), count), (count, 74));
+    assert_eq!((ids.len(), count), (count, 84));
 }
 
 #[test]
