@@ -50,8 +50,8 @@ fn listed(look: &Look<'_>, path: &str) -> Result<Vec<String>, Stop> {
     look.host.names(path).map_err(|missing| lacking(look, missing))
 }
 
-/// What is not there although the part of the tree that would hold it is: this kernel has it not. Of
-/// a tree that has not even that part nothing is known.
+/// What is not there although the part of the tree that would hold it is: this kernel has it not.
+/// Of a tree that has not even that part nothing is known.
 fn lacking(look: &Look<'_>, missing: Missing) -> Stop {
     let Missing::Absent(path) = &missing else { return missing.into() };
     // `sys` and `proc/sys` alone are no part: every captured tree has them. A debugfs that is not

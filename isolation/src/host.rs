@@ -1,9 +1,9 @@
 //! The host as files beneath a root: the live one, or a captured tree of another.
 //!
-//! Owns: how a path is read and what it means that it could not be. Must never: follow a path out of
-//! the root of a captured tree, read more than [`MOST_BYTES`] of a file, keep what `redact` leaves
-//! out, or write. A captured tree says in the file `DENIED` which paths its host did not let be read,
-//! one `PATH<tab>REASON` a line.
+//! Owns: how a path is read and what it means that it could not be. Must never: follow a path out
+//! of the root of a captured tree, read more than [`MOST_BYTES`] of a file, keep what `redact`
+//! leaves out, or write. A captured tree says in the file `DENIED` which paths its host did not let
+//! be read, one `PATH<tab>REASON` a line.
 
 use crate::redact;
 use crate::tree::{Node, Tree};
@@ -79,7 +79,8 @@ enum Answer {
     There(bool),
 }
 
-/// Every answer so far. The first one of a path stands, so that what was recorded agrees with itself.
+/// Every answer so far. The first one of a path stands, so that what was recorded agrees with
+/// itself.
 type Trace = BTreeMap<(Ask, String), Result<Answer, Missing>>;
 
 /// The host's files.

@@ -1,8 +1,8 @@
 //! What the host is to be after its next boot: sysctl lines and the boot line on disk.
 //!
 //! Precedence of sysctl files as sysctl.d(5) has it: a file name counts once, `/etc` before `/run`
-//! before `/usr/lib`; files in the order of their names; `/etc/sysctl.conf` last; the last line of a
-//! key stands.
+//! before `/usr/lib`; files in the order of their names; `/etc/sysctl.conf` last; the last line of
+//! a key stands.
 
 use crate::host::{Host, Missing};
 use crate::kernel::BootLine;

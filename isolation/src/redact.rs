@@ -2,7 +2,8 @@
 //!
 //! It holds for every read, live or captured, so that a snapshot answers as its host did, and a
 //! password in a configuration, a key on the boot line or the address of a peer gets neither into a
-//! report nor into a snapshot. Must never: keep a file whole that may hold what is nobody's business.
+//! report nor into a snapshot. Must never: keep a file whole that may hold what is nobody's
+//! business.
 
 use crate::host::Missing;
 use crate::kernel::BootLine;
@@ -137,7 +138,8 @@ mod tests {
             ),
             (
                 "proc/9/net/tcp",
-                "  sl  local_address rem_address st\n   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 \
+                "  sl  local_address rem_address st\n   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 \
+                 0 \
                  0 0 4711 1\n   1: 0A00000A:1 08080808:01BB 01 0:0 0:0 0 0 0 4712 1",
                 "0: 0100007F:0 - - - - - - - 4711\n0: X:0 - - - - - - - 4712",
             ),

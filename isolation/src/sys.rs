@@ -41,8 +41,8 @@ pub(crate) fn ethtool(card: &str, command: u32) -> io::Result<[u32; WORDS]> {
     // Any socket will do; one of this kind reaches no network.
     let socket = UnixDatagram::unbound()?;
     // JUSTIFICATION: no safe binding of this request is in the tree.
-    // SAFETY: the kernel writes at most the structure of the command, and each named here is shorter
-    // than `words`; both live until the call is over.
+    // SAFETY: the kernel writes at most the structure of the command, and each named here is
+    // shorter than `words`; both live until the call is over.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, request) };
     if done == 0 { Ok(words) } else { Err(io::Error::last_os_error()) }
 }
@@ -63,7 +63,8 @@ pub(crate) struct Clock {
 pub(crate) fn clock() -> io::Result<Clock> {
     let mut clock = MaybeUninit::<libc::timex>::zeroed();
     // JUSTIFICATION: no safe binding is in the tree.
-    // SAFETY: the structure is zeroed, which is valid and asks for no change, and outlives the call.
+    // SAFETY: the structure is zeroed, which is valid and asks for no change, and outlives the
+    // call.
     let state = unsafe { libc::adjtimex(clock.as_mut_ptr()) };
     if state < 0 {
         return Err(io::Error::last_os_error());

@@ -1,5 +1,5 @@
-//! What no file of the host says: answers of the card's driver, the GPU's library, the clock and the
-//! processor, and a first look at counters whose growth is what matters.
+//! What no file of the host says: answers of the card's driver, the GPU's library, the clock and
+//! the processor, and a first look at counters whose growth is what matters.
 //!
 //! They are put beneath `told/` before the checks run, as text, so that a snapshot has them and a
 //! fixture can. Must never: set anything, or take longer than the asked wait and the drivers do.
@@ -68,7 +68,7 @@ fn smi(cpu: u32) -> std::io::Result<u64> {
 /// Counters whose growth between this look and the checks' is what matters.
 fn first_look(host: &mut Host) {
     let mut paths = vec!["proc/interrupts".to_owned()];
-    for Process { pid, name } in crate::check::processes(host).unwrap_or_default() {
+    for Process { pid, name } in crate::look::processes(host).unwrap_or_default() {
         if name == "corelane-engine" {
             let tasks = host.names(&format!("proc/{pid}/task")).unwrap_or_default();
             paths.extend(tasks.iter().map(|task| format!("proc/{pid}/task/{task}/status")));

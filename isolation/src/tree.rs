@@ -1,8 +1,8 @@
 //! A captured host in memory: paths, and what is there; as a tar archive and back.
 //!
-//! The archive is the plain `ustar` form, its entries in the order of their paths, without a time, an
-//! owner or a name of the machine: the same answers give the same bytes. Must never: take a damaged
-//! archive for a whole one, or a path that leaves the root.
+//! The archive is the plain `ustar` form, its entries in the order of their paths, without a time,
+//! an owner or a name of the machine: the same answers give the same bytes. Must never: take a
+//! damaged archive for a whole one, or a path that leaves the root.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,6 +61,12 @@ impl Tree {
         } else {
             self.0.insert(path.to_owned(), node);
         }
+    }
+
+    /// Takes a path and all beneath it away.
+    pub fn remove(&mut self, path: &str) {
+        let beneath = format!("{path}/");
+        self.0.retain(|found, _| found != path && !found.starts_with(&beneath));
     }
 
     /// The names in a folder, sorted.

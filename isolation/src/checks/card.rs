@@ -8,14 +8,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "N07",
         name: "coalescing, offloads and pause",
-        why: "the card waits for more packets before it interrupts, merges them, and stops the link \
-            when told",
+        why: "the card waits for more packets before it interrupts, merges them, and stops the \
+            link when told",
         read: "ethtool of the interface: coalescing, rings, pause, GRO, LRO",
         good: "rx-usecs 0, not adaptive, no GRO, LRO or pause",
-        now: "ethtool -C IF adaptive-rx off rx-usecs 0; ethtool -K IF gro off lro off; ethtool -A IF rx \
-            off tx off",
-        keep: "systemd.link: RxCoalesceSec=0, UseAdaptiveRxCoalesce=no, GenericReceiveOffload=no, \
-            RxFlowControl=no, TxFlowControl=no",
+        now: "ethtool -C IF adaptive-rx off rx-usecs 0; ethtool -K IF gro off lro off; ethtool \
+            -A IF rx off tx off",
+        keep: "systemd.link: RxCoalesceSec=0, UseAdaptiveRxCoalesce=no, \
+            GenericReceiveOffload=no, RxFlowControl=no, TxFlowControl=no",
         source: "ethtool(8), systemd.link(5)",
         run: coalescing,
         ..CARD

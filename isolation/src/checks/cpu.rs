@@ -9,7 +9,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I01",
         name: "isolated CPUs",
-        why: "a CPU in a scheduler domain takes other tasks, and a bare isolcpus list leaves managed interrupts on it",
+        why: "a CPU in a scheduler domain takes other tasks, and a bare isolcpus list leaves \
+            managed interrupts on it",
         read: "sys/devices/system/cpu/isolated, sys/fs/cgroup/cpuset.cpus.isolated, proc/cmdline",
         good: "every hot CPU, without CPU 0, and managed_irq where the boot line isolates",
         now: "a cpuset partition of the hot slice (I06)",
@@ -60,10 +61,12 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I05",
         name: "interrupts on hot CPUs",
-        why: "an interrupt stops the hot thread for microseconds; what is in force can differ from what was written",
+        why: "an interrupt stops the hot thread for microseconds; what is in force can differ \
+            from what was written",
         read: "proc/irq/*/effective_affinity_list",
         good: "no hot CPU",
-        now: "write the housekeeping list to proc/irq/N/smp_affinity_list; managed ones need I01's managed_irq",
+        now: "write the housekeeping list to proc/irq/N/smp_affinity_list; managed ones need \
+            I01's managed_irq",
         keep: "a unit that runs at boot and when the card resets",
         need: Need::Must,
         source: "kernel core-api/irq/irq-affinity.rst",
@@ -86,7 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I07",
         name: "other slices fenced",
         why: "services and logins may else run on hot CPUs",
-        read: "sys/fs/cgroup/{system.slice,user.slice,machine.slice,init.scope,kubepods.slice}/cpuset.cpus.effective",
+        read: "sys/fs/cgroup/{system,user,machine,kubepods}.slice/cpuset.cpus.effective; init.scope",
         good: "no hot CPU",
         now: "systemctl set-property --runtime SLICE AllowedCPUs=LIST",
         keep: "AllowedCPUs=LIST in a drop-in of each slice",
@@ -166,8 +169,8 @@ fn isolated(look: &Look<'_>) -> Found {
 fn nohz_full(look: &Look<'_>) -> Found {
     let (hot, live) = (look.hot()?, look.cpus("sys/devices/system/cpu/nohz_full")?);
     let outcome = if look.line()?.value("nohz_full") == Some("all") {
-        let note = "nohz_full=all takes the housekeeping CPUs too, all of whose kernel entries then \
-                    cost more: name the hot CPUs alone";
+        let note = "nohz_full=all takes the housekeeping CPUs too, all of whose kernel entries \
+            then cost more: name the hot CPUs alone";
         Outcome::new(Status::Conflict, format!("all ({live})"), note)
     } else {
         Outcome::good(live.covers(hot), live.to_string(), "the tick runs on hot CPUs")

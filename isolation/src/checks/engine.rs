@@ -9,8 +9,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "C04",
         name: "threads of the engine",
-        why: "nothing balances isolated CPUs: threads that share a mask pile up on its first CPU; a \
-            FIFO thread above 49 starves threaded interrupts",
+        why: "nothing balances isolated CPUs: threads that share a mask pile up on its first \
+            CPU; a FIFO thread above 49 starves threaded interrupts",
         read: "proc/PID/task/*/{status,stat}",
         good: "a hot thread on one CPU; FIFO or RR on hot CPUs alone, below 50",
         now: "taskset -pc CPU TID; chrt -op 0 TID",

@@ -170,7 +170,7 @@ fn clocks(look: &Look<'_>) -> Found {
 fn interrupts(look: &Look<'_>) -> Found {
     let (mut bad, hot) = (Vec::new(), look.hot()?);
     for device in gpus(look)? {
-        for name in look.host.names(&format!("{device}/msi_irqs"))? {
+        for name in listed(look, &format!("{device}/msi_irqs"))? {
             let cpus = look.cpus(&format!("proc/irq/{name}/effective_affinity_list"))?.and(hot);
             if !cpus.is_empty() {
                 bad.push(format!("irq {name} on {cpus}"));

@@ -1,6 +1,6 @@
 //! Network and PCI Express: sysctls of old guides that do harm, the exchange link, the bypass.
 
-use super::{Found, booted, number, some, sysctl, value};
+use super::{Found, booted, listed, number, some, sysctl, value};
 use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
 use crate::host::Missing;
 use std::collections::BTreeSet;
@@ -9,8 +9,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "N01",
         name: "TCP timestamps",
-        why: "0 saves 12 bytes and loses protection against wrapped sequences and good round-trip \
-            samples",
+        why: "0 saves 12 bytes and loses protection against wrapped sequences and good \
+            round-trip samples",
         read: "proc/sys/net/ipv4/tcp_timestamps",
         good: "1",
         now: "sysctl -w net.ipv4.tcp_timestamps=1",
@@ -74,8 +74,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "N06",
         name: "MTU of the exchange link",
-        why: "no gain for messages below 1,500 bytes; most XDP drivers refuse jumbo frames, which \
-            ends Onload over AF_XDP",
+        why: "no gain for messages below 1,500 bytes; most XDP drivers refuse jumbo frames, \
+            which ends Onload over AF_XDP",
         read: "sys/class/net/IF/mtu, sys/module/{onload,sfc_resource/afxdp}",
         good: "1500",
         now: "ip link set IF mtu 1500",
@@ -220,8 +220,8 @@ fn timestamps(look: &Look<'_>) -> Found {
 }
 
 fn window_scaling(look: &Look<'_>) -> Found {
-    let note = "caps every TCP window at 65,535 B, makes rmem_max pointless for TCP, inherited by \
-                Onload. Set 1";
+    let note = "caps every TCP window at 65,535 B, makes rmem_max pointless for TCP, inherited \
+        by Onload. Set 1";
     let found = sysctl(look, "net.ipv4.tcp_window_scaling", |n| n == 1, note)?;
     let buffers = number(look, "proc/sys/net/core/rmem_max")?;
     if found.status == Status::Fail && buffers > 65_535 {
@@ -271,6 +271,7 @@ fn mtu(look: &Look<'_>) -> Found {
         let note = "jumbo frames keep XDP, and so Onload over AF_XDP, from the card: set 1500";
         return Ok(Outcome::new(Status::Conflict, live.to_string(), note));
     }
+    let note = if live < 1_500 { "packets of the exchange path, 1,500, do not fit" } else { note };
     Ok(Outcome::good(live == 1_500, live.to_string(), note))
 }
 
@@ -356,8 +357,8 @@ fn aspm(look: &Look<'_>) -> Found {
     let policy = value(look, "sys/module/pcie_aspm/parameters/policy")?;
     let policy = super::chosen(&policy).to_owned();
     if look.line()?.value("pcie_aspm") == Some("off") {
-        let note = "pcie_aspm=off does not disable: it leaves what the firmware set, and no policy \
-                    applies; write pcie_aspm.policy=performance instead";
+        let note = "pcie_aspm=off does not disable: it leaves what the firmware set, and no \
+            policy applies; write pcie_aspm.policy=performance instead";
         return Ok(Outcome::new(Status::Conflict, format!("pcie_aspm=off, {policy}"), note));
     }
     let outcome = Outcome::good(policy == "performance", policy, "links may sleep");
@@ -382,7 +383,7 @@ fn awake(look: &Look<'_>) -> Found {
 fn card_interrupts(look: &Look<'_>) -> Found {
     let (nic, hot) = (look.nic()?, look.hot()?);
     let mut bad = Vec::new();
-    let names = look.host.names(&format!("sys/class/net/{nic}/device/msi_irqs"))?;
+    let names = listed(look, &format!("sys/class/net/{nic}/device/msi_irqs"))?;
     for name in &names {
         let cpus = look.cpus(&format!("proc/irq/{name}/effective_affinity_list"))?.and(hot);
         if !cpus.is_empty() {

@@ -10,7 +10,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I11",
         name: "deadline server of the fair class",
-        why: "since 6.12 it preempts FIFO threads 50 ms of each second and can bring the tick back",
+        why: "since 6.12 it preempts FIFO threads 50 ms of each second and can bring the tick \
+            back",
         read: "sys/kernel/debug/sched/*_server/cpuN/runtime",
         good: "0 on hot CPUs",
         now: "write 0 to the file of each hot CPU",
@@ -159,7 +160,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I23",
         name: "system-management interrupts",
-        why: "the firmware stops every core for up to a millisecond, and no counter of the kernel sees it",
+        why: "the firmware stops every core for up to a millisecond, and no counter of the \
+            kernel sees it",
         read: "dev/cpu/N/msr (register 0x34), twice",
         good: "no more while the doctor looks (--watch=SECONDS looks longer)",
         now: "none",
@@ -172,7 +174,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I24",
         name: "function calls between CPUs",
-        why: "a static key that is switched, as by the first socket with time stamps, interrupts every CPU",
+        why: "a static key that is switched, as by the first socket with time stamps, interrupts \
+            every CPU",
         read: "proc/interrupts (CAL), twice",
         good: "no more on hot CPUs while the doctor looks (--watch=SECONDS looks longer)",
         now: "hold one socket with SO_TIMESTAMPING open on a housekeeping CPU",

@@ -10,7 +10,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "G04",
         name: "memory and owners of the GPU",
-        why: "a model that does not fit falls back to the processor, and a display server takes turns",
+        why: "a model that does not fit falls back to the processor, and a display server takes \
+            turns",
         read: "NVML: memory, processes",
         good: "a tenth of the memory free, no display server",
         now: "end what does not belong there",
@@ -37,8 +38,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "G09",
         name: "clocks in force",
-        why: "a GPU that idles low is slow at the first inference, and a cap or heat slows it at the \
-            worst",
+        why: "a GPU that idles low is slow at the first inference, and a cap or heat slows it at \
+            the worst",
         read: "NVML: performance state, clocks, reasons",
         good: "state 0, slowed by nothing",
         now: "nvidia-smi -lgc MHZ; nvidia-smi -lmc MHZ",

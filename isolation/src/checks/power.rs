@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "governor and energy preference",
         why: "a core that ramps up is slow first; hardware P-states look at the preference, not \
             the governor",
-        read: "sys/devices/system/cpu/cpuN/cpufreq/{scaling_governor,energy_performance_preference}",
+        read: "sys/devices/system/cpu/cpuN/cpufreq/scaling_governor, energy_performance_preference",
         good: "performance, both",
         now: "write performance to both",
         keep: "tmpfiles.d lines of type w",
@@ -82,8 +82,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "W07",
         name: "wake-up latency of every CPU",
-        why: "a process that holds a limit keeps every CPU out of deep states; it goes when the process \
-            does",
+        why: "a process that holds a limit keeps every CPU out of deep states; it goes when the \
+            process does",
         read: "dev/cpu_dma_latency, sys/devices/system/cpu/cpuN/power/pm_qos_resume_latency_us",
         good: "2 microseconds or less, or the limits of W06",
         now: "hold dev/cpu_dma_latency open with a 4-byte zero in it",
@@ -156,7 +156,8 @@ fn idle_poll(look: &Look<'_>) -> Found {
         return Ok(Outcome::new(Status::Pass, "absent", ""));
     }
     if line.has("processor.max_cstate") || line.has("intel_idle.max_cstate") {
-        let note = "poll wins, max_cstate is dead: redundant, costs turbo; remove both and set W06";
+        let note = "poll wins, max_cstate is dead: redundant, costs turbo; remove both and set \
+            W06";
         return Ok(Outcome::new(Status::Conflict, "idle=poll with max_cstate", note));
     }
     let note = "it is global and costs turbo; remove it and set W06 on the hot CPUs";

@@ -9,7 +9,8 @@ pub(super) const CHECKS: &[Check] = &[
         id: "C01",
         name: "sched_migration_cost_ns",
         why: "not a sysctl since 5.13: the line is ignored, and pinned threads do not migrate",
-        read: "etc/sysctl.d, run/sysctl.d, usr/local/lib/sysctl.d, usr/lib/sysctl.d, etc/sysctl.conf",
+        read: "etc/sysctl.d, run/sysctl.d, usr/local/lib/sysctl.d, usr/lib/sysctl.d, \
+            etc/sysctl.conf",
         good: "no line",
         now: "none",
         keep: "remove the line",
@@ -34,7 +35,8 @@ pub(super) const CHECKS: &[Check] = &[
         id: "C03",
         name: "lines for settings that are gone",
         why: "a line that this kernel ignores says something that is not so",
-        read: "etc/sysctl.d, run/sysctl.d, usr/local/lib/sysctl.d, usr/lib/sysctl.d, etc/sysctl.conf",
+        read: "etc/sysctl.d, run/sysctl.d, usr/local/lib/sysctl.d, usr/lib/sysctl.d, \
+            etc/sysctl.conf",
         good: "every key is there",
         now: "none",
         keep: "remove the lines",

@@ -34,8 +34,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "O04",
         name: "unit of QuestDB",
-        why: "a start script that daemonises under Type=simple is taken for ended: restarts run a \
-            second server",
+        why: "a start script that daemonises under Type=simple is taken for ended: restarts run \
+            a second server",
         read: "etc/systemd/system/questdb.service",
         good: "Type=forking with the script, or the server in the foreground",
         now: "none",

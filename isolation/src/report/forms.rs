@@ -1,5 +1,5 @@
-//! The report for other readers: Markdown, `JUnit`, and the text file that Prometheus' node exporter
-//! collects. Must never: say what the JSON form does not.
+//! The report for other readers: Markdown, `JUnit`, and the text file that Prometheus' node
+//! exporter collects. Must never: say what the JSON form does not.
 
 use super::Report;
 use crate::check::{Finding, Group, Need, Profile, Status};
@@ -48,8 +48,8 @@ impl Report {
         md
     }
 
-    /// As `JUnit`: one suite a group; what the live profile refuses is a failure, what must be good and
-    /// was not read an error.
+    /// As `JUnit`: one suite a group; what the live profile refuses is a failure, what must be good
+    /// and was not read an error.
     #[must_use]
     pub fn to_junit(&self) -> String {
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -114,7 +114,7 @@ impl Report {
              # TYPE corelane_doctor_info gauge\n\
              corelane_doctor_info{{version=\"{version}\",profile=\"{profile}\",\
              kernel=\"{kernel}\"}} 1\n\
-             # HELP corelane_doctor_exit Exit status: 0 good, 1 warnings, 2 failures, 3 not judged.\n\
+             # HELP corelane_doctor_exit 0 good, 1 warnings, 2 failures, 3 not judged.\n\
              # TYPE corelane_doctor_exit gauge\n\
              corelane_doctor_exit {exit}\n\
              # HELP corelane_doctor_checks Checks of each status.\n\

@@ -1,7 +1,8 @@
 //! Every check has a fixture that it passes, one that it objects to and one that it cannot read.
 //!
-//! `fixtures/checks/*.txt`: `ID STATUS | ENTRY | ENTRY ...`, further lines of a case indented; STATUS
-//! is what the check says under live, or `NOTE` where a check that never warns has something to say.
+//! `fixtures/checks/*.txt`: `ID STATUS | ENTRY | ENTRY ...`, further lines of a case indented;
+//! STATUS is what the check says under live, or `NOTE` where a check that never warns has something
+//! to say.
 
 use crate::fixture::Fixture;
 use corelane_isolation::{Check, Profile, Status, all, check::Look};

@@ -2,8 +2,9 @@
 //!
 //! `PATH: TEXT` is a file (`\n`, `\t` and `\xNN` are escapes), `PATH -> TARGET` a link, `PATH/` a
 //! folder, `!PATH: REASON` a path that may not be read, `{2,3}` in a path stands for each, and
-//! `C/`, `V/`, `S/`, `P/`, `E/` for `sys/devices/system/cpu/`, `proc/sys/`, `sys/`, `proc/`, `etc/`.
-//! `plan: WORDS` is the topology: `none`, `hot=LIST`, `nic=NAME`, `onload`, `pages=N`, `vram=GIB`.
+//! `C/`, `V/`, `S/`, `P/`, `E/` for `sys/devices/system/cpu/`, `proc/sys/`, `sys/`, `proc/`,
+//! `etc/`. `-PATH` takes a path and all beneath it away. `plan: WORDS` is the topology: `none`,
+//! `hot=LIST`, `nic=NAME`, `onload`, `pages=N`, `alone` (no card, no pages).
 
 use corelane_isolation::host::DENIED;
 use corelane_isolation::{CpuSet, Host, Node, Plan, Tree};
@@ -13,7 +14,8 @@ use corelane_isolation::{CpuSet, Host, Node, Plan, Tree};
 pub(crate) struct Fixture {
     pub(crate) tree: Tree,
     pub(crate) plan: Plan,
-    denied: String,
+    /// The list of paths that may not be read, as a captured tree has it.
+    pub(crate) denied: String,
 }
 
 impl Default for Fixture {
@@ -40,6 +42,9 @@ impl Fixture {
     /// Adds one entry.
     pub(crate) fn add(&mut self, entry: &str) {
         let entry = entry.trim();
+        if let Some(path) = entry.strip_prefix('-') {
+            return each(path, &mut |path| self.tree.remove(&path));
+        }
         if let Some((path, target)) = entry.split_once(" -> ") {
             return each(path, &mut |path| self.tree.put(&path, Node::Link(target.to_owned())));
         }
@@ -67,6 +72,7 @@ impl Fixture {
             "hot" => self.plan.hot = list(value),
             "nic" => self.plan.nic = Some(value.to_owned()),
             "onload" => self.plan.onload = true,
+            "alone" => self.plan = Plan { hot: self.plan.hot.clone(), ..Plan::default() },
             "pages" => self.plan.hugepages_2m = value.parse().expect("a number"),
             _ => panic!("plan has no {key}"),
         }

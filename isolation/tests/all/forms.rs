@@ -36,7 +36,7 @@ pub(crate) fn same(file: &str, found: &str) -> Result<(), String> {
     if found == wanted {
         return Ok(());
     }
-    let actual = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+    let actual = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file.replace("../", ""));
     fs::create_dir_all(actual.parent().expect("in a folder")).expect("a folder");
     fs::write(&actual, found).expect("a file");
     let differs = found.lines().zip(wanted.lines()).find(|(a, b)| a != b);
