@@ -1,7 +1,7 @@
 //! `corelane doctor`: is this box fit to trade on?
 //!
-//! Owns the command's form; the checks are crate `isolation`'s. Must never: write to the host, start
-//! a program, open the network, need root. The doctor's exit status is `isolation::Exit`, not
+//! Owns the command's form; the checks are crate `isolation`'s. Must never: write to the host,
+//! start a program, open the network, need root. The doctor's exit status is `isolation::Exit`, not
 //! `wire::exit`; the gate's is `wire::exit`, for it stands before a process of ours.
 
 use crate::output::Output;
@@ -71,7 +71,8 @@ pub struct Subject {
 /// `corelane doctor ...`.
 #[derive(Debug, Subcommand)]
 pub enum DoctorCommand {
-    /// Write all that the checks read of this host into a tar archive, for another machine to judge.
+    /// Write all that the checks read of this host into a tar archive, for another machine to
+    /// judge.
     ///
     /// No address, serial number, key or password is in it: files that may hold one are cut to the
     /// lines that checks know.
@@ -85,8 +86,9 @@ pub enum DoctorCommand {
     },
     /// Exit 12 unless the host is as the profile says; one line a check that is not.
     ///
-    /// For a unit's ExecStartPre. Under live a setting that fails, two that defeat each other, or one
-    /// that must be good and could not be read closes the gate; under paper and dev nothing does.
+    /// For a unit's ExecStartPre. Under live a setting that fails, two that defeat each other, or
+    /// one that must be good and could not be read closes the gate; under paper and dev nothing
+    /// does.
     Gate {
         /// What the host is to be fit for, and where it is.
         #[command(flatten)]
@@ -118,8 +120,8 @@ impl From<ProfileName> for Profile {
 /// Runs the command and gives its exit status: 0 good, 1 warnings, 2 failures, 3 not judged.
 ///
 /// # Errors
-/// ARGUMENTS for an unknown check, CONFIGURATION for a topology that cannot be, RESOURCE for a file or
-/// folder that cannot be read or written, HOST for a closed gate.
+/// ARGUMENTS for an unknown check, CONFIGURATION for a topology that cannot be, RESOURCE for a file
+/// or folder that cannot be read or written, HOST for a closed gate.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         Some(DoctorCommand::Snapshot { output, topology }) => {
