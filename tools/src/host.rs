@@ -35,6 +35,7 @@ pub struct DoctorArgs {
 /// The form of the report.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(id = "form", multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag a form, of which the group takes one")]
 pub struct FormArgs {
     /// Print one JSON object: version, counts, and `checks`, each with `id` and `status`.
     #[arg(long)]
@@ -42,7 +43,7 @@ pub struct FormArgs {
     /// Print Markdown: plan, persisted and live values side by side.
     #[arg(long)]
     pub md: bool,
-    /// Print JUnit's XML.
+    /// Print XML as `JUnit` has it.
     #[arg(long)]
     pub junit: bool,
     /// Print the text file of Prometheus' node exporter.
@@ -86,7 +87,7 @@ pub enum DoctorCommand {
     },
     /// Exit 12 unless the host is as the profile says; one line a check that is not.
     ///
-    /// For a unit's ExecStartPre. Under live a setting that fails, two that defeat each other, or
+    /// For a unit's `ExecStartPre`. Under live a setting that fails, two that defeat each other, or
     /// one that must be good and could not be read closes the gate; under paper and dev nothing
     /// does.
     Gate {
