@@ -6,24 +6,30 @@
 use crate::check::{Check, Look, Outcome, Status, Stop, skip};
 use crate::host::Missing;
 
+mod card;
 mod cpu;
+mod engine;
 mod gpu;
 mod memory;
 mod network;
 mod noise;
+mod nvidia;
 mod power;
 mod scheduler;
 mod services;
 
 /// Every check, group by group.
-pub const CHECKS: [&[Check]; 8] = [
+pub const CHECKS: [&[Check]; 11] = [
     cpu::CHECKS,
     noise::CHECKS,
     power::CHECKS,
     memory::CHECKS,
     scheduler::CHECKS,
+    engine::CHECKS,
     network::CHECKS,
+    card::CHECKS,
     gpu::CHECKS,
+    nvidia::CHECKS,
     services::CHECKS,
 ];
 
@@ -34,24 +40,46 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 
 type Found = Result<Outcome, Stop>;
 
-/// The text at a path; skipped where its folder is there and it is not: this kernel has it not.
+/// The text at a path; skipped where this host has no such thing.
 fn value(look: &Look<'_>, path: &str) -> Result<String, Stop> {
-    match look.host.text(path) {
-        Err(Missing::Absent(path)) => {
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            if look.host.is_there(folder) {
-                return skip(format!("this host has no {path}"));
-            }
-            Err(Missing::Absent(path).into())
-        }
-        other => Ok(other?),
+    look.host.text(path).map_err(|missing| lacking(look, missing))
+}
+
+/// The names in a folder; skipped where this host has no such thing.
+fn listed(look: &Look<'_>, path: &str) -> Result<Vec<String>, Stop> {
+    look.host.names(path).map_err(|missing| lacking(look, missing))
+}
+
+/// What is not there although the part of the tree that would hold it is: this kernel has it not.
+/// Of a tree that has not even that part nothing is known.
+fn lacking(look: &Look<'_>, missing: Missing) -> Stop {
+    let Missing::Absent(path) = &missing else { return missing.into() };
+    // `sys` and `proc/sys` alone are no part: every captured tree has them. A debugfs that is not
+    // mounted is an empty folder.
+    let parts = path.rmatch_indices('/').filter_map(|(at, _)| path.get(..at));
+    let mut parts = parts.filter(|part| part.contains('/') && *part != "proc/sys");
+    if !path.starts_with("sys/kernel/debug/") && parts.any(|part| look.host.is_there(part)) {
+        return Stop::Skip(format!("this host has no {path}"));
     }
+    missing.into()
 }
 
 /// The whole number at a path.
 fn number(look: &Look<'_>, path: &str) -> Result<i64, Stop> {
     let text = value(look, path)?;
     text.parse().map_err(|_| Missing::Strange(path.to_owned(), text).into())
+}
+
+/// The folder of the hot slice; skipped where control groups are there and it is not.
+fn hot_slice(look: &Look<'_>) -> Result<&'static str, Stop> {
+    let (groups, slice) = ("sys/fs/cgroup", "sys/fs/cgroup/hot.slice");
+    if look.host.is_there(slice) {
+        return Ok(slice);
+    }
+    if look.host.is_there(groups) {
+        return skip("there is no hot.slice; I01 says whether the boot line isolates");
+    }
+    Err(Missing::Absent(groups.into()).into())
 }
 
 /// Judges the text at a path.

@@ -65,6 +65,20 @@ impl BootLine {
         })
     }
 
+    /// The words of these names, as a line.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> String {
+        let is_named = |word: &&String| {
+            let found = word.split('=').next().unwrap_or_default().replace('-', "_");
+            names.iter().any(|name| name.replace('-', "_") == found)
+        };
+        let quoted = |word: &String| {
+            let has_blank = word.contains(char::is_whitespace);
+            if has_blank { format!("\"{word}\"") } else { word.clone() }
+        };
+        self.0.iter().filter(is_named).map(quoted).collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether a word is there, with or without a value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -97,7 +97,8 @@ impl Plan {
         Ok(Self { hot, housekeeping: rest, nic, onload, hugepages_2m, is_file: true })
     }
 
-    /// What the host itself says: hot is what it isolates, the rest of the present CPUs keeps house.
+    /// What the host itself says: hot is what it isolates, the rest of the present CPUs keeps
+    /// house.
     #[must_use]
     pub fn of(host: &Host) -> Self {
         let list = |path: &str| {
@@ -122,7 +123,8 @@ mod tests {
     fn a_topology_is_read_whole_or_refused_by_key() {
         let head = "[topology]\n";
         let plan = Plan::from_toml(
-            "[topology]\nhot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"eth0\"\nhugepages_2m = 64\n",
+            "[topology]\nhot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"eth0\"\n\
+             hugepages_2m = 64\n",
         )
         .expect("sound");
         assert_eq!(

@@ -11,6 +11,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+mod forms;
+
 /// Version of the JSON form; it rises when a field changes its meaning or goes.
 pub const VERSION: u32 = 1;
 
@@ -61,60 +63,68 @@ pub fn examine(host: &Host, plan: &Plan, profile: Profile) -> Report {
     let look = Look::at(host, plan);
     let found: Vec<Finding> = checks::all().map(|check| check.find(&look, profile)).collect();
     let count = |status| found.iter().filter(|finding| finding.status == status).count();
-    Report {
+    let mut report = Report {
         version: VERSION,
         profile,
         kernel: host.text("proc/sys/kernel/osrelease").unwrap_or_default(),
         hot: plan.hot.to_string(),
-        exit: exit(&found, profile).code(),
+        exit: 0,
         counts: Status::ALL.into_iter().map(|status| (status.name(), count(status))).collect(),
         checks: found,
-    }
+    };
+    report.exit = exit(&report).code();
+    report
 }
 
-/// The exit status of findings; the first of its rules that holds.
-fn exit(found: &[Finding], profile: Profile) -> Exit {
-    let any = |test: &dyn Fn(&Finding) -> bool| found.iter().any(test);
-    let is_live = profile == Profile::Live;
-    if any(&|f| f.status == Status::Fail || is_live && f.status == Status::Conflict) {
+/// The exit status of a report; the first of its rules that holds.
+fn exit(report: &Report) -> Exit {
+    let any = |test: &dyn Fn(&Finding) -> bool| report.checks.iter().any(test);
+    if any(&|finding| report.fails(finding)) {
         return Exit::Failures;
     }
-    let must = |f: &Finding| f.status == Status::Unknown && f.need == crate::check::Need::Must;
-    if profile != Profile::Dev && any(&must) {
+    if any(&|finding| report.errs(finding)) {
         return Exit::Unjudged;
     }
-    let is_off = |f: &Finding| match f.status {
-        Status::Pass | Status::Skip => false,
-        Status::Unknown => profile != Profile::Dev,
-        Status::Warn | Status::Stale | Status::Drift | Status::Conflict | Status::Fail => true,
-    };
-    if any(&is_off) { Exit::Warnings } else { Exit::Good }
+    let is_missed = |status| status != Status::Unknown || report.profile != Profile::Dev;
+    if any(&|finding| finding.status.is_open() && is_missed(finding.status)) {
+        return Exit::Warnings;
+    }
+    Exit::Good
 }
 
 impl Report {
     /// As text: what is not good with what to do, then one line each of the rest.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!(
-            "kernel {}; profile {}; hot CPUs {}\n",
-            if self.kernel.is_empty() { "unknown" } else { &self.kernel },
-            self.profile.name(),
-            self.hot,
-        );
+        let mut text = format!("{}\n", self.subject());
         for group in Group::ALL {
-            let _ = writeln!(text, "\n{}", group.title());
-            for finding in self.checks.iter().filter(|finding| finding.group == group) {
+            let found = self.checks.iter().filter(|finding| finding.group == group);
+            for (at, finding) in found.enumerate() {
+                if at == 0 {
+                    let _ = writeln!(text, "\n{}", group.title());
+                }
                 write_finding(&mut text, finding);
             }
         }
+        let _ = writeln!(text, "\n{}", self.verdict());
+        text
+    }
+
+    /// What was looked at.
+    fn subject(&self) -> String {
+        let kernel = if self.kernel.is_empty() { "unknown" } else { &self.kernel };
+        format!("kernel {kernel}; profile {}; hot CPUs {}", self.profile.name(), self.hot)
+    }
+
+    /// How many checks say what.
+    fn verdict(&self) -> String {
         let counts: Vec<String> = Status::ALL
             .iter()
             .map(|status| (status.name(), self.counts.get(status.name()).unwrap_or(&0)))
             .filter(|(_, count)| **count > 0)
             .map(|(name, count)| format!("{count} {name}"))
             .collect();
-        let _ = writeln!(text, "\n{} checks: {}", self.checks.len(), counts.join(", "));
-        text
+        format!("{} checks: {}", self.checks.len(), counts.join(", "))
     }
 
     /// As one JSON object.
@@ -128,14 +138,9 @@ impl Report {
 }
 
 fn write_finding(text: &mut String, finding: &Finding) {
-    let Finding { id, name, status, live, note, .. } = finding;
-    let said = match (live.is_empty(), note.is_empty()) {
-        (true, _) => note.clone(),
-        (false, true) => live.clone(),
-        (false, false) => format!("{live}: {note}"),
-    };
-    let _ = writeln!(text, "  {:8} {id} {name}: {}", status.name(), said.trim());
-    if matches!(status, Status::Pass | Status::Skip) {
+    let Finding { id, name, status, .. } = finding;
+    let _ = writeln!(text, "  {:8} {id} {name}: {}", status.name(), finding.said());
+    if !status.is_open() {
         return;
     }
     let mut line = |label: &str, value: &str| {
@@ -144,8 +149,10 @@ fn write_finding(text: &mut String, finding: &Finding) {
         }
     };
     line("good", finding.good);
-    line("plan", finding.planned.as_deref().unwrap_or_default());
-    line("persisted", finding.persisted.as_deref().unwrap_or_default());
+    let (planned, kept) = (finding.planned.as_deref(), finding.persisted.as_deref());
+    line("plan", planned.unwrap_or_default());
+    line("persisted", kept.unwrap_or_default());
+    line("live", if planned.or(kept).is_some() { &finding.live } else { "" });
     if *status != Status::Unknown {
         line("now", finding.now);
         line("keep", finding.keep);

@@ -1,35 +1,100 @@
 //! `corelane doctor`: is this box fit to trade on?
 //!
-//! Owns the command's form; the checks are crate `isolation`'s. Must never: write to the host, start
-//! a program, open the network, need root. Its exit status is `isolation::Exit`, not `wire::exit`.
+//! Owns the command's form; the checks are crate `isolation`'s. Must never: write to the host,
+//! start a program, open the network, need root. The doctor's exit status is `isolation::Exit`, not
+//! `wire::exit`; the gate's is `wire::exit`, for it stands before a process of ours.
 
 use crate::output::Output;
-use clap::{Args, ValueEnum};
-use isolation::{Host, Plan, Profile, Report};
+use clap::{Args, Subcommand, ValueEnum};
+use isolation::{Host, Plan, Profile, Report, Tree};
 use station::operator::Failure;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use wire::exit::Exit;
 
 /// `corelane doctor`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DoctorArgs {
+    /// Something else than the report.
+    #[command(subcommand)]
+    pub command: Option<DoctorCommand>,
+    /// What the host is to be fit for, and where it is.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// How to print.
+    #[command(flatten)]
+    pub form: FormArgs,
+    /// Say all of one check (`I01`) and look at nothing.
+    #[arg(long, value_name = "ID", conflicts_with = "form")]
+    pub explain: Option<String>,
+}
+
+/// The form of the report.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(id = "form", multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag a form, of which the group takes one")]
+pub struct FormArgs {
+    /// Print one JSON object: version, counts, and `checks`, each with `id` and `status`.
+    #[arg(long)]
+    pub json: bool,
+    /// Print Markdown: plan, persisted and live values side by side.
+    #[arg(long)]
+    pub md: bool,
+    /// Print XML as `JUnit` has it.
+    #[arg(long)]
+    pub junit: bool,
+    /// Print the text file of Prometheus' node exporter.
+    #[arg(long)]
+    pub prometheus: bool,
+}
+
+/// What is looked at, and for what.
+#[derive(Args, Debug)]
+pub struct Subject {
     /// What the host is to be fit for.
     #[arg(long, value_enum, default_value = "live")]
     pub profile: ProfileName,
-    /// Print one JSON object: version, counts, and `checks`, each with `id` and `status`.
-    #[arg(long, conflicts_with = "explain")]
-    pub json: bool,
-    /// Look at a captured tree instead of this host.
-    #[arg(long, value_name = "DIR")]
+    /// Look at a captured tree instead of this host: a folder, or a snapshot as it was written.
+    #[arg(long, value_name = "DIR|TAR")]
     pub root: Option<PathBuf>,
     /// Which CPUs are hot, which card trades (default: hot is what the host isolates).
     #[arg(long, value_name = "FILE")]
     pub topology: Option<PathBuf>,
-    /// Say all of one check (`I01`) and look at nothing.
-    #[arg(long, value_name = "ID")]
-    pub explain: Option<String>,
+    /// Watch counters for so long: interrupts, switches and SMIs on hot CPUs.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(0..=3_600), conflicts_with = "root")]
+    pub watch: u64,
+}
+
+/// `corelane doctor ...`.
+#[derive(Debug, Subcommand)]
+pub enum DoctorCommand {
+    /// Write all that the checks read of this host into a tar archive, for another machine to
+    /// judge.
+    ///
+    /// No address, serial number, key or password is in it: files that may hold one are cut to the
+    /// lines that checks know.
+    Snapshot {
+        /// Where to.
+        #[arg(short, long, value_name = "TAR")]
+        output: PathBuf,
+        /// Which CPUs are hot, which card trades.
+        #[arg(long, value_name = "FILE")]
+        topology: Option<PathBuf>,
+    },
+    /// Exit 12 unless the host is as the profile says; one line a check that is not.
+    ///
+    /// For a unit's `ExecStartPre`. Under live a setting that fails, two that defeat each other, or
+    /// one that must be good and could not be read closes the gate; under paper and dev nothing
+    /// does.
+    Gate {
+        /// What the host is to be fit for, and where it is.
+        #[command(flatten)]
+        subject: Subject,
+    },
 }
 
 /// A profile, as it is written.
@@ -56,31 +121,75 @@ impl From<ProfileName> for Profile {
 /// Runs the command and gives its exit status: 0 good, 1 warnings, 2 failures, 3 not judged.
 ///
 /// # Errors
-/// ARGUMENTS for an unknown check, CONFIGURATION for a topology that cannot be, RESOURCE for a file or
-/// folder that cannot be read.
+/// ARGUMENTS for an unknown check, CONFIGURATION for a topology that cannot be, RESOURCE for a file
+/// or folder that cannot be read or written, HOST for a closed gate.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
-    let mut out = Output::stdout();
+    match &args.command {
+        Some(DoctorCommand::Snapshot { output, topology }) => {
+            snapshot(output, topology.as_deref())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(DoctorCommand::Gate { subject }) => {
+            gate(subject)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {}
+    }
     if let Some(id) = &args.explain {
-        out.write(explain(id)?.as_bytes())?;
-        out.finish()?;
+        print(&explain(id)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let host = match &args.root {
-        None => Host::live(),
-        Some(root) => Host::at(root).map_err(|error| unread(root, &error))?,
-    };
-    let plan = match &args.topology {
-        None => Plan::of(&host),
-        Some(path) => topology(path)?,
-    };
-    let report = isolation::examine(&host, &plan, args.profile.into());
-    out.write(shown(&report, args.json).as_bytes())?;
-    out.finish()?;
+    let report = examined(&args.subject)?;
+    print(&shown(&report, args.form))?;
     Ok(ExitCode::from(report.exit))
 }
 
-fn shown(report: &Report, is_json: bool) -> String {
-    if is_json { format!("{}\n", report.to_json()) } else { report.to_text() }
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = Output::stdout();
+    out.write(text.as_bytes())?;
+    out.finish()
+}
+
+fn examined(subject: &Subject) -> Result<Report, Failure> {
+    let mut host = match &subject.root {
+        None => Host::live(),
+        Some(root) => captured(root)?,
+    };
+    let plan = planned(&host, subject.topology.as_deref())?;
+    isolation::ask(&mut host, Duration::from_secs(subject.watch));
+    Ok(isolation::examine(&host, &plan, subject.profile.into()))
+}
+
+fn captured(root: &Path) -> Result<Host, Failure> {
+    if root.is_dir() {
+        return Host::at(root).map_err(|error| unread(root, &error));
+    }
+    let tar = fs::read(root).map_err(|error| unread(root, &error))?;
+    let tree = Tree::from_tar(&tar).map_err(|error| {
+        let fields = format!("path={} error=\"{error}\"", root.display());
+        let next = "name a folder, or an archive of `corelane doctor snapshot`";
+        Failure::new(Exit::Resource, "no snapshot", fields, next)
+    })?;
+    Ok(Host::in_tree(tree))
+}
+
+fn planned(host: &Host, topology: Option<&Path>) -> Result<Plan, Failure> {
+    let Some(path) = topology else { return Ok(Plan::of(host)) };
+    let text = fs::read_to_string(path).map_err(|error| unread(path, &error))?;
+    Plan::from_toml(&text).map_err(|error| {
+        let fields = format!("file={} {error}", path.display());
+        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
+    })
+}
+
+fn shown(report: &Report, form: FormArgs) -> String {
+    match form {
+        FormArgs { json: true, .. } => format!("{}\n", report.to_json()),
+        FormArgs { md: true, .. } => report.to_md(),
+        FormArgs { junit: true, .. } => report.to_junit(),
+        FormArgs { prometheus: true, .. } => report.to_prometheus(),
+        FormArgs { .. } => report.to_text(),
+    }
 }
 
 fn explain(id: &str) -> Result<String, Failure> {
@@ -91,12 +200,40 @@ fn explain(id: &str) -> Result<String, Failure> {
     })
 }
 
-fn topology(path: &Path) -> Result<Plan, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| unread(path, &error))?;
-    Plan::from_toml(&text).map_err(|error| {
-        let fields = format!("file={} {error}", path.display());
-        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
-    })
+fn snapshot(output: &Path, topology: Option<&Path>) -> Result<(), Failure> {
+    let mut host = Host::live();
+    let plan = planned(&host, topology)?;
+    isolation::ask(&mut host, Duration::ZERO);
+    let (_, tree) = isolation::snapshot(host, &plan, Profile::Live);
+    let tar = tree.to_tar().map_err(|error| {
+        let fields = format!("path={} error=\"{error}\"", output.display());
+        Failure::new(Exit::Resource, "snapshot cannot be written", fields, "report the path")
+    })?;
+    let mut file = Output::file(output)?;
+    file.write(&tar)?;
+    file.finish()
+}
+
+fn gate(subject: &Subject) -> Result<(), Failure> {
+    let report = examined(subject)?;
+    let is_closed = |finding: &&isolation::Finding| {
+        report.fails(finding) || report.profile == Profile::Live && report.errs(finding)
+    };
+    let closed: Vec<String> = report
+        .checks
+        .iter()
+        .filter(is_closed)
+        .map(|finding| {
+            format!("{} {} {}: {}", finding.status.name(), finding.id, finding.name, finding.said())
+        })
+        .collect();
+    if closed.is_empty() {
+        return Ok(());
+    }
+    print(&format!("{}\n", closed.join("\n")))?;
+    let fields = format!("profile={} checks={}", report.profile.name(), closed.len());
+    let next = "`corelane doctor` says what to do about each";
+    Err(Failure::new(Exit::Host, "host is not as the profile says", fields, next))
 }
 
 fn unread(path: &Path, error: &std::io::Error) -> Failure {

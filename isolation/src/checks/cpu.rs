@@ -1,7 +1,7 @@
 //! Isolation of cores: what keeps other work off the hot CPUs.
 
-use super::{Found, booted, some, value};
-use crate::check::{Check, Group, Look, Need, Outcome, Status, skip};
+use super::{Found, booted, hot_slice, some, value};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
 use crate::cpus::CpuSet;
 use crate::host::Missing;
 
@@ -9,7 +9,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I01",
         name: "isolated CPUs",
-        why: "a CPU in a scheduler domain takes other tasks, and a bare isolcpus list leaves managed interrupts on it",
+        why: "a CPU in a scheduler domain takes other tasks, and a bare isolcpus list leaves \
+            managed interrupts on it",
         read: "sys/devices/system/cpu/isolated, sys/fs/cgroup/cpuset.cpus.isolated, proc/cmdline",
         good: "every hot CPU, without CPU 0, and managed_irq where the boot line isolates",
         now: "a cpuset partition of the hot slice (I06)",
@@ -60,10 +61,12 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I05",
         name: "interrupts on hot CPUs",
-        why: "an interrupt stops the hot thread for microseconds; what is in force can differ from what was written",
+        why: "an interrupt stops the hot thread for microseconds; what is in force can differ \
+            from what was written",
         read: "proc/irq/*/effective_affinity_list",
         good: "no hot CPU",
-        now: "write the housekeeping list to proc/irq/N/smp_affinity_list; managed ones need I01's managed_irq",
+        now: "write the housekeeping list to proc/irq/N/smp_affinity_list; managed ones need \
+            I01's managed_irq",
         keep: "a unit that runs at boot and when the card resets",
         need: Need::Must,
         source: "kernel core-api/irq/irq-affinity.rst",
@@ -86,7 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I07",
         name: "other slices fenced",
         why: "services and logins may else run on hot CPUs",
-        read: "sys/fs/cgroup/{system.slice,user.slice,machine.slice,init.scope,kubepods.slice}/cpuset.cpus.effective",
+        read: "sys/fs/cgroup/{system,user,machine,kubepods}.slice/cpuset.cpus.effective; init.scope",
         good: "no hot CPU",
         now: "systemctl set-property --runtime SLICE AllowedCPUs=LIST",
         keep: "AllowedCPUs=LIST in a drop-in of each slice",
@@ -98,12 +101,13 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I08",
         name: "stray tasks",
         why: "a task that may run on a hot CPU will, one day",
-        read: "proc/*/status",
-        good: "only the engine's",
+        read: "proc/*/task/*/{status,stat}",
+        good: "only the engine's threads and the kernel's own of each CPU",
         now: "taskset -pc LIST PID",
         keep: "as I07",
         need: Need::Must,
         source: "proc_pid_status(5)",
+        moves: true,
         run: strays,
         ..CPU
     },
@@ -135,9 +139,11 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const CPU: Check = Check::base(Group::Cpu);
+/// Flag of a thread of the kernel whose CPUs cannot be chosen (`PF_NO_SETAFFINITY`).
+const NO_SET_AFFINITY: u64 = 0x0400_0000;
 
 fn isolated(look: &Look<'_>) -> Found {
-    let hot = look.hot()?;
+    let hot = &look.plan.hot;
     let boot = look.cpus("sys/devices/system/cpu/isolated")?;
     let partition = "sys/fs/cgroup/cpuset.cpus.isolated";
     let partition = match look.host.optional(partition)? {
@@ -148,6 +154,9 @@ fn isolated(look: &Look<'_>) -> Found {
     let word = look.line()?.value("isolcpus");
     let is_bare = word.is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     let note = match () {
+        () if hot.is_empty() => {
+            "no hot CPU is known, and none is isolated: nothing can be judged of them"
+        }
         () if live.has(0) => "CPU 0 boots, ticks and keeps house: leave it out",
         () if !live.covers(hot) => "hot CPUs are in a scheduler domain",
         () if is_bare => "a bare list is domain only: write isolcpus=managed_irq,domain,LIST",
@@ -160,8 +169,8 @@ fn isolated(look: &Look<'_>) -> Found {
 fn nohz_full(look: &Look<'_>) -> Found {
     let (hot, live) = (look.hot()?, look.cpus("sys/devices/system/cpu/nohz_full")?);
     let outcome = if look.line()?.value("nohz_full") == Some("all") {
-        let note = "nohz_full=all takes the housekeeping CPUs too, all of whose kernel entries then \
-                    cost more: name the hot CPUs alone";
+        let note = "nohz_full=all takes the housekeeping CPUs too, all of whose kernel entries \
+            then cost more: name the hot CPUs alone";
         Outcome::new(Status::Conflict, format!("all ({live})"), note)
     } else {
         Outcome::good(live.covers(hot), live.to_string(), "the tick runs on hot CPUs")
@@ -173,7 +182,7 @@ fn rcu(look: &Look<'_>) -> Found {
     let (hot, boot) = (look.hot()?, look.line()?);
     let list = |word| boot.value(word).and_then(CpuSet::from_list).unwrap_or_default();
     let live = list("rcu_nocbs").or(&list("nohz_full"));
-    let is_all = boot.value("rcu_nocbs") == Some("all");
+    let is_all = ["rcu_nocbs", "nohz_full"].iter().any(|word| boot.value(word) == Some("all"));
     let note = "RCU callbacks run on hot CPUs";
     let outcome = Outcome::good(is_all || live.covers(hot), live.to_string(), note);
     Ok(booted(look, "rcu_nocbs", outcome.planned(hot.to_string())))
@@ -218,11 +227,7 @@ fn interrupts(look: &Look<'_>) -> Found {
 
 fn partition(look: &Look<'_>) -> Found {
     look.hot()?;
-    let path = "sys/fs/cgroup/hot.slice/cpuset.cpus.partition";
-    if !look.host.is_there("sys/fs/cgroup/hot.slice") {
-        return skip("there is no hot.slice; I01 says whether the boot line isolates");
-    }
-    let text = value(look, path)?;
+    let text = value(look, &format!("{}/cpuset.cpus.partition", hot_slice(look)?))?;
     // The kernel puts its reason in brackets behind the word.
     Ok(Outcome::good(text == "isolated", text, "the hot slice is no isolated partition"))
 }
@@ -240,6 +245,9 @@ fn slices(look: &Look<'_>) -> Found {
             }
         }
     }
+    if seen.is_empty() && !look.host.is_there("sys/fs/cgroup") {
+        return Err(Missing::Absent("sys/fs/cgroup".into()).into());
+    }
     if seen.is_empty() {
         return skip("no slice has the cpuset controller");
     }
@@ -252,21 +260,41 @@ fn strays(look: &Look<'_>) -> Found {
     let processes = look.processes.as_ref().map_err(Clone::clone)?;
     let mut bad = Vec::new();
     for process in processes.iter().filter(|process| process.name != "corelane-engine") {
-        let status = match look.host.text(&format!("proc/{}/status", process.pid)) {
-            Ok(status) => status,
-            // It ended since the list was made.
-            Err(missing) if missing.is_absent() => continue,
-            Err(missing) => return Err(missing.into()),
-        };
-        let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
-        // A thread of the kernel has no address space; those bound to a CPU belong there.
-        let allowed = field("Cpus_allowed_list:").and_then(CpuSet::from_list).unwrap_or_default();
-        if field("VmSize:").is_some() && !allowed.and(hot).is_empty() {
-            bad.push(format!("{} {}", process.pid, process.name));
+        // What ended since the list was made is no stray.
+        let tasks = look.host.names_if_there(&format!("proc/{}/task", process.pid))?;
+        for task in tasks.unwrap_or_default() {
+            if let Some(name) = stray(look, &format!("proc/{}/task/{task}", process.pid), hot)? {
+                bad.push(format!("{task} {name}"));
+            }
         }
     }
     let live = if bad.is_empty() { "none".to_owned() } else { some(bad.clone()) };
-    Ok(Outcome::good(bad.is_empty(), live, "processes may run on hot CPUs"))
+    Ok(Outcome::good(bad.is_empty(), live, "threads may run on hot CPUs"))
+}
+
+/// The name of a thread that may run on a hot CPU and has no business there. A thread of the kernel
+/// that is bound to one CPU, or that the kernel does not let be moved, belongs where it is.
+fn stray(look: &Look<'_>, folder: &str, hot: &CpuSet) -> Result<Option<String>, Stop> {
+    let Some(status) = look.host.optional(&format!("{folder}/status"))? else { return Ok(None) };
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
+    let name = field("Name:").unwrap_or_default().trim().to_owned();
+    let strange = || Missing::Strange(format!("{folder}/status"), "no Cpus_allowed_list".into());
+    let allowed = field("Cpus_allowed_list:").and_then(CpuSet::from_list).ok_or_else(strange)?;
+    if allowed.and(hot).is_empty() {
+        return Ok(None);
+    }
+    // A thread of the kernel has no address space.
+    if field("VmSize:").is_none() {
+        let Some(stat) = look.host.optional(&format!("{folder}/stat"))? else { return Ok(None) };
+        // The name in brackets may hold blanks; the flags are the seventh word behind it.
+        let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6));
+        let flags = flags.and_then(|word| word.parse::<u64>().ok());
+        let flags = flags.ok_or_else(|| Missing::Strange(format!("{folder}/stat"), stat))?;
+        if allowed.len() == 1 || flags & NO_SET_AFFINITY != 0 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(name))
 }
 
 fn irqbalance(look: &Look<'_>) -> Found {
@@ -279,7 +307,10 @@ fn irqbalance(look: &Look<'_>) -> Found {
         let text = look.host.optional(file)?.unwrap_or_default();
         let list = text.lines().find_map(|l| l.trim().strip_prefix("IRQBALANCE_BANNED_CPULIST="));
         let list = list.and_then(|list| CpuSet::from_list(list.trim_matches('"')));
-        banned = banned.or(&list.unwrap_or_default());
+        // Old versions know the mask alone.
+        let mask = text.lines().find_map(|l| l.trim().strip_prefix("IRQBALANCE_BANNED_CPUS="));
+        let mask = mask.and_then(|mask| CpuSet::from_mask(mask.trim_matches('"')));
+        banned = banned.or(&list.unwrap_or_default()).or(&mask.unwrap_or_default());
     }
     let live = format!("running, banned from {banned}");
     Ok(Outcome::good(banned.covers(hot), live, "irqbalance may move interrupts to hot CPUs"))

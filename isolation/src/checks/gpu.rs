@@ -1,6 +1,6 @@
-//! GPU, as far as the kernel shows it; clocks and memory in use are the driver's to say.
+//! GPU, as far as the kernel shows it; `nvidia.rs` has what the driver's library says.
 
-use super::{Found, some};
+use super::{Found, listed, some};
 use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
 use crate::persisted::has_end;
 
@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "persistence daemon",
         why: "without it the driver is set up anew for the first process; nvidia-smi -pm is \
             legacy and lost at boot",
-        read: "proc/*/comm",
+        read: "proc/*/comm, NVML: persistence mode",
         good: "nvidia-persistenced runs",
         now: "systemctl start nvidia-persistenced",
         keep: "systemctl enable nvidia-persistenced",
@@ -86,10 +86,10 @@ pub(super) const CHECKS: &[Check] = &[
 const GPU: Check = Check::base(Group::Gpu);
 
 /// The folders of NVIDIA's display devices; without one a check of them does not apply.
-fn gpus(look: &Look<'_>) -> Result<Vec<String>, Stop> {
+pub(super) fn gpus(look: &Look<'_>) -> Result<Vec<String>, Stop> {
     let dir = "sys/bus/pci/devices";
     let mut found = Vec::new();
-    for name in look.host.names(dir)? {
+    for name in listed(look, dir)? {
         let device = format!("{dir}/{name}");
         let is_nvidia = look.host.text(&format!("{device}/vendor"))? == "0x10de";
         if is_nvidia && look.host.text(&format!("{device}/class"))?.starts_with("0x03") {
@@ -106,8 +106,10 @@ fn persistence(look: &Look<'_>) -> Found {
     gpus(look)?;
     // The kernel keeps 15 characters of a name.
     let is_there = !look.named("nvidia-persiste")?.is_empty();
-    let live = if is_there { "running" } else { "not running" };
-    Ok(Outcome::good(is_there, live, "the first inference of a process waits for the driver"))
+    if !is_there {
+        return super::nvidia::without_daemon(look);
+    }
+    Ok(Outcome::new(Status::Pass, "running", ""))
 }
 
 /// Bytes of the largest window.
@@ -168,7 +170,7 @@ fn clocks(look: &Look<'_>) -> Found {
 fn interrupts(look: &Look<'_>) -> Found {
     let (mut bad, hot) = (Vec::new(), look.hot()?);
     for device in gpus(look)? {
-        for name in look.host.names(&format!("{device}/msi_irqs"))? {
+        for name in listed(look, &format!("{device}/msi_irqs"))? {
             let cpus = look.cpus(&format!("proc/irq/{name}/effective_affinity_list"))?.and(hot);
             if !cpus.is_empty() {
                 bad.push(format!("irq {name} on {cpus}"));

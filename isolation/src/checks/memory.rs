@@ -9,7 +9,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "M01",
         name: "transparent huge pages",
         why: "khugepaged copies 2 MiB under a running thread; each size has a file of its own",
-        read: "sys/kernel/mm/transparent_hugepage/{enabled,hugepages-*kB/enabled}",
+        read: "sys/kernel/mm/transparent_hugepage/{enabled,shmem_enabled,hugepages-*kB/enabled}",
         good: "never or madvise, every size",
         now: "write madvise to enabled, never to each size",
         keep: "boot line transparent_hugepage=madvise",
@@ -39,6 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
         keep: "LimitMEMLOCK=infinity in the unit",
         need: Need::Must,
         source: "mlockall(2)",
+        moves: true,
         run: locked,
         ..MEMORY
     },
@@ -133,11 +134,12 @@ pub(super) const CHECKS: &[Check] = &[
         id: "M11",
         name: "pressure of memory",
         why: "reclaim runs in the allocating thread",
-        read: "proc/pressure/memory",
+        read: "proc/pressure/memory, proc/vmstat",
         good: "some avg60 0.00",
         now: "find who takes the memory",
         keep: "MemoryMax of the other slices",
         source: "kernel accounting/psi.rst",
+        moves: true,
         run: pressure,
         ..MEMORY
     },
@@ -149,7 +151,7 @@ pub(super) const CHECKS: &[Check] = &[
         good: "1 where Redis runs",
         now: "sysctl -w vm.overcommit_memory=1",
         keep: "sysctl.d line",
-        source: "redis.io administration",
+        source: "Redis documentation, administration",
         run: overcommit,
         ..MEMORY
     },
@@ -166,11 +168,17 @@ fn huge(look: &Look<'_>) -> Found {
         bad.push("always".to_owned());
     }
     for name in look.host.names(dir)?.iter().filter(|name| name.starts_with("hugepages-")) {
-        let text = look.host.text(&format!("{dir}/{name}/enabled"))?;
+        // The smallest sizes are for shared memory alone and have no such file.
+        let path = format!("{dir}/{name}/enabled");
+        let Some(text) = look.host.optional(&path)? else { continue };
         let size = chosen(&text);
         if size == "always" || (size == "inherit" && main == "always") {
             bad.push(format!("{name}={size}"));
         }
+    }
+    let shared = look.host.optional(&format!("{dir}/shmem_enabled"))?.unwrap_or_default();
+    if matches!(chosen(&shared), "always" | "within_size" | "force") {
+        bad.push(format!("shmem={}", chosen(&shared)));
     }
     let live = if bad.is_empty() { main } else { some(bad.clone()) };
     Ok(Outcome::good(bad.is_empty(), live, "the kernel makes huge pages unasked"))
@@ -224,14 +232,18 @@ fn dirty(look: &Look<'_>) -> Found {
     let read = |name: &str| number(look, &format!("proc/sys/vm/dirty_{name}"));
     let (bytes, below) = (read("bytes")?, read("background_bytes")?);
     let (ratio, below_ratio) = (read("ratio")?, read("background_ratio")?);
-    let by_bytes = bytes != 0 && below != 0;
-    let live = if by_bytes {
-        format!("{below} below {bytes} bytes")
-    } else {
-        format!("{below_ratio} % below {ratio} %")
+    let shown = |bytes: i64, ratio: i64| match bytes {
+        0 => format!("{ratio} %"),
+        bytes => format!("{bytes} bytes"),
     };
-    let (low, high) = if by_bytes { (below, bytes) } else { (below_ratio, ratio) };
-    if low >= high && (by_bytes || bytes == 0 && below == 0) {
+    let live = format!("{} below {}", shown(below, below_ratio), shown(bytes, ratio));
+    let by_bytes = bytes != 0 && below != 0;
+    let is_equal = match (bytes, below) {
+        (0, 0) => below_ratio >= ratio,
+        (0, _) | (_, 0) => false,
+        (high, low) => low >= high,
+    };
+    if is_equal {
         let note = "the kernel halves the background one where they are equal: set bytes apart";
         return Ok(Outcome::new(Status::Conflict, live, note));
     }
@@ -260,7 +272,13 @@ fn locality(look: &Look<'_>) -> Found {
 }
 
 fn pressure(look: &Look<'_>) -> Found {
-    let text = value(look, "proc/pressure/memory")?;
+    let path = "proc/pressure/memory";
+    let Some(text) = look.host.optional(path)? else {
+        if look.host.is_there("proc/vmstat") {
+            return skip("the kernel keeps no figures of pressure (boot line psi=1)");
+        }
+        return Err(crate::host::Missing::Absent(path.into()).into());
+    };
     let average = text.split_whitespace().find_map(|word| word.strip_prefix("avg60="));
     let Some(average) = average else {
         return Err(crate::host::Missing::Strange("proc/pressure/memory".into(), text).into());

@@ -1,14 +1,16 @@
 //! Network and PCI Express: sysctls of old guides that do harm, the exchange link, the bypass.
 
-use super::{Found, booted, number, some, sysctl, value};
-use crate::check::{Check, Group, Look, Need, Outcome, Status, skip};
+use super::{Found, booted, listed, number, some, sysctl, value};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
+use crate::host::Missing;
+use std::collections::BTreeSet;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "N01",
         name: "TCP timestamps",
-        why: "0 saves 12 bytes and loses protection against wrapped sequences and good round-trip \
-            samples",
+        why: "0 saves 12 bytes and loses protection against wrapped sequences and good \
+            round-trip samples",
         read: "proc/sys/net/ipv4/tcp_timestamps",
         good: "1",
         now: "sysctl -w net.ipv4.tcp_timestamps=1",
@@ -65,15 +67,16 @@ pub(super) const CHECKS: &[Check] = &[
         keep: "sysctl.d line",
         need: Need::Tell,
         source: "kernel networking/scaling.rst",
+        moves: true,
         run: backlog,
         ..NETWORK
     },
     Check {
         id: "N06",
         name: "MTU of the exchange link",
-        why: "no gain for messages below 1,500 bytes; most XDP drivers refuse jumbo frames, which \
-            ends Onload over AF_XDP",
-        read: "sys/class/net/IF/mtu",
+        why: "no gain for messages below 1,500 bytes; most XDP drivers refuse jumbo frames, \
+            which ends Onload over AF_XDP",
+        read: "sys/class/net/IF/mtu, sys/module/{onload,sfc_resource/afxdp}",
         good: "1500",
         now: "ip link set IF mtu 1500",
         keep: "MTUBytes=1500 in systemd.link",
@@ -135,12 +138,13 @@ pub(super) const CHECKS: &[Check] = &[
         id: "N12",
         name: "the engine is accelerated",
         why: "Onload falls back to the kernel without a word",
-        read: "proc/PID/maps",
-        good: "libonload is mapped",
+        read: "proc/PID/{maps,fd/*,net/tcp,net/tcp6,net/udp,net/udp6}",
+        good: "libonload is mapped, and every socket but the loopback's is its own",
         now: "restart under onload with EF_NO_FAIL=0",
         keep: "LD_PRELOAD and EF_NO_FAIL=0 in the unit",
         need: Need::Must,
         source: "Onload user guide",
+        moves: true,
         run: accelerated,
         ..NETWORK
     },
@@ -198,7 +202,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "N18",
         name: "connection tracking",
         why: "its hooks look at every packet of the kernel's stack",
-        read: "proc/modules",
+        read: "proc/modules, proc/sys/net/netfilter/nf_conntrack_max",
         good: "no nf_conntrack",
         now: "remove the rules that need it, then modprobe -r nf_conntrack",
         keep: "no such rules; a static rule set",
@@ -216,8 +220,8 @@ fn timestamps(look: &Look<'_>) -> Found {
 }
 
 fn window_scaling(look: &Look<'_>) -> Found {
-    let note = "caps every TCP window at 65,535 B, makes rmem_max pointless for TCP, inherited by \
-                Onload. Set 1";
+    let note = "caps every TCP window at 65,535 B, makes rmem_max pointless for TCP, inherited \
+        by Onload. Set 1";
     let found = sysctl(look, "net.ipv4.tcp_window_scaling", |n| n == 1, note)?;
     let buffers = number(look, "proc/sys/net/core/rmem_max")?;
     if found.status == Status::Fail && buffers > 65_535 {
@@ -252,7 +256,7 @@ fn backlog(look: &Look<'_>) -> Found {
     for line in text.lines() {
         let column = line.split_whitespace().nth(1);
         let count = column.and_then(|word| u64::from_str_radix(word, 16).ok());
-        drops += count.ok_or_else(|| crate::host::Missing::Strange(path.into(), line.into()))?;
+        drops += count.ok_or_else(|| Missing::Strange(path.into(), line.into()))?;
     }
     Ok(Outcome::good(drops == 0, format!("{drops} dropped"), "since boot; watch whether it grows"))
 }
@@ -261,10 +265,13 @@ fn mtu(look: &Look<'_>) -> Found {
     let nic = look.nic()?;
     let live = look.host.number(&format!("sys/class/net/{nic}/mtu"))?;
     let note = "no benefit below 1,500 B messages; exchange path is 1,500";
-    if live > 1_500 && look.plan.onload {
+    let is_bypass = ["sys/module/onload", "sys/module/sfc_resource/afxdp"];
+    let is_bypass = is_bypass.iter().any(|path| look.host.is_there(path));
+    if live > 1_500 && (look.plan.onload || is_bypass) {
         let note = "jumbo frames keep XDP, and so Onload over AF_XDP, from the card: set 1500";
         return Ok(Outcome::new(Status::Conflict, live.to_string(), note));
     }
+    let note = if live < 1_500 { "packets of the exchange path, 1,500, do not fit" } else { note };
     Ok(Outcome::good(live == 1_500, live.to_string(), note))
 }
 
@@ -309,20 +316,49 @@ fn accelerated(look: &Look<'_>) -> Found {
     if !look.plan.onload {
         return skip("the topology asks for no Onload");
     }
-    let maps = look.host.text(&format!("proc/{}/maps", look.engine()?))?;
-    let is_there = maps.contains("libonload");
-    let live = if is_there { "libonload is mapped" } else { "libonload is not mapped" };
-    let note =
-        "its sockets are the kernel's: static binary, file capabilities or a lost LD_PRELOAD";
-    Ok(Outcome::good(is_there, live, note))
+    let process = format!("proc/{}", look.engine()?);
+    let maps = look.host.text(&format!("{process}/maps"))?;
+    let (mut by_card, mut sockets) = (0_usize, BTreeSet::new());
+    for fd in look.host.names(&format!("{process}/fd"))? {
+        let to = match look.host.link(&format!("{process}/fd/{fd}")) {
+            // It was closed since the list was made.
+            Err(missing) if missing.is_absent() => continue,
+            other => other?,
+        };
+        by_card += usize::from(to.starts_with("onload:[tcp") || to.starts_with("onload:[udp"));
+        sockets.extend(
+            to.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']')).map(str::to_owned),
+        );
+    }
+    let mut by_kernel = 0_usize;
+    for table in ["tcp", "tcp6", "udp", "udp6"] {
+        let path = format!("{process}/net/{table}");
+        // A kernel without IPv6 has not all of them.
+        let text = look.host.optional(&path)?.unwrap_or_default();
+        let outward = text.lines().filter(|line| !line.contains("0100007F"));
+        let inodes = outward.filter_map(|line| line.split_whitespace().last());
+        by_kernel += inodes.filter(|inode| sockets.contains(*inode)).count();
+    }
+    let live = format!("{by_card} sockets by the card, {by_kernel} by the kernel");
+    let note = match () {
+        () if !maps.contains("libonload") => {
+            "libonload is not mapped: static binary, file capabilities or a lost LD_PRELOAD"
+        }
+        () if by_kernel > 0 => {
+            "Onload let sockets fall to the kernel: EF_NO_FAIL=0 makes it say so"
+        }
+        () if by_card == 0 => return Err(Stop::Unknown("the engine has no socket yet".into())),
+        () => "",
+    };
+    Ok(Outcome::good(note.is_empty(), live, note))
 }
 
 fn aspm(look: &Look<'_>) -> Found {
     let policy = value(look, "sys/module/pcie_aspm/parameters/policy")?;
     let policy = super::chosen(&policy).to_owned();
     if look.line()?.value("pcie_aspm") == Some("off") {
-        let note = "pcie_aspm=off does not disable: it leaves what the firmware set, and no policy \
-                    applies; write pcie_aspm.policy=performance instead";
+        let note = "pcie_aspm=off does not disable: it leaves what the firmware set, and no \
+            policy applies; write pcie_aspm.policy=performance instead";
         return Ok(Outcome::new(Status::Conflict, format!("pcie_aspm=off, {policy}"), note));
     }
     let outcome = Outcome::good(policy == "performance", policy, "links may sleep");
@@ -347,7 +383,7 @@ fn awake(look: &Look<'_>) -> Found {
 fn card_interrupts(look: &Look<'_>) -> Found {
     let (nic, hot) = (look.nic()?, look.hot()?);
     let mut bad = Vec::new();
-    let names = look.host.names(&format!("sys/class/net/{nic}/device/msi_irqs"))?;
+    let names = listed(look, &format!("sys/class/net/{nic}/device/msi_irqs"))?;
     for name in &names {
         let cpus = look.cpus(&format!("proc/irq/{name}/effective_affinity_list"))?.and(hot);
         if !cpus.is_empty() {
@@ -359,8 +395,16 @@ fn card_interrupts(look: &Look<'_>) -> Found {
 }
 
 fn conntrack(look: &Look<'_>) -> Found {
-    let modules = value(look, "proc/modules")?;
-    let is_there = modules.lines().any(|line| line.starts_with("nf_conntrack "));
+    // It can be built in, and a kernel without modules has no list of them.
+    let is_built_in = look.host.is_there("proc/sys/net/netfilter/nf_conntrack_max");
+    let is_there = match look.host.optional("proc/modules")? {
+        Some(modules) => {
+            let mut names = modules.lines().filter_map(|line| line.split_whitespace().next());
+            is_built_in || names.any(|name| name == "nf_conntrack")
+        }
+        None if is_built_in || look.host.is_there("proc/sys/net/core") => is_built_in,
+        None => return Err(Missing::Absent("proc/modules".into()).into()),
+    };
     let live = if is_there { "loaded" } else { "not loaded" };
     Ok(Outcome::good(!is_there, live, "every packet of the kernel's stack is tracked"))
 }

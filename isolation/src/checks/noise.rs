@@ -1,15 +1,18 @@
 //! Noise on hot CPUs: timers, watchdogs, servers of the kernel, and what the machine itself takes.
 
-use super::{Found, judge, number, sysctl, value};
-use crate::check::{Check, Group, Look, Need, Outcome, skip};
+use super::{Found, each_hot, judge, listed, number, sysctl, value};
+use crate::check::{Check, Group, Look, Need, Outcome, Status, Stop, skip};
+use crate::host::Missing;
 use crate::kernel::Kernel;
+use std::collections::BTreeMap;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "I11",
         name: "deadline server of the fair class",
-        why: "since 6.12 it preempts FIFO threads 50 ms of each second and can bring the tick back",
-        read: "sys/kernel/debug/sched/fair_server/cpuN/runtime",
+        why: "since 6.12 it preempts FIFO threads 50 ms of each second and can bring the tick \
+            back",
+        read: "sys/kernel/debug/sched/*_server/cpuN/runtime",
         good: "0 on hot CPUs",
         now: "write 0 to the file of each hot CPU",
         keep: "a unit that writes it at boot: debugfs is no sysctl",
@@ -46,9 +49,9 @@ pub(super) const CHECKS: &[Check] = &[
         id: "I14",
         name: "hyper-threads",
         why: "a sibling shares execution ports and first-level cache with the hot thread",
-        read: "sys/devices/system/cpu/smt/active",
-        good: "0",
-        now: "write off to sys/devices/system/cpu/smt/control",
+        read: "sys/devices/system/cpu/{smt/active,cpuN/topology/thread_siblings_list}",
+        good: "0, or no sibling of a hot CPU on line",
+        now: "write off to sys/devices/system/cpu/smt/control, or 0 to the siblings' online",
         keep: "boot line nosmt, or the firmware",
         source: "kernel ABI sysfs-devices-system-cpu",
         run: smt,
@@ -155,6 +158,34 @@ pub(super) const CHECKS: &[Check] = &[
         ..NOISE
     },
     Check {
+        id: "I23",
+        name: "system-management interrupts",
+        why: "the firmware stops every core for up to a millisecond, and no counter of the \
+            kernel sees it",
+        read: "dev/cpu/N/msr (register 0x34), twice",
+        good: "no more while the doctor looks (--watch=SECONDS looks longer)",
+        now: "none",
+        keep: "the firmware: turn its sources off (power capping, USB emulation, patrol)",
+        source: "kernel trace/hwlat_detector.rst; Intel model-specific register 0x34",
+        moves: true,
+        run: management,
+        ..NOISE
+    },
+    Check {
+        id: "I24",
+        name: "function calls between CPUs",
+        why: "a static key that is switched, as by the first socket with time stamps, interrupts \
+            every CPU",
+        read: "proc/interrupts (CAL), twice",
+        good: "no more on hot CPUs while the doctor looks (--watch=SECONDS looks longer)",
+        now: "hold one socket with SO_TIMESTAMPING open on a housekeeping CPU",
+        keep: "a daemon that holds it",
+        source: "tuned, plugin rtentsk",
+        moves: true,
+        run: calls,
+        ..NOISE
+    },
+    Check {
         id: "I25",
         name: "kernel lockdown",
         why: "it denies debugfs and model registers even to root: checks then say UNKNOWN",
@@ -196,13 +227,19 @@ pub(super) const CHECKS: &[Check] = &[
 const NOISE: Check = Check::base(Group::Cpu);
 
 fn fair_server(look: &Look<'_>) -> Found {
-    let dir = "sys/kernel/debug/sched/fair_server";
-    look.host.names(dir)?;
+    let hot = look.hot()?;
+    let dir = "sys/kernel/debug/sched";
+    // Newer kernels have such a server for other classes, too.
+    let servers = listed(look, dir)?.into_iter().filter(|name| name.ends_with("_server"));
+    let servers: Vec<String> = servers.collect();
+    if servers.is_empty() {
+        return skip(format!("this host has no server in {dir}"));
+    }
     let mut bad = Vec::new();
-    for cpu in look.hot()?.iter() {
-        let runtime = number(look, &format!("{dir}/cpu{cpu}/runtime"))?;
+    for (server, cpu) in servers.iter().flat_map(|s| hot.iter().map(move |cpu| (s, cpu))) {
+        let runtime = number(look, &format!("{dir}/{server}/cpu{cpu}/runtime"))?;
         if runtime != 0 {
-            bad.push(format!("cpu{cpu}={runtime}"));
+            bad.push(format!("{server} cpu{cpu}={runtime}"));
         }
     }
     let live = if bad.is_empty() { "0".to_owned() } else { bad.join(" ") };
@@ -226,7 +263,17 @@ fn rt_groups(look: &Look<'_>) -> Found {
 }
 
 fn smt(look: &Look<'_>) -> Found {
-    judge(look, "sys/devices/system/cpu/smt/active", |text| text == "0", "siblings are running")
+    let path = "sys/devices/system/cpu/smt/active";
+    let found = judge(look, path, |text| text == "0", "siblings are running")?;
+    if found.status == Status::Pass || look.plan.hot.is_empty() {
+        return Ok(found);
+    }
+    // It is enough that the hot cores have none: their siblings may be off line.
+    let is_alone = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let note = "siblings of hot CPUs are running";
+    let found = each_hot(look, "topology/thread_siblings_list", is_alone, note)?;
+    let live = format!("running; of hot CPUs {}", found.live);
+    Ok(Outcome { live, ..found })
 }
 
 fn fast_cores(look: &Look<'_>) -> Found {
@@ -291,6 +338,57 @@ fn bare_metal(look: &Look<'_>) -> Found {
     let is_guest = flags.split_whitespace().any(|word| word == "hypervisor");
     let live = if is_guest { "virtual machine" } else { "bare metal" };
     Ok(Outcome::good(!is_guest, live, "its host takes CPU time unseen: certify nothing here"))
+}
+
+fn management(look: &Look<'_>) -> Found {
+    let hot = look.hot()?;
+    let info = look.host.text("proc/cpuinfo")?;
+    if !info.contains("GenuineIntel") {
+        return skip("only Intel's processors count them");
+    }
+    let (mut bad, mut most) = (Vec::new(), 0_u64);
+    for cpu in hot.iter() {
+        let path = format!("told/smi/cpu{cpu}");
+        let text = look.host.text(&path)?;
+        let pair = text.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        let Some((first, now)): Option<(u64, u64)> = pair else {
+            return Err(Missing::Strange(path, text).into());
+        };
+        most = most.max(now);
+        if now != first {
+            bad.push(format!("cpu{cpu}+{}", now.saturating_sub(first)));
+        }
+    }
+    let live = if bad.is_empty() { format!("{most} since boot, none now") } else { bad.join(" ") };
+    Ok(Outcome::good(bad.is_empty(), live, "the firmware interrupts"))
+}
+
+/// The counts of a row of proc/interrupts, by CPU.
+fn row(look: &Look<'_>, path: &str, name: &str) -> Result<BTreeMap<u32, u64>, Stop> {
+    let text = look.host.text(path)?;
+    let strange = || Stop::from(Missing::Strange(path.to_owned(), format!("no row {name}")));
+    let mut lines = text.lines();
+    let head = lines.next().unwrap_or_default();
+    let cpus = head.split_whitespace().filter_map(|word| word.strip_prefix("CPU")?.parse().ok());
+    let counts = lines.find_map(|line| line.trim().strip_prefix(name)).ok_or_else(strange)?;
+    Ok(cpus.zip(counts.split_whitespace().map_while(|word| word.parse().ok())).collect())
+}
+
+fn calls(look: &Look<'_>) -> Found {
+    let hot = look.hot()?;
+    let (first, now) =
+        (row(look, "told/first/proc/interrupts", "CAL:")?, row(look, "proc/interrupts", "CAL:")?);
+    let mut bad = Vec::new();
+    for cpu in hot.iter() {
+        let (Some(first), Some(now)) = (first.get(&cpu), now.get(&cpu)) else {
+            return Err(Missing::Strange("proc/interrupts".into(), format!("no CPU{cpu}")).into());
+        };
+        if now > first {
+            bad.push(format!("cpu{cpu}+{}", now - first));
+        }
+    }
+    let live = if bad.is_empty() { "none now".to_owned() } else { bad.join(" ") };
+    Ok(Outcome::good(bad.is_empty(), live, "other CPUs call hot ones"))
 }
 
 fn lockdown(look: &Look<'_>) -> Found {

@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "governor and energy preference",
         why: "a core that ramps up is slow first; hardware P-states look at the preference, not \
             the governor",
-        read: "sys/devices/system/cpu/cpuN/cpufreq/{scaling_governor,energy_performance_preference}",
+        read: "sys/devices/system/cpu/cpuN/cpufreq/scaling_governor, energy_performance_preference",
         good: "performance, both",
         now: "write performance to both",
         keep: "tmpfiles.d lines of type w",
@@ -80,6 +80,19 @@ pub(super) const CHECKS: &[Check] = &[
         ..POWER
     },
     Check {
+        id: "W07",
+        name: "wake-up latency of every CPU",
+        why: "a process that holds a limit keeps every CPU out of deep states; it goes when the \
+            process does",
+        read: "dev/cpu_dma_latency, sys/devices/system/cpu/cpuN/power/pm_qos_resume_latency_us",
+        good: "2 microseconds or less, or the limits of W06",
+        now: "hold dev/cpu_dma_latency open with a 4-byte zero in it",
+        keep: "a daemon that holds it; better W06",
+        source: "kernel power/pm_qos_interface.rst",
+        run: latency_of_all,
+        ..POWER
+    },
+    Check {
         id: "W08",
         name: "uncore frequency",
         why: "memory latency follows it",
@@ -101,6 +114,7 @@ pub(super) const CHECKS: &[Check] = &[
         now: "none",
         keep: "cooling",
         source: "kernel arch/x86 thermal_throttle",
+        moves: true,
         run: throttle,
         ..POWER
     },
@@ -142,7 +156,8 @@ fn idle_poll(look: &Look<'_>) -> Found {
         return Ok(Outcome::new(Status::Pass, "absent", ""));
     }
     if line.has("processor.max_cstate") || line.has("intel_idle.max_cstate") {
-        let note = "poll wins, max_cstate is dead: redundant, costs turbo; remove both and set W06";
+        let note = "poll wins, max_cstate is dead: redundant, costs turbo; remove both and set \
+            W06";
         return Ok(Outcome::new(Status::Conflict, "idle=poll with max_cstate", note));
     }
     let note = "it is global and costs turbo; remove it and set W06 on the hot CPUs";
@@ -171,10 +186,32 @@ fn resume_latency(look: &Look<'_>) -> Found {
     each_hot(look, "power/pm_qos_resume_latency_us", |text| text == "n/a", note)
 }
 
+fn latency_of_all(look: &Look<'_>) -> Found {
+    let path = "dev/cpu_dma_latency";
+    let hot = look.hot()?;
+    let resume = |cpu| format!("sys/devices/system/cpu/cpu{cpu}/power/pm_qos_resume_latency_us");
+    let mut is_each = true;
+    for cpu in hot.iter() {
+        is_each &= look.host.optional(&resume(cpu))?.as_deref() == Some("n/a");
+    }
+    if is_each {
+        return Ok(Outcome::new(Status::Pass, "hot CPUs have a limit of their own", ""));
+    }
+    let bytes = look.host.bytes(path)?;
+    let Ok(word) = <[u8; 4]>::try_from(bytes.as_slice()) else {
+        return Err(Missing::Strange(path.into(), format!("{} bytes", bytes.len())).into());
+    };
+    let limit_us = i32::from_le_bytes(word);
+    let note = "nothing keeps CPUs out of deep states";
+    Ok(Outcome::good((0..=2).contains(&limit_us), format!("{limit_us} us"), note))
+}
+
 fn uncore(look: &Look<'_>) -> Found {
     let dir = "sys/devices/system/cpu/intel_uncore_frequency";
     let names = match look.host.names(dir) {
-        Err(Missing::Absent(_)) => return skip("no driver of the uncore frequency"),
+        Err(Missing::Absent(_)) if look.host.is_there("sys/devices/system/cpu") => {
+            return skip("no driver of the uncore frequency");
+        }
         other => other?,
     };
     let mut bad = Vec::new();

@@ -2,18 +2,19 @@
 
 use super::{Found, some, sysctl};
 use crate::check::Need;
-use crate::check::{Check, Group, Look, Outcome, Status, skip};
+use crate::check::{Check, Group, Look, Outcome, Status};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "C01",
         name: "sched_migration_cost_ns",
         why: "not a sysctl since 5.13: the line is ignored, and pinned threads do not migrate",
-        read: "sysctl.d",
+        read: "etc/sysctl.d, run/sysctl.d, usr/local/lib/sysctl.d, usr/lib/sysctl.d, \
+            etc/sysctl.conf",
         good: "no line",
         now: "none",
         keep: "remove the line",
-        source: "kernel commit 8a99b6833c88",
+        source: "kernel 5.13: moved to debugfs",
         run: migration_cost,
         ..SCHEDULER
     },
@@ -34,7 +35,8 @@ pub(super) const CHECKS: &[Check] = &[
         id: "C03",
         name: "lines for settings that are gone",
         why: "a line that this kernel ignores says something that is not so",
-        read: "sysctl.d",
+        read: "etc/sysctl.d, run/sysctl.d, usr/local/lib/sysctl.d, usr/lib/sysctl.d, \
+            etc/sysctl.conf",
         good: "every key is there",
         now: "none",
         keep: "remove the lines",
@@ -86,10 +88,14 @@ fn dead_lines(look: &Look<'_>) -> Found {
     // Without the folder nothing can be said of what is in it.
     look.host.names("proc/sys/kernel")?;
     look.host.names("proc/sys/vm")?;
+    if look.kept.lines.iter().any(|line| line.key.starts_with("net.ipv4.tcp_")) {
+        look.host.names("proc/sys/net/ipv4")?;
+    }
     let mut dead: Vec<String> = Vec::new();
     for line in &look.kept.lines {
         // Of the other branches some appear with a module or an interface.
-        let is_ours = line.key.starts_with("kernel.") || line.key.starts_with("vm.");
+        let ours = ["kernel.", "vm.", "net.ipv4.tcp_"];
+        let is_ours = ours.iter().any(|start| line.key.starts_with(start));
         let path = format!("proc/sys/{}", line.key.replace('.', "/"));
         if is_ours && !line.key.contains('*') && !look.host.is_there(&path) {
             dead.push(format!("{} ({})", line.key, line.file));
@@ -103,9 +109,6 @@ fn dead_lines(look: &Look<'_>) -> Found {
 }
 
 fn quota(look: &Look<'_>) -> Found {
-    if !look.host.is_there("sys/fs/cgroup/hot.slice") {
-        return skip("there is no hot.slice");
-    }
-    let path = "sys/fs/cgroup/hot.slice/cpu.max";
-    super::judge(look, path, |text| text.starts_with("max"), "hot threads are stopped by quota")
+    let path = format!("{}/cpu.max", super::hot_slice(look)?);
+    super::judge(look, &path, |text| text.starts_with("max"), "hot threads are stopped by quota")
 }

@@ -22,20 +22,20 @@ pub(super) const CHECKS: &[Check] = &[
         name: "Redis",
         why: "allkeys-lru evicts state that was meant to stay; a socket for everybody lets \
             everybody write it",
-        read: "etc/redis/redis.conf",
+        read: "etc/redis/redis.conf, etc/redis.conf",
         good: "maxmemory-policy noeviction, unixsocketperm without a right for others",
         now: "CONFIG SET maxmemory-policy noeviction",
         keep: "redis.conf",
         need: Need::Must,
-        source: "redis.io eviction",
+        source: "Redis documentation, key eviction",
         run: redis,
         ..SERVICE
     },
     Check {
         id: "O04",
         name: "unit of QuestDB",
-        why: "a start script that daemonises under Type=simple is taken for ended: restarts run a \
-            second server",
+        why: "a start script that daemonises under Type=simple is taken for ended: restarts run \
+            a second server",
         read: "etc/systemd/system/questdb.service",
         good: "Type=forking with the script, or the server in the foreground",
         now: "none",
@@ -63,9 +63,13 @@ fn timers(look: &Look<'_>) -> Found {
 }
 
 fn redis(look: &Look<'_>) -> Found {
-    let text = match look.host.text("etc/redis/redis.conf") {
-        Err(Missing::Absent(_)) if look.host.is_there("etc") => return skip("no Redis is set up"),
-        other => other?,
+    let text = match look.host.optional("etc/redis/redis.conf")? {
+        Some(text) => text,
+        None => match look.host.optional("etc/redis.conf")? {
+            Some(text) => text,
+            None if look.host.is_there("etc/systemd") => return skip("no Redis is set up"),
+            None => return Err(Missing::Absent("etc/redis/redis.conf".into()).into()),
+        },
     };
     let word = |key: &str| {
         let of = |line: &str| {
@@ -75,14 +79,21 @@ fn redis(look: &Look<'_>) -> Found {
         text.lines().rev().find_map(of)
     };
     let policy = word("maxmemory-policy").unwrap_or_else(|| "noeviction".into());
-    let perm = word("unixsocketperm").unwrap_or_else(|| "unset".into());
-    let is_open = !perm.ends_with('0') && perm != "unset";
-    let note = match (policy.as_str(), is_open) {
-        (_, true) => "others may write the socket: unixsocketperm 770",
-        ("noeviction", false) => "",
-        _ => "it drops keys when memory is full: noeviction, and a limit that is watched",
-    };
-    Ok(Outcome::good(note.is_empty(), format!("{policy}, socket {perm}"), note))
+    let (socket, perm) = (word("unixsocket"), word("unixsocketperm"));
+    let live = format!("{policy}, socket {}", perm.as_deref().unwrap_or("unset"));
+    if perm.as_ref().is_some_and(|perm| !perm.ends_with('0')) {
+        let note = "others may write the socket: unixsocketperm 770";
+        return Ok(Outcome::new(Status::Fail, live, note));
+    }
+    if policy != "noeviction" {
+        let note = "it drops keys when memory is full: noeviction, and a limit that is watched";
+        return Ok(Outcome::new(Status::Fail, live, note));
+    }
+    if socket.is_some() && perm.is_none() {
+        let note = "without unixsocketperm the umask decides who may write: unixsocketperm 770";
+        return Ok(Outcome::new(Status::Warn, live, note));
+    }
+    Ok(Outcome::new(Status::Pass, live, ""))
 }
 
 fn questdb(look: &Look<'_>) -> Found {
