@@ -1,10 +1,10 @@
-//! The way from a topology to a box that is so: what every file and setting should be, the difference
-//! to what it is, and the two steps that change it and take that back.
+//! The way from a topology to a box that is so: what every file and setting should be, the
+//! difference to what it is, and the two steps that change it and take that back.
 //!
-//! Owns the plan ([`Wish`] to [`Changes`]), the journal of prior values and the writer. Everything but
-//! [`apply`] and [`rollback`] is pure. Must never: start a program, write what the journal does not
-//! hold the prior value of, overwrite what somebody else has changed since without being told to, or
-//! create a file beneath `proc` or `sys`. Off the hot path; allocates.
+//! Owns the plan ([`Wish`] to [`Changes`]), the journal of prior values and the writer. Everything
+//! but [`apply`] and [`rollback`] is pure. Must never: start a program, write what the journal does
+//! not hold the prior value of, overwrite what somebody else has changed since without being told
+//! to, or create a file beneath `proc` or `sys`. Off the hot path; allocates.
 
 pub mod boot;
 pub mod diff;
@@ -131,8 +131,8 @@ fn tmpfiles(settings: &[Setting]) -> String {
             d /var/lib/corelane/runs 0700 corelane corelane -\n"
 }
 
-/// What setting the running kernel as wished takes, the static part as text: for people, and for the
-/// difference between two renderings.
+/// What setting the running kernel as wished takes, the static part as text: for people, and for
+/// the difference between two renderings.
 #[must_use]
 pub fn live_text(wish: &Wish) -> String {
     let mut text =

@@ -151,7 +151,8 @@ impl Plan {
         text
     }
 
-    /// What the host itself says: hot is what it isolates, the rest of the present CPUs keeps house.
+    /// What the host itself says: hot is what it isolates, the rest of the present CPUs keeps
+    /// house.
     #[must_use]
     pub fn of(host: &Host) -> Self {
         let list = |path: &str| {

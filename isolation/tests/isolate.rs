@@ -1,5 +1,5 @@
-//! The way there and back on captured trees: what is written is what was planned, what is taken back
-//! is what was, a kill at any call can be taken back, and nobody else's edit is lost.
+//! The way there and back on captured trees: what is written is what was planned, what is taken
+//! back is what was, a kill at any call can be taken back, and nobody else's edit is lost.
 
 use corelane_isolation::isolate::disk::Owner;
 use corelane_isolation::isolate::{
@@ -51,7 +51,8 @@ fn a_box() -> TempDir {
     put(root, "proc/sys/vm/dirty_bytes", "0\n");
     put(root, "proc/sys/vm/dirty_ratio", "20\n");
     put(root, "proc/sys/vm/swappiness", "60\n");
-    // One of ours that an operator has masked, one that stands there already, with a mode of its own.
+    // One of ours that an operator has masked, one that stands there already, with a mode of its
+    // own.
     fs::create_dir_all(root.join("etc/systemd/system")).expect("a folder");
     symlink("/dev/null", root.join("etc/systemd/system/corelane-nightly.timer")).expect("a link");
     put(root, "etc/sysctl.d/90-corelane.conf", "vm.swappiness = 10\n");
@@ -226,7 +227,8 @@ fn an_overwritten_edit_is_what_the_way_back_leads_to() {
     assert_eq!(text(root, unit), "# mine\n");
 }
 
-/// Ends the process, as it were, at its `left`-th call: that call is half done, none comes after it.
+/// Ends the process, as it were, at its `left`-th call: that call is half done, none comes after
+/// it.
 struct Killed {
     left: usize,
     calls: usize,

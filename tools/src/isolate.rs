@@ -1,7 +1,7 @@
 //! `corelane isolate`: makes a box as a topology says, and takes that back.
 //!
-//! Owns the command's form; what is to be is crate `isolation`'s. Must never: start a program, change
-//! a host without `--yes`, or write anywhere but where `plan` says.
+//! Owns the command's form; what is to be is crate `isolation`'s. Must never: start a program,
+//! change a host without `--yes`, or write anywhere but where `plan` says.
 
 mod args;
 mod show;
@@ -26,9 +26,9 @@ const EXAMPLE: &str = include_str!("../../config/topology-8core.toml");
 /// Runs the command.
 ///
 /// # Errors
-/// CONFIGURATION for a topology that cannot be, HOST for a boot loader that is not known or a kernel
-/// that refuses, `CHECK_FAILED` for what differs or was changed by somebody else since, ARGUMENTS for
-/// an apply without `--yes`, RESOURCE and JOURNAL for what cannot be read or written.
+/// CONFIGURATION for a topology that cannot be, HOST for a boot loader that is not known or a
+/// kernel that refuses, `CHECK_FAILED` for what differs or was changed by somebody else since,
+/// ARGUMENTS for an apply without `--yes`, RESOURCE and JOURNAL for what cannot be read or written.
 pub fn isolate(args: &IsolateArgs) -> Result<(), Failure> {
     match &args.command {
         IsolateCommand::Plan { wanted, root, runtime, check } => {
@@ -147,16 +147,16 @@ fn plan(root: &Root, wanted: &Wanted, is_runtime: bool, is_check: bool) -> Resul
     let chosen = choose(&root.host, wanted.topology.as_deref(), true)?;
     let wish = wish(&root.host, wanted, &chosen)?;
     let changes = changes(root, wanted, &wish, is_runtime)?;
-    let (text, count) = show::difference(&root.site(), &changes)?;
+    let show::Difference { text, count, felt } = show::difference(&root.site(), &changes)?;
     let mut out = Output::stdout();
     out.write(show::head(&chosen.from, &wish).as_bytes())?;
     out.write(text.as_bytes())?;
     out.write(show::left_out(&changes.left_out).as_bytes())?;
     out.line(format_args!("{count} to change"))?;
     out.finish()?;
-    if is_check && count > 0 {
+    if is_check && felt > 0 {
         let next = "apply the plan, or find who changed it";
-        let fields = format!("count={count}");
+        let fields = format!("count={felt}");
         return Err(Failure::new(Exit::CheckFailed, "the host is not as planned", fields, next));
     }
     Ok(())
@@ -202,7 +202,7 @@ fn apply(root: &Root, wanted: &Wanted, changing: &Changing, yes: bool) -> Result
     let wish = wish(&root.host, wanted, &chosen)?;
     let changes = changes(root, wanted, &wish, changing.runtime)?;
     if !yes {
-        let (_, count) = show::difference(&root.site(), &changes)?;
+        let count = show::difference(&root.site(), &changes)?.count;
         let fields = format!("root={} to_change={count}", root.path.display());
         let next = "look at `corelane isolate plan`, then say --yes";
         return Err(Failure::new(Exit::Arguments, "nothing was changed", fields, next));
@@ -243,8 +243,8 @@ fn rollback(root: &Root, changing: &Changing) -> Result<(), Failure> {
     judged(&done)
 }
 
-/// What is left undone is a failure. That a device keeps its own interrupts is not: the kernel moves
-/// those of `managed_irq` at boot, and the doctor looks where they really are.
+/// What is left undone is a failure. That a device keeps its own interrupts is not: the kernel
+/// moves those of `managed_irq` at boot, and the doctor looks where they really are.
 fn judged(done: &[Done]) -> Result<(), Failure> {
     let paths = |test: &dyn Fn(&Done) -> bool| -> Vec<&str> {
         done.iter().filter(|done| test(done)).map(|done| done.path.as_str()).collect()
@@ -270,6 +270,11 @@ fn failed(fault: &Fault) -> Failure {
     let fields = fault.to_string();
     let (exit, what, next) = match fault {
         Fault::Busy => (Exit::Resource, "busy", "wait for the other one"),
+        Fault::Journal(_, error) if error.kind() == std::io::ErrorKind::InvalidData => (
+            Exit::Resource,
+            "the journal of prior values is damaged, and left as it is",
+            "take back by hand what it names, then remove it",
+        ),
         Fault::Journal(..) => (
             Exit::Journal,
             "the journal of prior values cannot be used",
@@ -283,7 +288,7 @@ fn failed(fault: &Fault) -> Failure {
         Fault::Foreign(_) => (
             Exit::CheckFailed,
             "changed by somebody else since the last apply, so nothing was written",
-            "look at `corelane isolate plan`; --overwrite takes what stands there for the prior value",
+            "look at `corelane isolate plan`; --overwrite takes what is there for the prior one",
         ),
     };
     Failure::new(exit, what, fields, next)

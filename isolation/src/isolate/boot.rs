@@ -1,7 +1,7 @@
 //! The boot line: its words, the loader whose files hold it, and how they are edited.
 //!
-//! Must never: touch a file whose form it does not know, drop a word that is not its own, or start a
-//! program: what makes the loader read its file again is told to the operator.
+//! Must never: touch a file whose form it does not know, drop a word that is not its own, or start
+//! a program: what makes the loader read its file again is told to the operator.
 
 use super::{Refusal, Wish};
 use crate::cpus::CpuSet;

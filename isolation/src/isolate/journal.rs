@@ -1,8 +1,8 @@
 //! The journal of prior values: what stood at each path before we wrote there.
 //!
 //! It is on the disk, whole, before the first of its paths changes; it is replaced by a rename, so
-//! that a kill leaves the old one or the new one. Must never: forget the first prior value of a path
-//! while ours may stand there.
+//! that a kill leaves the old one or the new one. Must never: forget the first prior value of a
+//! path while ours may stand there.
 
 use super::disk::{Disk, Owner};
 use super::settings::Form;

@@ -1,5 +1,5 @@
-//! The systemd version that first knew each key the units use. A key newer than the host's systemd is
-//! left out and told: that version would log and ignore it.
+//! The systemd version that first knew each key the units use. A key newer than the host's systemd
+//! is left out and told: that version would log and ignore it.
 
 /// A key of a unit file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

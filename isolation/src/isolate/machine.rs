@@ -70,8 +70,8 @@ impl Machine {
         Some(Self { cpus, cores, slow: CpuSet::default(), nodes })
     }
 
-    /// A topology for a host: what it isolates already is hot, else its last cores are. `None` where
-    /// it is too small.
+    /// A topology for a host: what it isolates already is hot, else its last cores are. `None`
+    /// where it is too small.
     #[must_use]
     pub fn propose(&self, host: &Host) -> Option<Plan> {
         let said = Plan::of(host);

@@ -1,7 +1,7 @@
 //! The settings of the running kernel: what each should be, and what makes it last.
 //!
-//! Owns the tables. Must never: name a setting a kernel does not have, since it would be a line that
-//! does nothing; `since` and `until` say which have it.
+//! Owns the tables. Must never: name a setting a kernel does not have, since it would be a line
+//! that does nothing; `since` and `until` say which have it.
 
 use super::Wish;
 use crate::cpus::CpuSet;
@@ -117,6 +117,21 @@ fn setting(path: String, wanted: &str, form: Form, keeper: Keeper, check: &'stat
     Setting { path, wanted: wanted.to_owned(), form, keeper, check, twin: None }
 }
 
+/// What lasts of one hot CPU.
+fn of_cpu(cpu: u32) -> [Setting; 4] {
+    let folder = format!("sys/devices/system/cpu/cpu{cpu}");
+    let check_interval =
+        format!("sys/devices/system/machinecheck/machinecheck{cpu}/check_interval");
+    [
+        (format!("{folder}/cpufreq/scaling_governor"), "performance", "W01"),
+        (format!("{folder}/cpufreq/energy_performance_preference"), "performance", "W01"),
+        // `n/a` is no latency at all; 0 would be no limit.
+        (format!("{folder}/power/pm_qos_resume_latency_us"), "n/a", "W06"),
+        (check_interval, "0", "I17"),
+    ]
+    .map(|(path, wanted, check)| setting(path, wanted, Form::Text, Keeper::Tmpfiles, check))
+}
+
 /// What depends on the division alone.
 #[must_use]
 pub fn known(wish: &Wish) -> Vec<Setting> {
@@ -147,26 +162,7 @@ pub fn known(wish: &Wish) -> Vec<Setting> {
     ] {
         all.push(setting(path.to_owned(), wanted, form, Keeper::Tmpfiles, check));
     }
-    for cpu in hot.iter() {
-        let cpus = "sys/devices/system/cpu";
-        for (path, wanted, check) in [
-            (format!("{cpus}/cpu{cpu}/cpufreq/scaling_governor"), "performance", "W01"),
-            (
-                format!("{cpus}/cpu{cpu}/cpufreq/energy_performance_preference"),
-                "performance",
-                "W01",
-            ),
-            // `n/a` is no latency at all; 0 would be no limit.
-            (format!("{cpus}/cpu{cpu}/power/pm_qos_resume_latency_us"), "n/a", "W06"),
-            (
-                format!("sys/devices/system/machinecheck/machinecheck{cpu}/check_interval"),
-                "0",
-                "I17",
-            ),
-        ] {
-            all.push(setting(path, wanted, Form::Text, Keeper::Tmpfiles, check));
-        }
-    }
+    all.extend(hot.iter().flat_map(of_cpu));
     let (pages, node) = (wish.layout.plan.hugepages_2m, wish.layout.plan.node.unwrap_or(0));
     if pages > 0 {
         let path =
@@ -192,8 +188,8 @@ pub fn known(wish: &Wish) -> Vec<Setting> {
     all
 }
 
-/// What a host has that no list can name beforehand: its interrupts, the sizes of its huge pages, the
-/// highest frequency of its CPUs.
+/// What a host has that no list can name beforehand: its interrupts, the sizes of its huge pages,
+/// the highest frequency of its CPUs.
 ///
 /// # Errors
 /// What is there and could not be read.

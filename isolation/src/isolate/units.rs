@@ -1,8 +1,8 @@
 //! The systemd units, from their files in `config/systemd`.
 //!
-//! A unit's file is its text with marks: `@hot@` for a value, and `?word ` before a line that stands
-//! only where the word holds. Must never: name a command that does not exist; what the station does
-//! not have yet is in [`MISSING`] with the reason.
+//! A unit's file is its text with marks: `@hot@` for a value, and `?word ` before a line that
+//! stands only where the word holds. Must never: name a command that does not exist; what the
+//! station does not have yet is in [`MISSING`] with the reason.
 
 use super::Wish;
 use super::keys;

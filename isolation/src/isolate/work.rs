@@ -87,7 +87,8 @@ impl std::error::Error for Fault {}
 /// Files of ours are everybody's to read.
 const OURS: Owner = Owner { mode: 0o644, uid: None, gid: None };
 
-/// Writes one half of the changes. `may_overwrite` takes paths that somebody else has changed since.
+/// Writes one half of the changes. `may_overwrite` takes paths that somebody else has changed
+/// since.
 ///
 /// # Errors
 /// [`Fault`]; what was written until then is in the journal.

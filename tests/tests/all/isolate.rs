@@ -1,5 +1,5 @@
-//! The systemd units as `corelane isolate render` writes them: what systemd says of them, how closed
-//! they are, and that every command in them is one of this build.
+//! The systemd units as `corelane isolate render` writes them: what systemd says of them, how
+//! closed they are, and that every command in them is one of this build.
 
 use crate::support::{clean, corelane, program, root};
 use std::collections::BTreeSet;
@@ -40,19 +40,19 @@ fn example() -> PathBuf {
 }
 
 /// Runs `systemd-analyze`, where it is.
-fn analyze(test: &str, args: &[&str], units: &[PathBuf]) -> Option<Output> {
+fn analyze(name: &str, args: &[&str], units: &[PathBuf]) -> Option<Output> {
     match Command::new("systemd-analyze").args(args).args(units).output() {
         Ok(output) => Some(output),
         Err(error) => {
-            eprintln!("SKIPPED {test}: systemd-analyze: {error}");
+            eprintln!("SKIPPED {name}: systemd-analyze: {error}");
             None
         }
     }
 }
 
 /// Version of the systemd here.
-fn version(test: &str) -> Option<u32> {
-    let output = analyze(test, &["--version"], &[])?;
+fn version(name: &str) -> Option<u32> {
+    let output = analyze(name, &["--version"], &[])?;
     let text = String::from_utf8(output.stdout).unwrap();
     Some(text.split_whitespace().nth(1).unwrap().parse().unwrap())
 }
@@ -69,8 +69,8 @@ fn units(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What `verify` says of our units; what it says of the host's own is not ours.
-fn complaints(test: &str, folder: &Path) -> Option<Vec<String>> {
-    let output = analyze(test, &["verify", "--man=no"], &units(folder))?;
+fn complaints(name: &str, folder: &Path) -> Option<Vec<String>> {
+    let output = analyze(name, &["verify", "--man=no"], &units(folder))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let ours = |line: &&str| line.contains("corelane") || line.contains("hot.slice");
     Some(said.lines().filter(ours).map(str::to_owned).collect())
@@ -78,8 +78,8 @@ fn complaints(test: &str, folder: &Path) -> Option<Vec<String>> {
 
 #[test]
 fn systemd_takes_every_rendered_unit_and_knows_every_key() {
-    let test = "systemd_takes_every_rendered_unit";
-    let Some(version) = version(test) else { return };
+    let name = "systemd_takes_every_rendered_unit";
+    let Some(version) = version(name) else { return };
     let none = tempfile::tempdir().unwrap();
     let no_gpu = none.path().join("topology.toml");
     fs::write(&no_gpu, NO_GPU).unwrap();
@@ -88,12 +88,12 @@ fn systemd_takes_every_rendered_unit_and_knows_every_key() {
             let dir = tempfile::tempdir().unwrap();
             let wanted = format!("--systemd-version={version}");
             let (folder, _) = rendered(dir.path(), &topology, &[&wanted, profile]);
-            assert_eq!(complaints(test, &folder).unwrap(), Vec::<String>::new());
+            assert_eq!(complaints(name, &folder).unwrap(), Vec::<String>::new());
             // And it sees what is wrong with one.
             let engine = folder.join("corelane-engine.service");
             let text = fs::read_to_string(&engine).unwrap();
             fs::write(&engine, text.replace("OOMScoreAdjust=-900", "OOMScoreAdjust=x")).unwrap();
-            assert_eq!(complaints(test, &folder).unwrap().len(), 1);
+            assert_eq!(complaints(name, &folder).unwrap().len(), 1);
         }
     }
     // The table of versions is right about this one: of all keys it does not know the newer ones.
@@ -101,7 +101,7 @@ fn systemd_takes_every_rendered_unit_and_knows_every_key() {
     let wanted = format!("--systemd-version={version}");
     let (_, left_out) = rendered(old.path(), &example(), &[&wanted]);
     let (folder, _) = rendered(new.path(), &example(), &["--systemd-version=999"]);
-    let unknown: BTreeSet<String> = complaints(test, &folder)
+    let unknown: BTreeSet<String> = complaints(name, &folder)
         .unwrap()
         .iter()
         .map(|line| line.split('\'').nth(1).unwrap_or(line).to_owned())
@@ -123,8 +123,8 @@ const BARS: [(&str, u32, u32); 3] = [
 
 #[test]
 fn every_unit_is_as_closed_as_its_kind_allows() {
-    let test = "every_unit_is_as_closed";
-    let Some(version) = version(test) else { return };
+    let name = "every_unit_is_as_closed";
+    let Some(version) = version(name) else { return };
     let dir = tempfile::tempdir().unwrap();
     let no_gpu = dir.path().join("topology.toml");
     fs::write(&no_gpu, NO_GPU).unwrap();
@@ -137,7 +137,7 @@ fn every_unit_is_as_closed_as_its_kind_allows() {
             let judged = |most: u32| {
                 let threshold = format!("--threshold={most}");
                 let args = ["security", "--offline=true", "--no-pager", &threshold];
-                analyze(test, &args, &[folder.join(unit)]).unwrap()
+                analyze(name, &args, &[folder.join(unit)]).unwrap()
             };
             let output = judged(most);
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -241,6 +241,16 @@ fn an_apply_is_asked_for_and_a_topology_that_cannot_be_is_one_line() {
     assert!(!root.join("etc/systemd").exists());
     assert_eq!(code(&["isolate", "apply", "--yes", &at]), Some(0));
     assert_eq!(code(&["isolate", "plan", "--check", &at]), Some(0));
+    // A card that was reset has an interrupt of its own; one that cannot be bound may arrive where
+    // it should.
+    let irq = root.join("proc/irq/40");
+    fs::create_dir_all(&irq).unwrap();
+    fs::write(irq.join("smp_affinity_list"), "0-7\n").unwrap();
+    for (arrives, wanted) in [("7\n", 31), ("2\n", 0)] {
+        fs::write(irq.join("effective_affinity_list"), arrives).unwrap();
+        let check = ["isolate", "plan", "--runtime", "--check", &at];
+        assert_eq!(code(&check), Some(wanted), "arrives on {arrives}");
+    }
     assert_eq!(code(&["isolate", "rollback", &at]), Some(0));
     assert!(!root.join("etc/systemd").exists() && !root.join("etc/corelane").exists());
 }

@@ -1,6 +1,8 @@
 //! What `corelane isolate` says: a head, the difference to a host, what was done and what was not.
 
+use isolation::CpuSet;
 use isolation::isolate::journal::State;
+use isolation::isolate::settings::Form;
 use isolation::isolate::{Changes, Done, LeftOut, Site, What, Wish, diff};
 use station::operator::Failure;
 use std::fmt::Write as _;
@@ -49,9 +51,19 @@ pub(super) fn head(from: &str, wish: &Wish) -> String {
     text + "\n"
 }
 
-/// What would change, and how many paths.
-pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<(String, usize), Failure> {
-    let (mut text, mut count) = (String::new(), 0);
+/// What would change.
+pub(super) struct Difference {
+    /// Line by line.
+    pub(super) text: String,
+    /// How many paths.
+    pub(super) count: usize,
+    /// Those of them that matter now: not the interrupts that arrive elsewhere all the same.
+    pub(super) felt: usize,
+}
+
+/// What would change on a host.
+pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<Difference, Failure> {
+    let (mut text, mut count, mut elsewhere) = (String::new(), 0, 0);
     for (path, wanted) in &changes.files {
         let now = site.look(path, None).map_err(|error| unread(path, &error))?;
         let before = match &now {
@@ -79,10 +91,22 @@ pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<(String, 
         if !setting.form.holds(&found, &setting.wanted) {
             count += 1;
             let found = setting.form.canonical(&found);
-            let _ = writeln!(text, "{path}: {found} -> {} [{check}]", setting.wanted);
+            let arrives = arrives(site, path, &setting.wanted);
+            elsewhere += usize::from(arrives.is_some());
+            let note = arrives.map_or_else(String::new, |cpus| format!(", arrives on {cpus}"));
+            let _ = writeln!(text, "{path}: {found} -> {} [{check}]{note}", setting.wanted);
         }
     }
-    Ok((text, count))
+    Ok(Difference { text, count, felt: count - elsewhere })
+}
+
+/// Where the interrupts of a path arrive, if that is within what is wanted: some cannot be bound, and
+/// are where they should be.
+fn arrives(site: &Site<'_>, path: &str, wanted: &str) -> Option<CpuSet> {
+    let folder = path.strip_suffix("/smp_affinity_list")?;
+    let now = site.look(&format!("{folder}/effective_affinity_list"), Some(Form::List)).ok()?;
+    let cpus = CpuSet::from_list(now.text()?).filter(|cpus| !cpus.is_empty())?;
+    CpuSet::from_list(wanted)?.covers(&cpus).then_some(cpus)
 }
 
 /// What was left out and why.
