@@ -47,6 +47,18 @@ impl CpuSet {
         Some(Self(set))
     }
 
+    /// As a mask, which [`CpuSet::from_mask`] reads to the same.
+    #[must_use]
+    pub fn to_mask(&self) -> String {
+        let words = self.0.last().map_or(0, |last| last / 32);
+        let word = |n: u32| {
+            let bits = (0..32).filter(|bit| self.has(n * 32 + bit));
+            bits.fold(0_u32, |word, bit| word | 1 << bit)
+        };
+        let first = format!("{:x}", word(words));
+        (0..words).rev().fold(first, |text, n| format!("{text},{:08x}", word(n)))
+    }
+
     /// Whether it names no CPU.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -157,6 +169,11 @@ mod tests {
         ] {
             assert_eq!(CpuSet::from_mask(mask).expect(mask).to_string(), shown);
         }
+        for text in ["0", "1", "0-7", "31-32", "5,64", "0-127"] {
+            let set = list(if text == "0" { "" } else { text });
+            assert_eq!(CpuSet::from_mask(&set.to_mask()), Some(set), "{text}");
+        }
+        assert_eq!(list("31-32").to_mask(), "1,80000000");
         for bad in ["", "g", "123456789", "1,,2"] {
             assert_eq!(CpuSet::from_mask(bad), None, "{bad}");
         }

@@ -1,9 +1,10 @@
 //! Is this box fit to trade on? The host's settings as data, and what each of them is here.
 //!
 //! Owns: the table of checks ([`CHECKS`]), the reader they look through ([`Host`]), the topology
-//! they are held against ([`Plan`]), the report and the snapshot. Must never: write to the host,
-//! start a program, open the network, or say PASS or FAIL of something that was not read. Runs
-//! once, off the hot path; allocates as it likes.
+//! they are held against ([`Plan`]), the report and the snapshot; and [`isolate`], which makes a host
+//! as a topology says. Must never: write to the host but in [`isolate::apply`] and
+//! [`isolate::rollback`], start a program, open the network, or say PASS or FAIL of something that
+//! was not read. Runs once, off the hot path; allocates as it likes.
 //!
 //! Everything is read beneath a root, so that the same code runs on a captured tree ([`Host::at`],
 //! [`Host::in_tree`]) and on the live host; what no file says is asked first ([`ask`]) and put
@@ -14,6 +15,7 @@ mod checks;
 pub mod cpus;
 mod document;
 pub mod host;
+pub mod isolate;
 pub mod kernel;
 mod look;
 mod nvml;

@@ -4,7 +4,7 @@
 use crate::cpus::CpuSet;
 use crate::host::Host;
 use serde::Deserialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// What the host should be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,14 @@ pub struct Plan {
     pub onload: bool,
     /// Pages of 2 MiB to be reserved.
     pub hugepages_2m: i64,
+    /// PCI address of the GPU that serves models.
+    pub gpu: Option<String>,
+    /// NUMA node of hot CPUs, card and memory.
+    pub node: Option<u32>,
+    /// Every CPU of the box, where the file speaks of another than this one.
+    pub cpus: Option<CpuSet>,
+    /// CPUs that share a core, a set each; none where each has its own.
+    pub siblings: Option<Vec<CpuSet>>,
     /// Whether a file said so, and not the host.
     pub is_file: bool,
 }
@@ -40,6 +48,10 @@ struct Topology {
     onload: bool,
     #[serde(default)]
     hugepages_2m: u32,
+    gpu: Option<String>,
+    node: Option<u32>,
+    cpus: Option<String>,
+    siblings: Option<Vec<String>>,
 }
 
 /// A topology that cannot be.
@@ -68,7 +80,8 @@ impl Plan {
         let file: File = toml::from_str(text).map_err(|error| {
             bad(error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
         })?;
-        let Topology { hot, housekeeping, nic, onload, hugepages_2m } = file.topology;
+        let Topology { hot, housekeeping, nic, onload, hugepages_2m, .. } = file.topology;
+        let Topology { gpu, node, cpus, siblings, .. } = file.topology;
         let set = |key: &str, text: &str| {
             CpuSet::from_list(text).filter(|set| !set.is_empty()).ok_or_else(|| {
                 bad(format!("{key}={text:?} allowed=a list of CPUs such as \"2-3\""))
@@ -93,8 +106,49 @@ impl Plan {
         if let Some(name) = nic.as_ref().filter(|name| !is_name(name)) {
             return Err(bad(format!("nic={name:?} allowed=the name of a network interface")));
         }
-        let hugepages_2m = i64::from(hugepages_2m);
-        Ok(Self { hot, housekeeping: rest, nic, onload, hugepages_2m, is_file: true })
+        if let Some(address) = gpu.as_ref().filter(|address| !is_pci_address(address)) {
+            return Err(bad(format!("gpu={address:?} allowed=a PCI address, 0000:01:00.0")));
+        }
+        let cpus = cpus.map(|text| set("cpus", &text)).transpose()?;
+        let cores = |list: Vec<String>| list.iter().map(|text| set("siblings", text)).collect();
+        let siblings: Option<Vec<CpuSet>> = siblings.map(cores).transpose()?;
+        Ok(Self {
+            hot,
+            housekeeping: rest,
+            nic,
+            onload,
+            hugepages_2m: i64::from(hugepages_2m),
+            gpu,
+            node,
+            cpus,
+            siblings,
+            is_file: true,
+        })
+    }
+
+    /// As a file, which [`Plan::from_toml`] reads to the same.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let Self { hot, housekeeping, nic, onload, hugepages_2m, gpu, node, .. } = self;
+        let mut text = format!("[topology]\nhot = \"{hot}\"\nhousekeeping = \"{housekeeping}\"\n");
+        let mut line = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        };
+        let quoted = |value: &String| format!("\"{value}\"");
+        line("nic", nic.as_ref().map(quoted));
+        line("onload", onload.then(|| "true".to_owned()));
+        line("gpu", gpu.as_ref().map(quoted));
+        line("node", node.map(|node| node.to_string()));
+        line("hugepages_2m", (*hugepages_2m > 0).then(|| hugepages_2m.to_string()));
+        line("cpus", self.cpus.as_ref().map(|cpus| quoted(&cpus.to_string())));
+        let list = |cores: &Vec<CpuSet>| {
+            let cores: Vec<String> = cores.iter().map(|core| quoted(&core.to_string())).collect();
+            format!("[{}]", cores.join(", "))
+        };
+        line("siblings", self.siblings.as_ref().map(list));
+        text
     }
 
     /// What the host itself says: hot is what it isolates, the rest of the present CPUs keeps
@@ -109,6 +163,15 @@ impl Plan {
         let housekeeping = list("sys/devices/system/cpu/online").less(&isolated);
         Self { hot: isolated, housekeeping, ..Self::default() }
     }
+}
+
+/// `0000:01:00.0`.
+fn is_pci_address(text: &str) -> bool {
+    let parts: Vec<&str> = text.split([':', '.']).collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    lengths == [4, 2, 2, 1]
+        && text.bytes().filter(|b| *b == b':').count() == 2
+        && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -143,9 +206,21 @@ mod tests {
             ("hot = \"2-3\"\nhousekeeping = \"x\"", "housekeeping=\"x\""),
             ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"../x\"", "nic="),
             ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nhott = 1", "hott"),
+            ("hot = \"2-3\"\nhousekeeping = \"0-1\"\ngpu = \"01:00.0\"", "gpu="),
+            ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nsiblings = [\"\"]", "siblings="),
         ] {
             let what = refused(&format!("{head}{rest}\n"));
             assert!(what.contains(part) && !what.contains('\n'), "{part}: {what}");
+        }
+    }
+    #[test]
+    fn what_is_written_is_read_to_the_same() {
+        let whole = "[topology]\nhot = \"2-3,6-7\"\nhousekeeping = \"0-1,4-5\"\nnic = \"eth0\"\n\
+                     onload = true\ngpu = \"0000:01:00.0\"\nnode = 1\nhugepages_2m = 64\n\
+                     cpus = \"0-7\"\nsiblings = [\"2,6\", \"3,7\"]\n";
+        let small = "[topology]\nhot = \"2-3\"\nhousekeeping = \"0-1\"\n";
+        for text in [whole, small] {
+            assert_eq!(Plan::from_toml(text).expect("sound").to_toml(), text);
         }
     }
 }

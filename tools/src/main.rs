@@ -59,6 +59,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),
+        Command::Isolate(args) => tools::isolate::isolate(&args),
         Command::Signal { command } => tools::doctor::signal(&command),
     };
     done.map(|()| Exit::Clean.into())

@@ -9,6 +9,7 @@ mod commands;
 mod event_time;
 mod explain;
 mod hftbacktest;
+mod isolate;
 mod limits;
 #[path = "../../maker/maker.rs"]
 mod maker;

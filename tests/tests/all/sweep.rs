@@ -220,7 +220,7 @@ fn a_tape_outlives_the_mount_namespace_of_its_invocation() {
     assert!(on_tape > 0 && after.len() as u64 >= on_tape, "{} of {on_tape}", after.len());
 }
 
-/// The same under systemd itself, where it runs and takes units of this user.
+/// The same under systemd itself with what our own unit says of the directory, where it runs and takes units of this user.
 #[test]
 fn a_tape_outlives_its_unit_where_the_runtime_directory_is_preserved() {
     let test = "a_tape_outlives_its_unit";
@@ -234,8 +234,8 @@ fn a_tape_outlives_its_unit_where_the_runtime_directory_is_preserved() {
     let home = world.path("").display().to_string();
     let (directory, home) =
         (format!("-pRuntimeDirectory={name}"), format!("-pWorkingDirectory={home}"));
-    let preserved = "-pRuntimeDirectoryPreserve=yes";
-    let unit = ["systemd-run", "--wait", "--collect", "-q", &directory, preserved, &home];
+    let preserved = format!("-p{}", crate::isolate::engine_line("RuntimeDirectoryPreserve="));
+    let unit = ["systemd-run", "--wait", "--collect", "-q", &directory, &preserved, &home];
     let world = world.with_tapes(&format!("/run/{name}")).started_by(&unit);
     let kill = Point { call: "pwrite64", when: 6, fault: Fault::Kill, main_only: false };
     let run = world.run_at(&kill, "day", "run");

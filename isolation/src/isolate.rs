@@ -1,0 +1,222 @@
+//! The way from a topology to a box that is so: what every file and setting should be, the
+//! difference to what it is, and the two steps that change it and take that back.
+//!
+//! Owns the plan ([`Wish`] to [`Changes`]), the journal of prior values and the writer. Everything
+//! but [`apply`] and [`rollback`] is pure. Must never: start a program, write what the journal does
+//! not hold the prior value of, overwrite what somebody else has changed since without being told
+//! to, or create a file beneath `proc` or `sys`. Off the hot path; allocates.
+
+pub mod boot;
+pub mod diff;
+pub mod disk;
+pub mod journal;
+pub mod keys;
+pub mod layout;
+pub mod machine;
+pub mod restart;
+pub mod settings;
+pub mod site;
+pub mod units;
+mod work;
+
+pub use disk::{Disk, Real};
+pub use layout::Layout;
+pub use machine::Machine;
+pub use settings::{Keeper, Setting};
+pub use site::Site;
+pub use units::{LeftOut, Profile};
+pub use work::{Done, Fault, Scope, What, apply, rollback};
+
+use crate::host::{Host, Missing};
+use crate::kernel::Kernel;
+use std::fmt::{self, Write as _};
+use wire::exit::Exit;
+
+/// Something that was refused, as one line for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// How the process ends.
+    pub exit: Exit,
+    /// What was refused.
+    pub what: &'static str,
+    /// `key=value` pairs.
+    pub fields: String,
+    /// What to do.
+    pub next: &'static str,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; next: {}", self.what, self.fields, self.next)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What a box is to become.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Who gets which CPU.
+    pub layout: Layout,
+    /// Version of systemd the units are for.
+    pub systemd: u32,
+    /// Kernel the settings are for; `None` names all of them.
+    pub kernel: Option<Kernel>,
+    /// Folder of the programs.
+    pub bin: String,
+    /// What the engine's unit is for.
+    pub profile: Profile,
+}
+
+/// The version of systemd a host has, from the name of its library.
+#[must_use]
+pub fn systemd_of(host: &Host) -> Option<u32> {
+    let mut folders = vec!["usr/lib/systemd".to_owned(), "usr/lib64/systemd".to_owned()];
+    let archs = host.names("usr/lib").unwrap_or_default();
+    folders.extend(archs.iter().map(|arch| format!("usr/lib/{arch}/systemd")));
+    let version = |name: &str| {
+        let rest = name.strip_prefix("libsystemd-shared-")?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse().ok()
+    };
+    let names = folders.iter().flat_map(|folder| host.names(folder).unwrap_or_default());
+    names.filter_map(|name| version(&name)).max()
+}
+
+/// Files of a wish that are wholly ours, in the order of their paths, and what they leave out.
+#[must_use]
+pub fn files(wish: &Wish) -> (Vec<(String, String)>, Vec<LeftOut>) {
+    let (mut files, left_out) = units::files(wish);
+    let settings = settings::known(wish);
+    files.push(("etc/corelane/boot-line".into(), boot::words(wish).join(" ") + "\n"));
+    files.push(("etc/corelane/live-settings".into(), live_text(wish)));
+    files.push(("etc/corelane/topology.toml".into(), wish.layout.plan.to_toml()));
+    files.push(("etc/sysctl.d/90-corelane.conf".into(), sysctls(&settings)));
+    files.push(("etc/tmpfiles.d/corelane.conf".into(), tmpfiles(&settings)));
+    let user =
+        "# Who the station's processes run as.\nu corelane - \"Corelane\" /var/lib/corelane\n";
+    files.push(("etc/sysusers.d/corelane.conf".into(), user.into()));
+    files.sort();
+    (files, left_out)
+}
+
+fn sysctls(settings: &[Setting]) -> String {
+    let mut text = "# Written by `corelane isolate`; each line's check is in `corelane doctor \
+                    --explain=ID`.\n"
+        .to_owned();
+    let mut lines: Vec<(String, &Setting)> = settings
+        .iter()
+        .filter(|setting| setting.keeper == Keeper::Sysctl)
+        .map(|setting| (setting.path.trim_start_matches("proc/sys/").replace('/', "."), setting))
+        .collect();
+    lines.sort_by(|a, b| a.0.cmp(&b.0));
+    for (key, setting) in lines {
+        let _ = writeln!(text, "# {}\n{key} = {}", setting.check, setting.wanted);
+    }
+    text
+}
+
+fn tmpfiles(settings: &[Setting]) -> String {
+    let mut text =
+        "# Written by `corelane isolate`: settings of /sys, at each boot, where the kernel \
+                    has them.\n"
+            .to_owned();
+    for setting in settings.iter().filter(|setting| setting.keeper == Keeper::Tmpfiles) {
+        let _ = writeln!(text, "w- /{} - - - - {}", setting.path, setting.wanted);
+    }
+    text + "# The engine holds it open while it trades.\n\
+            z /dev/cpu_dma_latency 0660 root corelane -\n\
+            # Here before the first unit that writes there.\n\
+            d /var/lib/corelane 0700 corelane corelane -\n\
+            d /var/lib/corelane/runs 0700 corelane corelane -\n"
+}
+
+/// What setting the running kernel as wished takes, the static part as text: for people, and for
+/// the difference between two renderings.
+#[must_use]
+pub fn live_text(wish: &Wish) -> String {
+    let mut text =
+        "# What corelane-tune.service writes, once hot.slice and the cards are there.\n".to_owned();
+    for setting in settings::known(wish).iter().filter(|s| s.keeper == Keeper::Tune) {
+        let _ = writeln!(text, "{} = {}", setting.path, setting.wanted);
+    }
+    let rest = &wish.layout.plan.housekeeping;
+    let _ = writeln!(text, "proc/irq/*/smp_affinity_list = {rest} (those that name a hot CPU)");
+    text + "sys/devices/system/cpu/cpu*/cpufreq/scaling_min_freq = scaling_max_freq (hot CPUs)\n"
+}
+
+/// The file of irqbalance with the hot CPUs banned: other lines as they were.
+#[must_use]
+pub fn irqbalance(text: &str, wish: &Wish) -> String {
+    const KEY: &str = "IRQBALANCE_BANNED_CPULIST=";
+    let ours = format!("{KEY}{}", wish.layout.plan.hot);
+    let mut lines: Vec<&str> = text.lines().filter(|l| !l.trim().starts_with(KEY)).collect();
+    lines.push(&ours);
+    lines.join("\n") + "\n"
+}
+
+/// Whatever can be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Files: path and text.
+    pub files: Vec<(String, String)>,
+    /// Settings of the running kernel.
+    pub settings: Vec<Setting>,
+    /// What was left out.
+    pub left_out: Vec<LeftOut>,
+    /// What has to be done by hand afterwards.
+    pub next: Vec<&'static str>,
+}
+
+impl Changes {
+    /// All that a wish asks of a host; its boot line where `with_boot`.
+    ///
+    /// # Errors
+    /// What [`boot::Loader`] refuses; RESOURCE where something could not be read.
+    pub fn of(wish: &Wish, host: &Host, with_boot: bool) -> Result<Self, Refusal> {
+        let (mut all, left_out) = files(wish);
+        let mut next = vec![
+            "run systemd-sysusers, systemd-tmpfiles --create and systemctl daemon-reload",
+            "run systemctl enable corelane.target, once its configuration is in /etc/corelane",
+        ];
+        if with_boot {
+            let loader = boot::Loader::of(host)?;
+            all.extend(loader.edited(host, &boot::words(wish))?);
+            next.push(loader.next);
+        }
+        for path in ["etc/default/irqbalance", "etc/sysconfig/irqbalance"] {
+            match host.bytes(path) {
+                Ok(bytes) => {
+                    let text = String::from_utf8_lossy(&bytes);
+                    all.push((path.to_owned(), irqbalance(&text, wish)));
+                }
+                Err(missing) if missing.is_absent() => {}
+                Err(missing) => return Err(unread(missing)),
+            }
+        }
+        all.sort();
+        let mut settings = settings::known(wish);
+        settings.extend(settings::on_host(wish, host).map_err(unread)?);
+        Ok(Self { files: all, settings, left_out, next })
+    }
+
+    /// The settings of the running kernel alone.
+    ///
+    /// # Errors
+    /// RESOURCE where something could not be read.
+    pub fn live(wish: &Wish, host: &Host) -> Result<Self, Refusal> {
+        let mut settings = settings::known(wish);
+        settings.extend(settings::on_host(wish, host).map_err(unread)?);
+        Ok(Self { files: Vec::new(), settings, left_out: Vec::new(), next: Vec::new() })
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+fn unread(missing: Missing) -> Refusal {
+    Refusal {
+        exit: Exit::Resource,
+        what: "the host cannot be read",
+        fields: format!("error=\"{missing}\""),
+        next: "run it as root",
+    }
+}

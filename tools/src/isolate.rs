@@ -1,0 +1,309 @@
+//! `corelane isolate`: makes a box as a topology says, and takes that back.
+//!
+//! Owns the command's form; what is to be is crate `isolation`'s. Must never: start a program,
+//! change a host without `--yes`, or write anywhere but where `plan` says.
+
+mod args;
+mod show;
+
+pub use args::{IsolateArgs, IsolateCommand};
+
+use crate::output::Output;
+use args::{Boot, Changing, Wanted};
+use isolation::isolate::{
+    self, Changes, Done, Fault, Layout, Machine, Real, Refusal, Scope, Site, What, Wish,
+};
+use isolation::kernel::Kernel;
+use isolation::{Host, Plan};
+use station::operator::Failure;
+use std::fs;
+use std::path::{Path, PathBuf};
+use wire::exit::Exit;
+
+/// What `render` takes where no topology is named and the machine is too small.
+const EXAMPLE: &str = include_str!("../../config/topology-8core.toml");
+
+/// Runs the command.
+///
+/// # Errors
+/// CONFIGURATION for a topology that cannot be, HOST for a boot loader that is not known or a
+/// kernel that refuses, `CHECK_FAILED` for what differs or was changed by somebody else since,
+/// ARGUMENTS for an apply without `--yes`, RESOURCE and JOURNAL for what cannot be read or written.
+pub fn isolate(args: &IsolateArgs) -> Result<(), Failure> {
+    match &args.command {
+        IsolateCommand::Plan { wanted, root, runtime, check } => {
+            let site = Root::at(root.as_deref())?;
+            plan(&site, wanted, *runtime, *check)
+        }
+        IsolateCommand::Render { dir, wanted } => render(dir, wanted),
+        IsolateCommand::Apply { wanted, changing, yes } => {
+            let site = Root::at(changing.root.as_deref())?;
+            apply(&site, wanted, changing, *yes)
+        }
+        IsolateCommand::Rollback { changing } => {
+            let site = Root::at(changing.root.as_deref())?;
+            rollback(&site, changing)
+        }
+    }
+}
+
+/// Where it is done.
+struct Root {
+    path: PathBuf,
+    host: Host,
+}
+
+impl Root {
+    fn at(root: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = root else {
+            return Ok(Self { path: PathBuf::from("/"), host: Host::live() });
+        };
+        let host = Host::at(path).map_err(|error| unread(path, &error))?;
+        Ok(Self { path: path.to_owned(), host })
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site { root: &self.path, is_live: self.host.is_live() }
+    }
+}
+
+/// A topology and where it is from.
+struct Chosen {
+    plan: Plan,
+    machine: Machine,
+    from: String,
+}
+
+/// The topology of the file, else the host's own.
+fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen, Failure> {
+    let machine = Machine::of(host);
+    let Some(file) = file else {
+        let machine = machine.map_err(|error| no_machine(&error.to_string()))?;
+        let plan = machine.propose(host).ok_or_else(|| {
+            let fields = format!("cpus={} cores={}", machine.cpus, machine.cores.len());
+            let next = "name a topology with --topology=FILE; four cores are the least";
+            Failure::new(Exit::Host, "this machine is too small to divide", fields, next)
+        })?;
+        return Ok(Chosen { plan, machine, from: "this host".into() });
+    };
+    let text = fs::read_to_string(file).map_err(|error| unread(file, &error))?;
+    let plan = Plan::from_toml(&text).map_err(|error| {
+        let fields = format!("file={} {error}", file.display());
+        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
+    })?;
+    let told = Machine::told(&plan);
+    let machine = match (told, machine) {
+        // What is done to a host is judged by what that host says.
+        (_, Ok(machine)) if is_for_host => machine,
+        (Some(told), _) => told,
+        (None, machine) => machine.map_err(|error| no_machine(&error.to_string()))?,
+    };
+    Ok(Chosen { plan, machine, from: file.display().to_string() })
+}
+
+fn no_machine(why: &str) -> Failure {
+    let next = "name both topology.cpus and topology.siblings in a file of --topology";
+    let what = "the CPUs of the machine are not known";
+    Failure::new(Exit::Host, what, format!("error=\"{why}\""), next)
+}
+
+fn wish(host: &Host, wanted: &Wanted, chosen: &Chosen) -> Result<Wish, Failure> {
+    let layout = Layout::of(&chosen.plan, &chosen.machine).map_err(refused)?;
+    let systemd = wanted.systemd_version.or_else(|| isolate::systemd_of(host));
+    let bin = wanted.bin_dir.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-_.+".contains(c);
+    if !bin.starts_with('/') || bin.len() < 2 || !bin.chars().all(is_plain) {
+        let fields = format!("bin_dir={bin:?}");
+        let next = "name an absolute folder of letters, digits and /-_.+";
+        return Err(Failure::new(Exit::Arguments, "no folder of programs", fields, next));
+    }
+    let kernel = wanted.kernel.or_else(|| {
+        Kernel::from_release(&host.text("proc/sys/kernel/osrelease").unwrap_or_default())
+    });
+    Ok(Wish {
+        layout,
+        systemd: systemd.unwrap_or(isolate::keys::DEFAULT),
+        kernel,
+        bin: bin.trim_end_matches('/').to_owned(),
+        profile: wanted.profile.into(),
+    })
+}
+
+fn changes(
+    root: &Root,
+    wanted: &Wanted,
+    wish: &Wish,
+    is_runtime: bool,
+) -> Result<Changes, Failure> {
+    let changes = if is_runtime {
+        Changes::live(wish, &root.host)
+    } else {
+        Changes::of(wish, &root.host, wanted.boot == Boot::Auto)
+    };
+    changes.map_err(refused)
+}
+
+fn plan(root: &Root, wanted: &Wanted, is_runtime: bool, is_check: bool) -> Result<(), Failure> {
+    let chosen = choose(&root.host, wanted.topology.as_deref(), true)?;
+    let wish = wish(&root.host, wanted, &chosen)?;
+    let changes = changes(root, wanted, &wish, is_runtime)?;
+    let show::Difference { text, count, felt } = show::difference(&root.site(), &changes)?;
+    let mut out = Output::stdout();
+    out.write(show::head(&chosen.from, &wish).as_bytes())?;
+    out.write(text.as_bytes())?;
+    out.write(show::left_out(&changes.left_out).as_bytes())?;
+    out.line(format_args!("{count} to change"))?;
+    out.finish()?;
+    if is_check && felt > 0 {
+        let next = "apply the plan, or find who changed it";
+        let fields = format!("count={felt}");
+        return Err(Failure::new(Exit::CheckFailed, "the host is not as planned", fields, next));
+    }
+    Ok(())
+}
+
+fn render(dir: &Path, wanted: &Wanted) -> Result<(), Failure> {
+    let host = Host::live();
+    let chosen = match choose(&host, wanted.topology.as_deref(), false) {
+        Err(failure) if wanted.topology.is_none() && failure.exit == Exit::Host => example()?,
+        other => other?,
+    };
+    let wish = wish(&host, wanted, &chosen)?;
+    let (files, left_out) = isolate::files(&wish);
+    fs::create_dir_all(dir).map_err(|error| unwritten(dir, &error))?;
+    let is_empty = fs::read_dir(dir).map_err(|error| unread(dir, &error))?.next().is_none();
+    if !is_empty {
+        let fields = format!("path={}", dir.display());
+        let next = "name an empty folder; `corelane isolate apply` writes to a host";
+        return Err(Failure::new(Exit::Arguments, "the folder is not empty", fields, next));
+    }
+    for (path, text) in &files {
+        let file = dir.join(path);
+        let folder = file.parent().unwrap_or(dir);
+        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text));
+        written.map_err(|error| unwritten(&file, &error))?;
+    }
+    let mut out = Output::stdout();
+    out.write(show::head(&chosen.from, &wish).as_bytes())?;
+    out.write(show::left_out(&left_out).as_bytes())?;
+    out.line(format_args!("{} files in {}", files.len(), dir.display()))?;
+    out.finish()
+}
+
+fn example() -> Result<Chosen, Failure> {
+    let plan = Plan::from_toml(EXAMPLE).map_err(|error| no_machine(&error.to_string()))?;
+    let machine = Machine::told(&plan).ok_or_else(|| no_machine("the example has no CPUs"))?;
+    let from = "the bundled example of eight cores, for this machine is too small to divide";
+    Ok(Chosen { plan, machine, from: from.into() })
+}
+
+fn apply(root: &Root, wanted: &Wanted, changing: &Changing, yes: bool) -> Result<(), Failure> {
+    let chosen = choose(&root.host, wanted.topology.as_deref(), true)?;
+    let wish = wish(&root.host, wanted, &chosen)?;
+    let changes = changes(root, wanted, &wish, changing.runtime)?;
+    if !yes {
+        let count = show::difference(&root.site(), &changes)?.count;
+        let fields = format!("root={} to_change={count}", root.path.display());
+        let next = "look at `corelane isolate plan`, then say --yes";
+        return Err(Failure::new(Exit::Arguments, "nothing was changed", fields, next));
+    }
+    let scopes = if changing.runtime { &SCOPES[1..] } else { &SCOPES[..] };
+    let mut done = Vec::new();
+    for scope in scopes {
+        let worked = isolate::apply(root.site(), &changes, *scope, changing.overwrite, &mut Real);
+        done.extend(worked.map_err(|fault| failed(&fault))?);
+    }
+    let mut out = Output::stdout();
+    out.write(show::head(&chosen.from, &wish).as_bytes())?;
+    out.write(show::done(&done).as_bytes())?;
+    out.write(show::left_out(&changes.left_out).as_bytes())?;
+    for next in &changes.next {
+        out.line(format_args!("next: {next}"))?;
+    }
+    out.finish()?;
+    judged(&done)
+}
+
+/// Files first: what they ask for is then set at once.
+const SCOPES: [Scope; 2] = [Scope::Files, Scope::Live];
+
+fn rollback(root: &Root, changing: &Changing) -> Result<(), Failure> {
+    let mut done = Vec::new();
+    let scopes = if changing.runtime { &SCOPES[1..] } else { &SCOPES[..] };
+    for scope in scopes.iter().rev() {
+        let worked = isolate::rollback(root.site(), *scope, changing.overwrite, &mut Real);
+        done.extend(worked.map_err(|fault| failed(&fault))?);
+    }
+    let mut out = Output::stdout();
+    out.write(show::done(&done).as_bytes())?;
+    if done.is_empty() {
+        out.line(format_args!("nothing to take back"))?;
+    }
+    out.finish()?;
+    judged(&done)
+}
+
+/// What is left undone is a failure. That a device keeps its own interrupts is not: the kernel
+/// moves those of `managed_irq` at boot, and the doctor looks where they really are.
+fn judged(done: &[Done]) -> Result<(), Failure> {
+    let paths = |test: &dyn Fn(&Done) -> bool| -> Vec<&str> {
+        done.iter().filter(|done| test(done)).map(|done| done.path.as_str()).collect()
+    };
+    let foreign = paths(&|done| done.what == What::Foreign);
+    if !foreign.is_empty() {
+        let next = "look at them; --overwrite takes them back all the same";
+        let fields = format!("paths={}", foreign.join(","));
+        let what = "changed by somebody else since, and left";
+        return Err(Failure::new(Exit::CheckFailed, what, fields, next));
+    }
+    let refused =
+        paths(&|done| matches!(done.what, What::Refused(_)) && !done.path.starts_with("proc/irq/"));
+    if !refused.is_empty() {
+        let next = "`corelane doctor` says what each is for; run it as root";
+        let fields = format!("paths={}", refused.join(","));
+        return Err(Failure::new(Exit::Host, "the kernel did not take all of it", fields, next));
+    }
+    Ok(())
+}
+
+fn failed(fault: &Fault) -> Failure {
+    let fields = fault.to_string();
+    let (exit, what, next) = match fault {
+        Fault::Busy => (Exit::Resource, "busy", "wait for the other one"),
+        Fault::Journal(_, error) if error.kind() == std::io::ErrorKind::InvalidData => (
+            Exit::Resource,
+            "the journal of prior values is damaged, and left as it is",
+            "take back by hand what it names, then remove it",
+        ),
+        Fault::Journal(..) => (
+            Exit::Journal,
+            "the journal of prior values cannot be used",
+            "run it as root, with room on the disk; nothing was written without it",
+        ),
+        Fault::Path(..) => (
+            Exit::Resource,
+            "a path cannot be read or written",
+            "`corelane isolate rollback` takes back what was written until then",
+        ),
+        Fault::Foreign(_) => (
+            Exit::CheckFailed,
+            "changed by somebody else since the last apply, so nothing was written",
+            "look at `corelane isolate plan`; --overwrite takes what is there for the prior one",
+        ),
+    };
+    Failure::new(exit, what, fields, next)
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    Failure::new(refusal.exit, refusal.what, refusal.fields, refusal.next)
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> Failure {
+    let fields = format!("path={} error=\"{error}\"", path.display());
+    Failure::new(Exit::Resource, "cannot be read", fields, "name a path that can")
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    let fields = format!("path={} error=\"{error}\"", path.display());
+    Failure::new(Exit::Resource, "cannot be written", fields, "name a folder that can")
+}
