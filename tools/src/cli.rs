@@ -70,6 +70,12 @@ pub enum Command {
         #[command(subcommand)]
         command: LimitsCommand,
     },
+    /// Check configuration files, or say what a key means.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: crate::config::ConfigCommand,
+    },
     /// Look at the GPU calendar: which models are resident when.
     Calendar {
         /// What to do.

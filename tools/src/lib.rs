@@ -9,6 +9,7 @@ pub mod backtest;
 pub mod book;
 pub mod calendar;
 pub mod cli;
+pub mod config;
 pub mod ctl;
 pub mod doctor;
 pub mod explain;

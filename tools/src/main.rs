@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Latency { command } => tools::latency::latency(&command),
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),
+        Command::Config { command } => tools::config::config(&command),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),

@@ -6,6 +6,7 @@ mod arrows;
 mod bad_input;
 mod calendar;
 mod commands;
+mod config;
 mod event_time;
 mod explain;
 mod hftbacktest;
