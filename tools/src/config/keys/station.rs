@@ -265,6 +265,15 @@ const SIDECAR: &[Row] = &[
          or torch. auto takes the fused kernel where it knows the model.",
     ),
     Row(
+        "gpu",
+        "index",
+        Whole(0, 63),
+        Means("the first card the CUDA library finds"),
+        "The graphics card a GPU's back end computes on, by its place on the bus as nvidia-smi \
+         numbers them; the sidecar sees no other. Only with onnxruntime-cuda or \
+         onnxruntime-tensorrt.",
+    ),
+    Row(
         "standby",
         "-",
         Words(&["none", "auto", "fused", "tract", "onnxruntime"]),
