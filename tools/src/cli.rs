@@ -76,6 +76,11 @@ pub enum Command {
         #[command(subcommand)]
         command: crate::config::ConfigCommand,
     },
+    /// Write station, limits and topology files from what is found on this host.
+    ///
+    /// Looks for cores, cards, model servers and ONNX Runtime; overwrites nothing; what it writes
+    /// passes `corelane config check` and plays with `corelane run`.
+    Init(Box<crate::init::InitArgs>),
     /// Look at the GPU calendar: which models are resident when.
     Calendar {
         /// What to do.

@@ -17,6 +17,7 @@ pub mod export;
 pub mod features;
 pub mod host;
 pub mod import;
+pub mod init;
 pub mod latency;
 pub mod limits;
 pub mod memory;

@@ -56,6 +56,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Ctl(args) => tools::ctl::ctl(&args),
         Command::Limits { command } => tools::limits::limits(&command),
         Command::Config { command } => tools::config::config(&command),
+        Command::Init(args) => tools::init::init(&args),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),

@@ -10,6 +10,7 @@ mod config;
 mod event_time;
 mod explain;
 mod hftbacktest;
+mod init;
 mod limits;
 #[path = "../../maker/maker.rs"]
 mod maker;
