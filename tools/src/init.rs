@@ -1,8 +1,8 @@
 //! `corelane init`: a first configuration from what this host is.
 //!
 //! Writes a station's file, its limits and, where the host has the cores for one, a topology. Must
-//! never: overwrite a file, leave half of them behind, write a file `corelane config check` refuses,
-//! or call something found that it did not see.
+//! never: overwrite a file, leave half of them behind, write one `corelane config check` refuses, or
+//! call something found that it did not see.
 
 mod found;
 mod servers;

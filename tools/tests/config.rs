@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 
 const STRANGER: &str = "zz_stranger";
 
+/// Keys that are there together or not at all.
+const PAIRS: [(&str, &str); 2] = [("first_date", "last_date"), ("last_date", "first_date")];
+
 const STATION: &str = r#"
 [session]
 name = "t"
@@ -272,7 +275,10 @@ fn what_holds_without_a_key_is_what_the_table_says() {
         let (path, name) = split(&key);
         let head = head(key.file, path);
         for text in texts(&key) {
-            let bare = without(&text, head, name);
+            let mut bare = without(&text, head, name);
+            if let Some((_, other)) = PAIRS.iter().find(|(one, _)| *one == name) {
+                bare = without(&bare, head, other);
+            }
             let result = loaded(key.file, &bare);
             match key.absent {
                 Absent::Refused => {

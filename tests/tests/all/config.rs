@@ -7,7 +7,7 @@ use std::fs;
 fn the_files_of_config_are_sound_and_each_is_named() {
     let said = clean(corelane(&["config", "check"]));
     for part in [
-        "OK config/demo.toml: station file: session demo, strategies signal-taker, momentum, limits ",
+        "OK config/demo.toml: station file: session demo, strategies signal-taker, momentum, ",
         "OK config/limits.toml: limits file: epoch 1, ",
         "OK config/calendar.toml: calendar file: ",
         "OK config/calendar-run.toml: calendar run file: 1 sidecars for config/calendar.toml",

@@ -1,9 +1,9 @@
 //! Every key of the configuration files: what it is, its unit, what is allowed, its default, and
 //! which process reads it.
 //!
-//! One table. The keys of limits files are made from the engine's own rows; the rest is written down
-//! here and held in step with the loaders by `tools/tests/config.rs`, which asks each loader what it
-//! accepts. Must never: name a key no loader takes, or leave one out.
+//! One table. The keys of limits files are made from the engine's own rows; the rest is written
+//! down here and held in step with the loaders by `tools/tests/config.rs`, which asks each loader
+//! what it accepts. Must never: name a key no loader takes, or leave one out.
 
 mod calendar;
 mod limits;

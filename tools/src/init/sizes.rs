@@ -9,8 +9,8 @@ use wire::exit::Exit;
 use wire::instrument::{Instrument, InstrumentType};
 use wire::{Frame, PriceTicks, decode};
 
-/// What one order is to be worth at most, billionths of the quote currency, where the smallest is not
-/// worth more.
+/// What one order is to be worth at most, billionths of the quote currency, where the smallest is
+/// not worth more.
 const ORDER_E9: i64 = 600_000_000_000;
 const DAY_NS: i128 = 86_400_000_000_000;
 

@@ -85,8 +85,8 @@ pub(super) fn station(chosen: &Chosen<'_>) -> String {
 fn hot_threads(split: Result<&Split, &String>) -> String {
     match split {
         Ok(Split { loop_cpu, edge_cpu: Some(edge_cpu), hot, .. }) => format!(
-            "# Loop and edge on a core each, {hot} of topology.toml: nothing else should run there\n\
-             # (`corelane doctor --topology=topology.toml` looks).\n\
+            "# Loop and edge on a core each, {hot} of topology.toml: nothing else should run\n\
+             # there (`corelane doctor --topology=topology.toml` looks).\n\
              threads = \"two\"\nloop_cpu = {loop_cpu}\nedge_cpu = {edge_cpu}\n\
              # They spin. \"yield\" where the CPUs are shared.\nidle = \"busy\""
         ),
@@ -114,8 +114,9 @@ fn signal(chosen: &Chosen<'_>) -> String {
         Ok(cards) if !cards.is_empty() => {
             let cards: Vec<_> = cards.iter().map(card_text).collect();
             format!(
-                "# Graphics cards: {}. A model too large for the CPU computes there with\n\
-                 # backend = \"onnxruntime-cuda\" or \"onnxruntime-tensorrt\", and gpu = its number.\n",
+                "# Graphics cards: {}. A model too large for the CPU computes on one with\n\
+                 # backend = \"onnxruntime-cuda\" or \"onnxruntime-tensorrt\", and\n\
+                 # gpu = its number.\n",
                 cards.join("; ")
             )
         }
@@ -123,8 +124,8 @@ fn signal(chosen: &Chosen<'_>) -> String {
     };
     format!(
         "[signal]\nenabled = true\nmodel = {}\n\
-         # \"auto\" takes the fused kernel for a model it knows, for others ONNX Runtime where its\n\
-         # library is named (ORT_DYLIB_PATH), else the pure-Rust back end.\n\
+         # \"auto\" takes the fused kernel for a model it knows, for others ONNX Runtime where\n\
+         # its library is named (ORT_DYLIB_PATH), else the pure-Rust back end.\n\
          # ONNX Runtime: {library}.\n{cards}\
          backend = \"auto\"\n\
          # A second sidecar, warm beside the first, that answers where that one does not.\n\

@@ -1,5 +1,5 @@
-//! The keys of a calendar and of the file `corelane calendar run` follows. `config/CALENDAR.md` says
-//! what they come to.
+//! The keys of a calendar and of the file `corelane calendar run` follows. `config/CALENDAR.md`
+//! says what they come to.
 
 use super::Absent::{Means, Refused, Value};
 use super::Allowed::{Said, Text, Whole, Words};
