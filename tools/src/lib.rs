@@ -35,4 +35,5 @@ pub mod run;
 pub mod scores;
 pub mod sweep;
 pub mod table;
+pub mod top;
 pub mod verify;

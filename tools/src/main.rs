@@ -57,6 +57,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Limits { command } => tools::limits::limits(&command),
         Command::Config { command } => tools::config::config(&command),
         Command::Init(args) => tools::init::init(&args),
+        Command::Top(args) => tools::top::top(&args),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),

@@ -18,6 +18,7 @@ mod models;
 mod new_strategy;
 mod nightly;
 mod notary;
+mod pty;
 mod python_sidecar;
 mod sidecar;
 mod simulation;
@@ -27,6 +28,7 @@ mod standby;
 mod strategies;
 mod support;
 mod sweep;
+mod top;
 mod torch;
 #[path = "../../../tools/tests/calendar_run/two_models.rs"]
 mod two_models;
