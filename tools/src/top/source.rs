@@ -40,7 +40,10 @@ impl Source {
     pub(super) fn open(named: Option<&Path>) -> Result<Self, Failure> {
         let named = match named {
             Some(path) => path.to_owned(),
-            None => newest_socket(Path::new("runs"))?,
+            None => newest_socket(Path::new("runs")).map_err(|_| {
+                let next = "start one with `corelane run`, or name the folder of a run";
+                Failure::new(Exit::Resource, "no running engine found", "looked_in=runs", next)
+            })?,
         };
         let folder = named.is_dir().then(|| named.clone());
         let dir = folder.or_else(|| named.parent().map(Path::to_owned)).unwrap_or_default();
