@@ -70,6 +70,22 @@ pub enum Command {
         #[command(subcommand)]
         command: LimitsCommand,
     },
+    /// Check configuration files, or say what a key means.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: crate::config::ConfigCommand,
+    },
+    /// Write station, limits and topology files from what is found on this host.
+    ///
+    /// Looks for cores, cards, model servers and ONNX Runtime; overwrites nothing; what it writes
+    /// passes `corelane config check` and plays with `corelane run`.
+    Init(Box<crate::init::InitArgs>),
+    /// Watch a running engine in the terminal: mode, feeds, orders, positions, sidecars, doctor.
+    ///
+    /// Reads the run's counters page and journal; the engine is never asked. Ends with q, with
+    /// Ctrl-C, or with the run.
+    Top(crate::top::TopArgs),
     /// Look at the GPU calendar: which models are resident when.
     Calendar {
         /// What to do.

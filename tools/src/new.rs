@@ -147,7 +147,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
 }
 
 /// The checkout this program lies in, else the one the working directory lies in.
-fn find_checkout() -> Option<PathBuf> {
+pub(crate) fn find_checkout() -> Option<PathBuf> {
     let starts = [std::env::current_exe(), std::env::current_dir()];
     let mut folders = starts.iter().flatten().flat_map(|start| start.ancestors());
     folders.find(|dir| is_checkout(dir)).map(Path::to_path_buf)

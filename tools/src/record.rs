@@ -60,20 +60,40 @@ pub fn path_of(run_dir: &Path) -> Result<PathBuf, Failure> {
     ))
 }
 
+/// The books of a table of instruments and the touches they come to.
+#[derive(Debug, Default)]
+pub(crate) struct Markets(Vec<Market>);
+
+#[derive(Debug)]
 struct Market {
     book: L2Book,
     quote: Option<Quote>,
     touch: Option<Touch>,
 }
 
+impl Markets {
+    /// One more instrument, the next of the table.
+    pub(crate) fn add(&mut self) {
+        let book = L2Book::new(BookConfig::default());
+        self.0.push(Market { book, quote: None, touch: None });
+    }
+
+    /// Applies a market frame; the new touch where it changed.
+    pub(crate) fn take<'a>(&mut self, frame: &Frame<'a>) -> Option<(&'a FrameHeader, Touch)> {
+        market_event(&mut self.0, frame)
+    }
+
+    /// The touch of an instrument, by its place in the table.
+    pub(crate) fn touch(&self, index: usize) -> Option<Touch> {
+        self.0.get(index).and_then(|market| market.touch)
+    }
+}
+
 /// Walks a record; `visit` returns `false` to stop.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are market frames or not shown")]
 pub fn walk(recording: &Recording, mut visit: impl FnMut(&Item<'_>) -> bool) {
-    let mut markets: Vec<Market> = recording
-        .instruments()
-        .iter()
-        .map(|_| Market { book: L2Book::new(BookConfig::default()), quote: None, touch: None })
-        .collect();
+    let mut markets = Markets::default();
+    recording.instruments().iter().for_each(|_| markets.add());
     for frame in recording.frames() {
         let Ok(decoded) = decode(frame) else { continue };
         let go_on = match &decoded {
@@ -88,7 +108,7 @@ pub fn walk(recording: &Recording, mut visit: impl FnMut(&Item<'_>) -> bool) {
             Frame::Alarm(alarm) => visit(&Item::Alarm(alarm)),
             Frame::KillReport(report) => visit(&Item::Kill(report)),
             Frame::ModeChange(change) => visit(&Item::Mode(change)),
-            _ => match market_event(&mut markets, &decoded) {
+            _ => match markets.take(&decoded) {
                 Some((header, touch)) => visit(&Item::Touch(header, touch)),
                 None => true,
             },

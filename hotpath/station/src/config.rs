@@ -155,6 +155,9 @@ pub struct Signal {
     pub model_changes: ModelChanges,
     /// The sidecar's back end, for whoever starts it.
     pub backend: String,
+    /// The graphics card of a sidecar that computes on one, by its place on the bus; `None` leaves
+    /// the choice to the library. For whoever starts it.
+    pub gpu: Option<u32>,
     /// The back end of a second sidecar that answers where the first does not; `None` without one.
     pub standby: Option<String>,
     /// Oldest usable answer, milliseconds of engine time from its request.

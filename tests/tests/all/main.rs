@@ -6,9 +6,11 @@ mod arrows;
 mod bad_input;
 mod calendar;
 mod commands;
+mod config;
 mod event_time;
 mod explain;
 mod hftbacktest;
+mod init;
 mod isolate;
 mod limits;
 #[path = "../../maker/maker.rs"]
@@ -17,6 +19,7 @@ mod models;
 mod new_strategy;
 mod nightly;
 mod notary;
+mod pty;
 mod python_sidecar;
 mod sidecar;
 mod simulation;
@@ -26,6 +29,7 @@ mod standby;
 mod strategies;
 mod support;
 mod sweep;
+mod top;
 mod torch;
 #[path = "../../../tools/tests/calendar_run/two_models.rs"]
 mod two_models;

@@ -40,6 +40,8 @@ struct Server {
     socket: PathBuf,
     /// Its command line.
     args: Vec<String>,
+    /// The one graphics card it may see.
+    gpu: Option<u32>,
     child: Option<Child>,
     /// Looks until it is started again, and the pause after that.
     due_in: u32,
@@ -113,13 +115,16 @@ impl Server {
         // libtorch has a program of its own, which has no choice of back ends.
         let program = if backend == TORCH { "corelane-torch" } else { "corelane-signal" };
         args.extend((backend != TORCH).then(|| format!("--backend={backend}")));
+        // The standby computes on the CPU: it is there for the card's failure.
+        let gpu = signal.gpu.filter(|_| backend == signal.backend);
+        args.extend(gpu.map(|gpu| format!("--gpu={gpu}")));
         args.push("--shutdown-with-parent".to_owned());
-        Self { name, program, socket, args, child: None, due_in: 0, pause: PAUSE_LOOKS }
+        Self { name, program, socket, args, gpu, child: None, due_in: 0, pause: PAUSE_LOOKS }
     }
 
     /// Starts it; what it says.
     fn start(&mut self) -> Option<Receiver<String>> {
-        match spawn(self.program, &self.args) {
+        match beside(self.program).and_then(|path| spawn(self.program, self.command(&path))) {
             Ok((child, said)) => {
                 self.child = Some(child);
                 Some(said)
@@ -129,6 +134,18 @@ impl Server {
                 None
             }
         }
+    }
+
+    /// How it is started.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.args(&self.args);
+        if let Some(gpu) = self.gpu {
+            // CUDA numbers cards by speed unless told otherwise, NVML always by their place.
+            command.env("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+            command.env("CUDA_VISIBLE_DEVICES", gpu.to_string());
+        }
+        command
     }
 
     fn until_ready(&mut self, said: &Receiver<String>, quiet: bool) {
@@ -219,9 +236,8 @@ impl Server {
     }
 }
 
-fn spawn(program: &str, args: &[String]) -> Result<(Child, Receiver<String>), Failure> {
-    let mut child = Command::new(beside(program)?)
-        .args(args)
+fn spawn(program: &str, mut command: Command) -> Result<(Child, Receiver<String>), Failure> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -241,4 +257,55 @@ fn spawn(program: &str, args: &[String]) -> Result<(Child, Receiver<String>), Fa
         });
     }
     Ok((child, said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use station::config::Overrides;
+    use std::ffi::OsStr;
+
+    fn servers(text: &str) -> Vec<Server> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/two-gpu.toml");
+        let config = Config::parse(&file, text, &Overrides::default()).expect("sound");
+        let mut servers = Vec::new();
+        let backends = std::iter::once(&config.signal.backend).chain(&config.signal.standby);
+        for (name, backend) in ["signal sidecar", "standby sidecar"].into_iter().zip(backends) {
+            let socket = PathBuf::from("s.sock");
+            servers.push(Server::new(name, socket, Path::new("record"), backend, &config));
+        }
+        servers
+    }
+
+    fn started(server: &Server) -> (Vec<String>, Vec<(String, String)>) {
+        let command = server.command(Path::new("corelane-signal"));
+        let text = |text: &OsStr| text.to_string_lossy().into_owned();
+        let args = command.get_args().map(text).collect();
+        let envs =
+            command.get_envs().map(|(key, value)| (text(key), value.map(text).unwrap_or_default()));
+        (args, envs.collect())
+    }
+
+    /// `config/two-gpu.toml`: the model on the second card, the standby on the CPU.
+    #[test]
+    fn of_two_cards_the_sidecar_sees_the_one_that_is_named_and_the_standby_none() {
+        let text = include_str!("../../../config/two-gpu.toml");
+        let [first, standby] = &servers(text)[..] else { panic!("two sidecars") };
+        let (args, envs) = started(first);
+        assert!(args.contains(&"--backend=onnxruntime-cuda".to_owned()), "{args:?}");
+        assert!(args.contains(&"--gpu=1".to_owned()), "its memory is watched: {args:?}");
+        let env = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let card = [env("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), env("CUDA_VISIBLE_DEVICES", "1")];
+        assert_eq!(envs, card);
+        let (args, envs) = started(standby);
+        assert!(args.contains(&"--backend=auto".to_owned()), "{args:?}");
+        assert!(!args.iter().any(|arg| arg.starts_with("--gpu")) && envs.is_empty(), "{args:?}");
+    }
+
+    #[test]
+    fn without_a_card_named_the_library_chooses() {
+        let text = include_str!("../../../config/two-gpu.toml").replace("\ngpu = 1\n", "\n");
+        let (args, envs) = started(&servers(&text)[0]);
+        assert!(!args.iter().any(|arg| arg.starts_with("--gpu")) && envs.is_empty(), "{args:?}");
+    }
 }

@@ -1,8 +1,9 @@
 //! The effective configuration as JSON: every key with the value that holds, defaults included.
 //!
 //! It is hashed into the session's first frame and written beside the summary. Keys come out in
-//! alphabetical order, so the same configuration gives the same text. Paths of the machine are left
-//! out of it: a run elsewhere with the same keys has the same hash.
+//! alphabetical order, so the same configuration gives the same text. What is the machine's - paths,
+//! the number of its graphics card - is left out: a run elsewhere with the same keys has the same
+//! hash.
 
 use super::{Config, Profile, Threads};
 use crate::pin::CpuChoice;

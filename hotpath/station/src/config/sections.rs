@@ -305,6 +305,16 @@ fn standby(
     (word != "none").then(|| word.to_owned())
 }
 
+/// `gpu` of `[signal]`: only a back end that computes on a card has one.
+fn gpu(backend: &str, table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Option<u32> {
+    let gpu = table.integer("gpu", 0..=63, problems)?;
+    if !GPU_BACKENDS.contains(&backend) {
+        let allowed = format!("no key while signal.backend is none of {}", GPU_BACKENDS.join(", "));
+        problems.add(gpu.line, &table.key("gpu"), gpu.value, &allowed);
+    }
+    u32::try_from(gpu.value).ok()
+}
+
 fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Signal {
     let enabled = table.boolean_or("enabled", false, problems);
     let socket = table.text("socket", problems).map(|at| PathBuf::from(at.value));
@@ -317,6 +327,7 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
     let interval = table.integer_or("sample_interval_ms", 1..=600_000, 100, problems);
     let store = signal_store(base, model.is_some(), &mut table, problems);
     let standby = standby(&backend, model.is_some() || store.is_some(), &mut table, problems);
+    let gpu = gpu(&backend, &mut table, problems);
     let named = ModelChanges::Named;
     let model_changes = table.choice_or("model_changes", MODEL_CHANGES, named, problems);
     if enabled && model.is_none() && store.is_none() && socket.is_none() {
@@ -334,6 +345,7 @@ fn signal(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) ->
         store,
         model_changes,
         backend,
+        gpu,
         standby,
         ttl_ms,
         sample_interval_ms,

@@ -92,6 +92,26 @@ fn a_good_file_means_what_it_says() {
 }
 
 #[test]
+fn a_card_is_named_only_for_a_back_end_that_computes_on_one() {
+    let of = |keys: &str| {
+        parse(&GOOD.replace("[signal]", &format!("[signal]\n{keys}"))).map(|c| c.signal.gpu)
+    };
+    assert_eq!(of("").expect("good"), None);
+    for (keys, gpu) in [("gpu = 0", 0), ("gpu = 63", 63)] {
+        let keys = format!("backend = \"onnxruntime-tensorrt\"\n{keys}");
+        assert_eq!(of(&keys).expect(&keys), Some(gpu));
+    }
+    for (keys, allowed) in [
+        ("gpu = 1", "none of onnxruntime-cuda, onnxruntime-tensorrt"),
+        ("backend = \"fused\"\ngpu = 1", "none of onnxruntime-cuda, onnxruntime-tensorrt"),
+        ("backend = \"onnxruntime-cuda\"\ngpu = 64", "a whole number from 0 to 63"),
+    ] {
+        let refused = of(keys).expect_err(keys).to_string();
+        assert!(refused.contains("key=signal.gpu ") && refused.contains(allowed), "{refused}");
+    }
+}
+
+#[test]
 fn beside_a_gpu_s_back_end_there_is_a_standby_unless_the_file_says_otherwise() {
     let standby = |keys: &str| {
         let text = GOOD.replace("[signal]", &format!("[signal]\n{keys}"));

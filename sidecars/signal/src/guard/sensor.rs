@@ -71,6 +71,32 @@ impl Vram {
     }
 }
 
+/// One graphics card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// NVML's index: by its place on the bus.
+    pub index: u32,
+    /// What the driver calls it.
+    pub name: String,
+    /// Its memory, bytes.
+    pub total_bytes: u64,
+}
+
+/// Every card the driver knows.
+///
+/// # Errors
+/// [`SensorError::Nvml`] with the reason.
+pub fn cards() -> Result<Vec<Card>, SensorError> {
+    let nvml = Nvml::init().map_err(|error| refused(&error))?;
+    let count = nvml.device_count().map_err(|error| refused(&error))?;
+    let card = |index| {
+        let device = nvml.device_by_index(index)?;
+        let (name, total_bytes) = (device.name()?, device.memory_info()?.total);
+        Ok(Card { index, name, total_bytes })
+    };
+    (0..count).map(|index| card(index).map_err(|error| refused(&error))).collect()
+}
+
 fn refused(error: &nvml_wrapper::error::NvmlError) -> SensorError {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

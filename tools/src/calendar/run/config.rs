@@ -69,8 +69,16 @@ impl RunFile {
             let next = "name an existing file with --config=";
             Failure::new(Exit::Resource, "calendar's run file cannot be read", fields, next)
         })?;
+        Self::parse(file, &text)
+    }
+
+    /// Checks the text of a file.
+    ///
+    /// # Errors
+    /// A [`Failure`] with one line a problem.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Failure> {
         let base = file.parent().unwrap_or(Path::new(""));
-        document(file, &text, |root, problems| read(base, root, problems))
+        document(file, text, |root, problems| read(base, root, problems))
     }
 
     /// Which sidecar keeps which model of a window: the serving one the first, the others those that

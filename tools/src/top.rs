@@ -1,0 +1,234 @@
+//! `corelane top`: a running engine at a glance, in the terminal.
+//!
+//! Reads the counters page and the journal of a run, and runs the doctor's checks now and then; the
+//! engine is never asked and never touched. Must never: write into a run's folder, show what it
+//! does not know, or leave the terminal as it did not find it.
+
+mod desk;
+mod follow;
+pub mod screen;
+mod source;
+mod view;
+
+use crate::host::ProfileName;
+use crate::output::Output;
+use clap::Args;
+use clock::Clock;
+use desk::Desk;
+use follow::Follower;
+use isolation::{Host, Plan, Profile, Report};
+use screen::Screen;
+use source::{Page, Source};
+use station::operator::Failure;
+use station::run_dir::JOURNAL;
+use station::sys;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+use view::Shown;
+use wire::counters::Counter;
+use wire::exit::Exit;
+
+/// Time between two frames.
+const FRAME: Duration = Duration::from_millis(250);
+/// Chunks of the journal a frame at most: the picture moves while a long one is caught up with.
+const CHUNKS: u32 = 32;
+/// Time between two looks of the doctor.
+const DOCTOR: Duration = Duration::from_mins(1);
+const NS_PER_S: u64 = 1_000_000_000;
+
+/// `corelane top`.
+#[derive(Args, Debug)]
+pub struct TopArgs {
+    /// The run's folder, or its control socket (default: the newest run below `runs`).
+    #[arg(value_name = "RUN")]
+    pub run: Option<PathBuf>,
+    /// Print one plain frame and end.
+    #[arg(long)]
+    pub once: bool,
+    /// What the doctor holds the host against.
+    #[arg(long, value_enum, default_value = "live")]
+    pub profile: ProfileName,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// RESOURCE where no run is found, the terminal is none, or the engine went without an end.
+pub fn top(args: &TopArgs) -> Result<(), Failure> {
+    let source = Source::open(args.run.as_deref())?;
+    let mut watch = Watch::new(source, args.profile.into())?;
+    let is_over = watch.page.is_done() || !watch.source.is_alive();
+    if args.once || is_over {
+        watch.catch_up();
+        watch.doctor = Some(verdict(args.profile.into()));
+        return print(&watch);
+    }
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        let next = "print one plain frame: corelane top --once";
+        return Err(Failure::new(Exit::Resource, "standard output is no terminal", "", next));
+    }
+    sys::catch_stop_signals().map_err(|error| lost(&error))?;
+    let is_ended = follow(&mut watch)?;
+    if is_ended {
+        // The terminal is the user's again: the last frame stays on it.
+        watch.catch_up();
+        print(&watch)?;
+        if !watch.page.is_done() {
+            let fields = format!("pid={} run_dir={}", watch.source.pid, watch.source.dir.display());
+            let next = "the next start writes to its journal what is on the tape";
+            return Err(Failure::new(
+                Exit::Resource,
+                "the engine went without an end",
+                fields,
+                next,
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Draws until the user or the run ends. Whether it was the run.
+fn follow(watch: &mut Watch) -> Result<bool, Failure> {
+    let (asks, doctor) = doctor(watch.profile);
+    let mut screen = Screen::open().map_err(|error| lost(&error))?;
+    let title = format!("corelane top  {}", watch.source.dir.display());
+    loop {
+        watch.look()?;
+        while let Ok(said) = doctor.try_recv() {
+            watch.doctor = Some(said);
+        }
+        screen.draw(&title, &view::panels(&watch.shown())).map_err(|error| lost(&error))?;
+        if watch.page.is_done() || !watch.source.is_alive() {
+            return Ok(true);
+        }
+        if screen::wants_end(FRAME).map_err(|error| lost(&error))? || sys::stop_signal().is_some() {
+            drop(asks);
+            return Ok(false);
+        }
+    }
+}
+
+/// Everything that is watched.
+struct Watch {
+    source: Source,
+    page: Page,
+    before: Option<(u64, Page)>,
+    rates: Option<(u64, u64)>,
+    desk: Desk,
+    follower: Follower,
+    fault: Option<String>,
+    doctor: Option<String>,
+    profile: Profile,
+    clock: Clock,
+}
+
+impl Watch {
+    fn new(source: Source, profile: Profile) -> Result<Self, Failure> {
+        let page = source.page()?;
+        let follower = Follower::new(&source.dir.join(JOURNAL));
+        Ok(Self {
+            page,
+            before: None,
+            rates: None,
+            desk: Desk::default(),
+            follower,
+            fault: None,
+            doctor: None,
+            profile,
+            clock: Clock::calibrate(),
+            source,
+        })
+    }
+
+    /// The page of now, and what the journal has since the last look.
+    fn look(&mut self) -> Result<(), Failure> {
+        self.page = self.source.page()?;
+        let now_ns = self.clock.monotonic_ns();
+        if let Some((then_ns, before)) = &self.before
+            && let Some(span_ns) = now_ns.checked_sub(*then_ns).filter(|span| *span > 0)
+        {
+            let rate = |counter| {
+                let more = self.page.get(counter).saturating_sub(before.get(counter));
+                u64::try_from(u128::from(more) * u128::from(NS_PER_S) / u128::from(span_ns))
+                    .unwrap_or(u64::MAX)
+            };
+            self.rates = Some((rate(Counter::EdgeEvents), rate(Counter::LoopTurns)));
+        }
+        self.before = Some((now_ns, self.page.clone()));
+        self.read();
+        Ok(())
+    }
+
+    /// Reads on in the journal; whether more may follow at once.
+    fn read(&mut self) -> bool {
+        let desk = &mut self.desk;
+        match self.follower.read(CHUNKS, |frame| desk.take(frame)) {
+            Ok(more) => more,
+            Err(error) => {
+                self.fault = Some(error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Reads the journal as far as it goes.
+    fn catch_up(&mut self) {
+        while self.read() {}
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            source: &self.source,
+            page: &self.page,
+            rates: self.rates,
+            desk: &self.desk,
+            followed: self.follower.frames,
+            journal_fault: self.fault.as_deref(),
+            doctor: self.doctor.as_deref(),
+            now_ns: self.clock.wall_ns(),
+        }
+    }
+}
+
+fn print(watch: &Watch) -> Result<(), Failure> {
+    let mut out = Output::stdout();
+    out.line(format_args!("corelane top  {}", watch.source.dir.display()))?;
+    out.write(view::plain(&watch.shown()).as_bytes())?;
+    out.finish()
+}
+
+/// Has the doctor look on a thread of its own, now and then, until the sender is dropped.
+fn doctor(profile: Profile) -> (Sender<()>, Receiver<String>) {
+    let (asks, asked) = channel::<()>();
+    let (says, said) = channel();
+    std::thread::spawn(move || {
+        // The first send fails where nobody listens any more.
+        while says.send(verdict(profile)).is_ok() {
+            if asked.recv_timeout(DOCTOR) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    });
+    (asks, said)
+}
+
+/// The doctor's verdict on this host, on a line.
+fn verdict(profile: Profile) -> String {
+    let host = Host::live();
+    let Report { counts, .. } = isolation::examine(&host, &Plan::of(&host), profile);
+    let counts: Vec<_> = ["FAIL", "UNKNOWN", "CONFLICT", "DRIFT", "WARN", "PASS"]
+        .into_iter()
+        .filter_map(|name| counts.get(name).map(|count| (name, count)))
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    format!("{}: {}", profile.name(), counts.join(", "))
+}
+
+fn lost(error: &io::Error) -> Failure {
+    let fields = format!("error=\"{error}\"");
+    let next = "print one plain frame: corelane top --once";
+    Failure::new(Exit::Resource, "terminal cannot be used", fields, next)
+}
