@@ -89,6 +89,8 @@ pub enum Command {
     /// Reads only, starts no program, needs no root. Exit 0 all good, 1 warnings, 2 failures, 3
     /// something that must be good could not be read.
     Doctor(crate::host::DoctorArgs),
+    /// How long does a message take there and back?
+    Pingpong(crate::pingpong::PingpongArgs),
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.
