@@ -16,6 +16,7 @@ pub mod export;
 pub mod features;
 pub mod host;
 pub mod import;
+pub mod jitter;
 pub mod latency;
 pub mod limits;
 pub mod memory;

@@ -39,6 +39,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         // The verdict of a comparison has a status of its own: inconclusive.
         Command::Latency { command } => return tools::latency::latency(&command),
         Command::Pingpong(args) => tools::pingpong::pingpong(&args),
+        Command::Jitter(args) => tools::jitter::jitter(&args),
         Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
         Command::Replay(args) => {
             let overrides =

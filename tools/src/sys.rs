@@ -1,5 +1,5 @@
-//! The system calls of the probes that have no safe binding: one read through an
-//! `io_uring`.
+//! The system calls of the probes that have no safe binding: one read through an `io_uring`, and
+//! the real-time policy of a thread.
 //!
 //! The only file of this crate that may hold `unsafe`, as STYLE's rule of one `sys.rs` for a crate
 //! allows. Must never: hand the kernel memory that a caller owns. Called by measuring threads; a
@@ -102,6 +102,20 @@ impl Drop for Uring {
             // The kernel may yet write it: it is never given back.
             Vec::leak(std::mem::take(&mut self.buffer));
         }
+    }
+}
+
+/// Gives the calling thread the policy `SCHED_FIFO`.
+///
+/// # Errors
+/// `EPERM` without the right to it.
+pub(crate) fn real_time(priority: u8) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: priority.into() };
+    // JUSTIFICATION: no crate in the tree sets a thread's policy.
+    // SAFETY: the pointer names one live structure, and 0 is the calling thread.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -64,7 +64,7 @@ impl Link {
     #[must_use]
     pub fn told(&self) -> String {
         match self {
-            Self::NoNetwork => "no network: between two threads of this host".into(),
+            Self::NoNetwork => "no network: inside this host".into(),
             Self::Loopback => "loopback: not a network figure".into(),
             Self::Unknown => "unknown: no route of this host leads to the peer".into(),
             Self::Interface(Interface { name, driver, speed_mbps, mtu }) => {
