@@ -19,7 +19,7 @@ use burst::{Burst, Condition, Plan, play};
 use clock::Clock;
 use corelane_benches::isolation::{self, FEWEST_PAIRS, LIMIT, Verdict, judge};
 use corelane_benches::{
-    LineProbe, Placement, Ratio, Report, Sample, Size, allowed_cpus, float, jitter, median, pin,
+    Placement, Ratio, Report, Sample, Size, allowed_cpus, float, jitter, line_probe, median, pin,
     plot, timer_cost,
 };
 use sidecar::Manner;
@@ -284,7 +284,7 @@ fn measure(plan: &Plan, market: &Market<'_>, rows: &mut [Row], pairs: usize) -> 
             if row.kept >= pairs {
                 continue;
             }
-            let before = LineProbe::take(&plan.clock, plan.loop_cpu);
+            let before = line_probe(&plan.clock, plan.loop_cpu);
             let (beside, quiet) = if round.is_multiple_of(2) {
                 let quiet = play(plan, market, &QUIET);
                 (play(plan, market, row.condition), quiet)
@@ -292,7 +292,7 @@ fn measure(plan: &Plan, market: &Market<'_>, rows: &mut [Row], pairs: usize) -> 
                 let beside = play(plan, market, row.condition);
                 (beside, play(plan, market, &QUIET))
             };
-            let after = LineProbe::take(&plan.clock, plan.loop_cpu);
+            let after = line_probe(&plan.clock, plan.loop_cpu);
             match before.agrees(&after) {
                 Some(placement) => row.keep(beside, quiet, placement),
                 None => mixed += 1,

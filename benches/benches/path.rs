@@ -11,7 +11,7 @@
 
 use clock::Clock;
 use corelane_benches::{
-    LineProbe, Report, Sample, Size, allowed_cpus, float, jitter, pin, timer_cost,
+    LineProbe, Report, Sample, Size, allowed_cpus, float, jitter, line_probe, pin, timer_cost,
 };
 use engine::advice::AdvicePolicy;
 use engine::hash::StateHasher;
@@ -92,9 +92,9 @@ fn main() {
     report.line(&one.row("one thread: event to order"));
     match cpus[..] {
         [_, peer, ..] if pinned => {
-            let before = LineProbe::take(&clock, peer);
+            let before = line_probe(&clock, peer);
             let mut two = two_threads(&recording, clock, size.pick(2_000, usize::MAX), peer);
-            let after = LineProbe::take(&clock, peer);
+            let after = line_probe(&clock, peer);
             report.line(&two.intended.row("two CPUs, 50,000 events/s: to order"));
             report.line(&two.pushed.row("    counted from the push itself"));
             show_crossings(&mut report, &mut one, &mut two.pushed, (before, after));

@@ -8,8 +8,8 @@
 use clock::Clock;
 use contender::{Array, Contender, Ours, Rtrb};
 use corelane_benches::{
-    CounterOffset, LineProbe, Placement, Ratio, Report, Sample, Size, allowed_cpus, counter_offset,
-    float, jitter, median, pin, timer_cost,
+    CounterOffset, Placement, Ratio, Report, Sample, Size, allowed_cpus, counter_offset, float,
+    jitter, line_probe, median, pin, timer_cost,
 };
 use measure::{BATCH, Bench, CAPACITY, Sizes, flood, paced, round_trips};
 
@@ -132,12 +132,12 @@ fn run(bench: &Bench) -> Vec<[Turn; 3]> {
 
 /// One contender's turn between two line probes.
 fn turn<C: Contender>(bench: &Bench) -> Turn {
-    let before = LineProbe::take(&bench.clock, bench.peer);
+    let before = line_probe(&bench.clock, bench.peer);
     let mut round_trip = round_trips::<C>(bench);
     let mut one_way = paced::<C>(bench);
     let one_by_one = flood::<C>(bench, 1);
     let batched = C::BATCHES.then(|| flood::<C>(bench, BATCH));
-    let after = LineProbe::take(&bench.clock, bench.peer);
+    let after = line_probe(&bench.clock, bench.peer);
     let figures = [
         round_trip.quantile(5_000).map(float),
         one_way.quantile(5_000).map(float),

@@ -17,10 +17,11 @@ mod report;
 mod sample;
 mod size;
 
+pub use clock::{CounterOffset, LineProbe, Placement};
 pub use floor::{jitter, timer_cost};
 pub use host::{Host, cpu_us};
 pub use pin::{allowed_cpus, pin};
-pub use probe::{CounterOffset, LineProbe, Placement, counter_offset};
+pub use probe::{counter_offset, line_probe};
 pub use ratio::{Ratio, median};
 pub use report::Report;
 pub use sample::Sample;

@@ -107,6 +107,10 @@ pub enum Command {
     Doctor(crate::host::DoctorArgs),
     /// Make this box as a topology says: boot line, settings, fences, systemd units.
     Isolate(crate::isolate::IsolateArgs),
+    /// How long does a message take there and back?
+    Pingpong(crate::pingpong::PingpongArgs),
+    /// What is taken from a thread that wants its CPU for itself, and by whom?
+    Jitter(crate::jitter::JitterArgs),
     /// Look at the signal sidecar.
     Signal {
         /// What to look at.

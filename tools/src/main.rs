@@ -38,6 +38,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => return tools::host::doctor(&args),
         // The verdict of a comparison has a status of its own: inconclusive.
         Command::Latency { command } => return tools::latency::latency(&command),
+        Command::Pingpong(args) => tools::pingpong::pingpong(&args),
+        Command::Jitter(args) => tools::jitter::jitter(&args),
         Command::Run(args) => tools::run::run(&args.config, &Overrides::default(), args.show),
         Command::Replay(args) => {
             let overrides =

@@ -1,7 +1,8 @@
 //! The station's clocks: a calibrated cycle counter, the wall clock, and a simulated clock.
 //!
 //! Owns: every reading of time in the hot path, the conversion of cycles to nanoseconds, the check
-//! of that conversion against `CLOCK_MONOTONIC_RAW`, and the name of the source. Must never: name a
+//! of that conversion against `CLOCK_MONOTONIC_RAW`, the name of the source, and the line probe that
+//! says how far two CPUs are apart. Must never: name a
 //! source it does not read ([`Source`]), sleep, or let a reading of a [`SimClock`] go backwards.
 //! Any thread; only [`Clock::calibrate`] allocates (the text of one sysfs file), waits (tens of
 //! milliseconds of spinning) or makes other system calls than clock reads. The order loop calls
@@ -22,11 +23,13 @@
 
 mod clock;
 mod drift;
+mod line;
 mod sim;
 mod source;
 mod tsc;
 
 pub use clock::Clock;
 pub use drift::{Anchor, DRIFT_LIMIT_PPM, Drift};
+pub use line::{CounterOffset, LineProbe, Placement, counter_offset};
 pub use sim::SimClock;
 pub use source::Source;

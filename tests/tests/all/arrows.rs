@@ -121,6 +121,7 @@ const UNSAFE_FILES: [&str; 23] = [
     "sidecars/signal/src/session/raw.rs",
     "isolation/src/sys.rs",
     "tools/src/map.rs",
+    "tools/src/sys.rs",
     "benches/src/sys.rs",
     "benches/benches/tape.rs",
     "tests/tests/all/support/",
