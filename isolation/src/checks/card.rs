@@ -89,7 +89,8 @@ fn clock(look: &Look<'_>) -> Found {
     let card = told(&card, "clock").map(|clock| format!("; the card has {clock}"));
     let by = if running.is_empty() { "no daemon".to_owned() } else { running.join(", ") };
     let word = if is_synchronised == "yes" { "synchronised" } else { "not synchronised" };
-    let live = format!("{word} by {by}, within {error} us{}", card.unwrap_or_default());
+    let card = card.unwrap_or_default();
+    let live = format!("{word}; {by}; error at most {error} us{card}");
     let note = "its stamps drift from the venue's";
     Ok(Outcome::good(is_synchronised == "yes" && !running.is_empty(), live, note))
 }

@@ -167,7 +167,13 @@ fn isolated(look: &Look<'_>) -> Found {
 }
 
 fn nohz_full(look: &Look<'_>) -> Found {
-    let (hot, live) = (look.hot()?, look.cpus("sys/devices/system/cpu/nohz_full")?);
+    let (hot, path) = (look.hot()?, "sys/devices/system/cpu/nohz_full");
+    let is_lacking = look.host.optional(path)?.is_none();
+    if is_lacking && look.host.is_there("sys/devices/system/cpu/online") {
+        let note = "this kernel is built without NO_HZ_FULL: the tick runs on hot CPUs";
+        return Ok(Outcome::new(Status::Fail, "not built in", note).planned(hot.to_string()));
+    }
+    let live = look.cpus(path)?;
     let outcome = if look.line()?.value("nohz_full") == Some("all") {
         let note = "nohz_full=all takes the housekeeping CPUs too, all of whose kernel entries \
             then cost more: name the hot CPUs alone";

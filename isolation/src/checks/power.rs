@@ -120,6 +120,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+/// What the kernel shows where nobody holds a limit.
+const NO_LIMIT_US: i32 = 2_000_000_000;
 const POWER: Check = Check::base(Group::Power);
 
 fn governor(look: &Look<'_>) -> Found {
@@ -203,7 +205,8 @@ fn latency_of_all(look: &Look<'_>) -> Found {
     };
     let limit_us = i32::from_le_bytes(word);
     let note = "nothing keeps CPUs out of deep states";
-    Ok(Outcome::good((0..=2).contains(&limit_us), format!("{limit_us} us"), note))
+    let live = if limit_us == NO_LIMIT_US { "no limit".into() } else { format!("{limit_us} us") };
+    Ok(Outcome::good((0..=2).contains(&limit_us), live, note))
 }
 
 fn uncore(look: &Look<'_>) -> Found {
