@@ -380,6 +380,59 @@ fn a_live_setting_is_written_in_place_and_read_back() {
     assert!(why.starts_with("it holds ") && why.contains("[never]"), "{why}");
 }
 
+/// A kernel in which `dirty_bytes` and `dirty_ratio` undo each other, and 0 bytes is no value.
+struct Kernelish(PathBuf);
+
+impl Disk for Kernelish {
+    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.make_dir(path)
+    }
+    fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.remove_dir(path)
+    }
+    fn put(&mut self, path: &Path, bytes: &[u8], owner: Owner) -> io::Result<()> {
+        Real.put(path, bytes, owner)
+    }
+    fn link(&mut self, to: &Path, path: &Path) -> io::Result<()> {
+        Real.link(to, path)
+    }
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        Real.rename(from, to)
+    }
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        Real.remove(path)
+    }
+    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.sync_dir(path)
+    }
+    fn poke(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        let other = if path.ends_with("dirty_bytes") { "dirty_ratio" } else { "dirty_bytes" };
+        if text == "0" {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        fs::write(path, text)?;
+        fs::write(self.0.join("proc/sys/vm").join(other), "0")
+    }
+}
+
+#[test]
+fn a_value_that_another_path_undoes_is_taken_back_by_that_path() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path();
+    put(root, "run/utmp", "");
+    put(root, "proc/sys/vm/dirty_bytes", "0");
+    put(root, "proc/sys/vm/dirty_ratio", "20");
+    let mut all = changes(a_box().path(), TOPOLOGY);
+    all.settings.retain(|setting| setting.path.ends_with("vm/dirty_bytes"));
+    let site = Site { root, is_live: true };
+    let mut disk = Kernelish(root.to_owned());
+    isolate::apply(site, &all, Scope::Live, false, &mut disk).expect("applied");
+    let now = || (text(root, "proc/sys/vm/dirty_bytes"), text(root, "proc/sys/vm/dirty_ratio"));
+    assert_eq!(now(), ("536870912".into(), "0".into()));
+    isolate::rollback(site, Scope::Live, false, &mut disk).expect("taken back");
+    assert_eq!(now(), ("0".into(), "20".into()));
+}
+
 #[test]
 fn no_path_and_no_link_leads_out_of_a_tree() {
     let (dir, out) = (a_box(), tempfile::tempdir().expect("a folder"));
