@@ -81,7 +81,7 @@ mod tests {
     use std::thread;
 
     /// For servers that do answer: the machine may be busy.
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     /// A server that answers one question with these bytes, and says what it was asked.
     fn served(answer: &'static [u8]) -> (SocketAddr, thread::JoinHandle<String>) {

@@ -45,5 +45,33 @@ pub(super) const SECTIONS: &[Section] = &[Section {
             Value("0"),
             "Huge pages to be reserved.",
         ),
+        Row(
+            "gpu",
+            "-",
+            Said("a PCI address, 0000:01:00.0"),
+            Means("no GPU of its own for the signal sidecar"),
+            "PCI address of the GPU that serves models.",
+        ),
+        Row(
+            "node",
+            "NUMA node",
+            Whole(0, 4_294_967_295),
+            Means("memory of any node"),
+            "NUMA node of hot CPUs, card and memory.",
+        ),
+        Row(
+            "cpus",
+            "CPU ids",
+            Said(CPUS),
+            Means("the CPUs of this host"),
+            "Every CPU of the box, where the file speaks of another than this one.",
+        ),
+        Row(
+            "siblings",
+            "CPU ids",
+            Said(CPUS),
+            Means("each CPU has a core of its own, or as this host says"),
+            "CPUs that share a core: an array with a list a core, as in [\"0,4\", \"1,5\"].",
+        ),
     ],
 }];
