@@ -227,6 +227,23 @@ impl Host {
         }
     }
 
+    /// Every byte of a file, for who edits it: nothing is left out of it, and nothing of it is
+    /// recorded. Of no use to a check, whose reading may be shown.
+    ///
+    /// # Errors
+    /// Why it was not read; a file too long to be read whole.
+    pub fn whole(&self, path: &str) -> Result<Vec<u8>, Missing> {
+        match self.unredacted(Ask::Bytes, path)? {
+            Answer::Bytes(bytes) if bytes.len() as u64 >= MOST_BYTES => {
+                Err(Missing::Strange(path.to_owned(), format!("{MOST_BYTES} bytes or more")))
+            }
+            Answer::Bytes(bytes) => Ok(bytes),
+            Answer::Names(_) | Answer::Link(_) | Answer::There(_) => {
+                Err(Missing::Absent(path.to_owned()))
+            }
+        }
+    }
+
     /// The names in a folder, sorted.
     ///
     /// # Errors
@@ -282,6 +299,13 @@ impl Host {
     }
 
     fn answer(&self, ask: Ask, path: &str) -> Result<Answer, Missing> {
+        match self.unredacted(ask, path)? {
+            Answer::Bytes(bytes) => redact::kept(path, bytes).map(Answer::Bytes),
+            other @ (Answer::Names(_) | Answer::Link(_) | Answer::There(_)) => Ok(other),
+        }
+    }
+
+    fn unredacted(&self, ask: Ask, path: &str) -> Result<Answer, Missing> {
         if let Some(text) = self.told.get(path) {
             return match ask {
                 Ask::Bytes => Ok(Answer::Bytes(text.clone().into_bytes())),
@@ -298,16 +322,12 @@ impl Host {
         if let Some(why) = self.denied.get(path).filter(|_| ask != Ask::There) {
             return Err(Missing::Denied(path.to_owned(), why.clone()));
         }
-        let answer = match &self.source {
+        match &self.source {
             Source::Tree(tree) => in_memory(tree, ask, path),
             Source::Live => on_disk(&Path::new("/").join(path), ask, path),
             Source::Folder(root) => {
                 stays(root, ask, path).and_then(|file| on_disk(&file, ask, path))
             }
-        };
-        match answer? {
-            Answer::Bytes(bytes) => redact::kept(path, bytes).map(Answer::Bytes),
-            other @ (Answer::Names(_) | Answer::Link(_) | Answer::There(_)) => Ok(other),
         }
     }
 }

@@ -185,7 +185,7 @@ impl Changes {
             next.push(loader.next);
         }
         for path in ["etc/default/irqbalance", "etc/sysconfig/irqbalance"] {
-            match host.bytes(path) {
+            match host.whole(path) {
                 Ok(bytes) => {
                     let text = String::from_utf8_lossy(&bytes);
                     all.push((path.to_owned(), irqbalance(&text, wish)));

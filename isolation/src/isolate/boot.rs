@@ -70,7 +70,11 @@ impl Loader {
                         leave the line out here with --boot=none";
             return Err(refused("ostree keeps the boot line", "loader=ostree".into(), next));
         }
-        let grub = host.optional(GRUB).map_err(unread)?;
+        let grub = match host.whole(GRUB) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(missing) if missing.is_absent() => None,
+            Err(missing) => return Err(unread(missing)),
+        };
         let mut entries = Vec::new();
         for folder in ENTRIES {
             match host.names(folder) {
@@ -122,7 +126,7 @@ impl Loader {
     pub fn edited(&self, host: &Host, words: &[String]) -> Result<Vec<(String, String)>, Refusal> {
         let mut files = Vec::new();
         for (path, holder) in &self.files {
-            let bytes = host.bytes(path).map_err(unread)?;
+            let bytes = host.whole(path).map_err(unread)?;
             let text = String::from_utf8(bytes).map_err(|_| strange(path, "it is no text"))?;
             let edited = match holder {
                 Holder::Grub => grub(&text, words),
