@@ -64,7 +64,7 @@ impl Source {
             (Text::Interrupts, _) if self.is_device() => &["I04", "I05", "I09"],
             (Text::Interrupts, "LOC") => &["I02", "I11"],
             (Text::Interrupts, "RES") => &["I01", "I06", "I08"],
-            (Text::Interrupts, "CAL") => &["I06", "I08"],
+            (Text::Interrupts, "CAL") => &["I06", "I08", "I24"],
             (Text::Interrupts, "TLB") => &["I08", "I19"],
             (Text::Interrupts, "NMI" | "PMI") => &["I16", "I25"],
             (Text::Interrupts, "IWI") => &["I25"],
@@ -84,7 +84,7 @@ impl Source {
 /// Checks for what no counter of the kernel explains: the hypervisor, and firmware.
 #[must_use]
 pub fn unexplained_checks(is_virtual: bool) -> &'static [&'static str] {
-    if is_virtual { &["I22"] } else { &["I14", "W08", "W09"] }
+    if is_virtual { &["I22"] } else { &["I14", "I23", "W08", "W09"] }
 }
 
 /// Counters that moved in one gap, by their place among the sources.
