@@ -8,8 +8,12 @@ use std::fmt::Write as _;
 
 /// Steps for each halving of the distance to 100 %.
 const TICKS_PER_HALF: u32 = 5;
-/// Sub-buckets of a histogram with three significant digits; the crate does not show the number.
-const SUB_BUCKETS: u32 = 2_048;
+
+/// Sub-buckets of a histogram, which the crate does not show: as many as tell values of twice the
+/// power of ten of its digits apart.
+fn sub_buckets(histogram: &Histogram<u64>) -> u64 {
+    (2 * 10_u64.pow(u32::from(histogram.sigfig()))).next_power_of_two()
+}
 
 /// The text of one histogram.
 #[must_use]
@@ -41,8 +45,8 @@ pub fn text(histogram: &Histogram<u64>) -> String {
         format!("{}.000", histogram.max()),
         histogram.len()
     );
-    let buckets = histogram.buckets();
-    let _ = writeln!(out, "#[Buckets = {buckets:>12}, SubBuckets     = {SUB_BUCKETS:>12}]");
+    let (buckets, sub_buckets) = (histogram.buckets(), sub_buckets(histogram));
+    let _ = writeln!(out, "#[Buckets = {buckets:>12}, SubBuckets     = {sub_buckets:>12}]");
     out
 }
 
@@ -69,6 +73,14 @@ mod tests {
         assert!(rows.is_sorted_by(|a, b| a[0] <= b[0] && a[1] <= b[1] && a[2] <= b[2]));
         assert_eq!(last.len(), 3, "the last row has no fourth field");
         assert!((last[2] - 10_000.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn the_foot_says_the_digits_cells() {
+        for (digits, cells) in [(1, 32), (2, 256), (3, 2_048), (4, 32_768), (5, 262_144)] {
+            let histogram = Histogram::new_with_bounds(1, 1_000_000, digits).expect("bounds");
+            assert!(text(&histogram).contains(&format!("SubBuckets     = {cells:>12}]")));
+        }
     }
 
     #[test]

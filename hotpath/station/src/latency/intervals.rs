@@ -2,7 +2,7 @@
 //!
 //! Owns the thread that writes `latency.hlog` and sums the seconds up. The bridge hands it a full
 //! set of histograms and goes on with an empty one. Must never: make the bridge wait. Where the
-//! writer still has both other sets, the second just gets longer.
+//! writer still has the other set, the second just gets longer.
 
 use super::{Latency, Stage, hlog};
 use hdrhistogram::Histogram;
