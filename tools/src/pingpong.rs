@@ -235,14 +235,25 @@ fn broken(args: &PingpongArgs, error: &io::Error) -> Failure {
 
 fn answer(args: &PingpongArgs, at: &SocketAddr, tool: Option<PathBuf>) -> Result<(), Failure> {
     let mut out = Output::stdout();
+    let cpu = args.affinity.and_then(|affinity| affinity.server);
     if let Some(program) = tool {
+        if !at.ip().is_unspecified() {
+            let next = "write 0.0.0.0:PORT and let a firewall keep others away, or take \
+                        --tool=builtin, which answers at the one address";
+            return Err(refused(
+                "sfnt-pingpong answers at every address",
+                format!("bind={at}"),
+                next,
+            ));
+        }
+        // The program has no word for the answering side's CPU; it inherits this thread's.
+        measure::pinned(cpu).map_err(|error| broken(args, &error))?;
         return tool::answer(&program, *at).map_err(|error| broken(args, &error));
     }
     let server = hosts::Server::bind(*at).map_err(|error| broken(args, &error))?;
     let shown = server.address().map_err(|error| broken(args, &error))?;
     out.line(format_args!("# answering at {shown}, one session; {}", Onload::look().told()))?;
     out.finish()?;
-    let cpu = args.affinity.and_then(|affinity| affinity.server);
     measure::pinned(cpu).map_err(|error| broken(args, &error))?;
     let from = server.session().map_err(|error| broken(args, &error))?;
     let mut out = Output::stdout();
@@ -345,6 +356,7 @@ fn there(
 ) -> io::Result<()> {
     let mut session = hosts::Session::open(to)?;
     measure::pinned(report.affinity.client)?;
+    let mut is_accelerated = true;
     for &size in &args.sizes {
         let mut end = session.link(args.mode, args.wait, size)?;
         end.ready()?;
@@ -352,7 +364,8 @@ fn there(
         report.onload = if ours == Onload::NotLoaded {
             ours
         } else {
-            Onload::Told { both_ends: ours.accelerates() && session.is_peer_accelerated }
+            is_accelerated &= ours.accelerates() && session.is_peer_accelerated;
+            Onload::Told { both_ends: is_accelerated }
         };
         let outcome = measure::ping(end.as_mut(), size, plan, clock)?;
         report.take(&outcome, args.percentile)?;

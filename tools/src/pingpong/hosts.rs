@@ -23,7 +23,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-const GREETING: &str = "corelane-pingpong 1";
+const GREETING: &str = "corelane-pingpong 2";
+/// The answering side may be connected to.
+const READY: &str = "ready";
+/// The sockets of a link are Onload's, or the kernel's.
+const ONLOAD: &str = "socket onload";
+const KERNEL: &str = "socket kernel";
 /// Bytes of a line at most.
 const LINE: u64 = 128;
 /// Seconds without a word after which a session is over.
@@ -98,9 +103,8 @@ impl Session {
     pub fn link(&mut self, mode: Mode, wait: Wait, size: usize) -> io::Result<Box<dyn End>> {
         self.control.say(&format!("run {} {size} {}", mode.name(), wait.name()))?;
         let answer = self.control.hear()?.ok_or(ErrorKind::UnexpectedEof)?;
-        match answer.split_once(' ') {
-            Some(("ready", onload)) => self.is_peer_accelerated = onload == "onload",
-            _ => return Err(io::Error::other(format!("the peer says {answer:?}"))),
+        if answer != READY {
+            return Err(io::Error::other(format!("the peer says {answer:?}")));
         }
         let gone = Gone::default();
         let is_datagram = mode == Mode::Udp;
@@ -114,6 +118,12 @@ impl Session {
             let stream = TcpStream::connect(self.control.peer)?;
             tune_tcp(&stream, wait)?;
             stream.into()
+        };
+        // Said once the peer has the socket of this link.
+        self.is_peer_accelerated = match self.control.hear()?.as_deref() {
+            Some(ONLOAD) => true,
+            Some(KERNEL) => false,
+            other => return Err(io::Error::other(format!("the peer says {other:?}"))),
         };
         Ok(Box::new(Descriptors::socket(fd, wait, is_datagram, size, gone)?))
     }
@@ -164,10 +174,11 @@ impl Server {
         if mode == Mode::Udp {
             let local = control.lines.get_ref().local_addr()?;
             let socket = UdpSocket::bind(local)?;
-            control.say(onload())?;
+            control.say(READY)?;
+            control.say(stack())?;
             return datagrams(&socket, control, size, wait, &gone);
         }
-        control.say(onload())?;
+        control.say(READY)?;
         let stream = loop {
             if !waits(&self.listener, PATIENCE)? {
                 return Err(ErrorKind::TimedOut.into());
@@ -177,15 +188,16 @@ impl Server {
                 break stream;
             }
         };
+        control.say(stack())?;
         tune_tcp(&stream, wait)?;
         let mut end = Descriptors::socket(stream.into(), wait, false, size, gone)?;
         echo(&mut end, size)
     }
 }
 
-/// What this side says of its own stack when it is ready.
-fn onload() -> &'static str {
-    if Onload::look().accelerates() { "ready onload" } else { "ready kernel" }
+/// What this side says of the stack of its sockets, that of the link among them.
+fn stack() -> &'static str {
+    if Onload::look().accelerates() { ONLOAD } else { KERNEL }
 }
 
 /// Sends datagrams back until the client ends the link, or says something else.
