@@ -44,7 +44,8 @@ pub struct JitterArgs {
     /// How long.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub time: u64,
-    /// Measure for so long (`24h`) and report each minute; Ctrl-C ends it with a whole report.
+    /// Measure for so long (`24h`), in gap mode with a line each minute; Ctrl-C ends it with a whole
+    /// report.
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "time")]
     pub soak: Option<u64>,
     /// gap: what counts as one, such as `1us`; eight times the loop's shortest turn without it.

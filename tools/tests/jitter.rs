@@ -136,6 +136,8 @@ fn a_report_is_the_baseline_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.json");
     let old = jitter(&["wake", "--time=200ms", "--json"]);
+    // The settling wakes are no samples; the time is the whole.
+    assert!(json(&old)["elapsed_ns"].as_u64().unwrap() >= 200_000_000, "{}", text(&old));
     std::fs::write(&path, text(&old)).unwrap();
     let baseline = format!("--baseline={}", path.display());
     let output = jitter(&["wake", "--time=200ms", &baseline, "--uncertified"]);
@@ -162,17 +164,19 @@ fn holding_the_request_is_shown_beside_not_holding_it() {
 
 #[test]
 fn cores_are_measured_beside_the_line_probe() {
-    let output = jitter(&["cores", "--json"]);
     let cpus = station::sys::affinity().unwrap();
-    if cpus.len() < 2 {
+    let Some([one, two]) = cpus.last_chunk() else {
+        let output = jitter(&["cores", "--json"]);
         assert_eq!(output.status.code(), Some(10));
         eprintln!("SKIPPED cores_are_measured_beside_the_line_probe: one CPU");
         return;
-    }
+    };
+    // Two of them: every pair of a large host would take minutes.
+    let output = jitter(&["cores", "--json", &format!("--cpus={one},{two}")]);
     assert!(output.status.success(), "{}", error(&output));
     let json = json(&output);
     let pairs = json["pairs"].as_array().unwrap();
-    assert_eq!(pairs.len(), cpus.len() * (cpus.len() - 1) / 2);
+    assert_eq!(pairs.len(), 1);
     for pair in pairs {
         let number = |key: &str| pair[key].as_u64().unwrap();
         let (kept, dropped) = (number("bursts_kept"), number("bursts_dropped"));

@@ -106,7 +106,7 @@ impl Gate {
         self.is_open.store(true, Ordering::Release);
     }
 
-    /// Ends all lanes at their next gap, or within a second.
+    /// Ends all lanes at their next gap, or within a tenth of a second.
     pub fn stop(&self) {
         // ORDERING: relaxed; the word alone is the message.
         self.stop.store(true, Ordering::Relaxed);
@@ -225,6 +225,9 @@ struct Tally {
     elapsed: u64,
 }
 
+/// How often a CPU without gaps looks whether it is to end, nanoseconds.
+const STOP_LOOK_NS: u64 = 100_000_000;
+
 /// The loop. A gap's counters are read only where they were read right after the gap before it too,
 /// and where reading keeps within its share of the time.
 fn spin(
@@ -239,11 +242,19 @@ fn spin(
     let start = clock.cycles();
     let (mut last, mut next_look, mut is_fresh) = (start, start, true);
     let mut cheapest = u64::MAX;
+    let stop_look = clock.ns_to_cycles(STOP_LOOK_NS);
+    let mut next_stop_look = start.saturating_add(stop_look);
     while last.wrapping_sub(start) < time {
         let now = clock.cycles();
         let cycles = now.saturating_sub(last);
         if cycles <= threshold {
             last = now;
+            if now >= next_stop_look {
+                if gate.is_stopped() {
+                    break;
+                }
+                next_stop_look = now.saturating_add(stop_look);
+            }
             continue;
         }
         tally.count += 1;
@@ -278,4 +289,28 @@ fn spin(
 #[must_use]
 pub fn collector_cpu(machine: &Machine, measured: &[usize]) -> Option<usize> {
     machine.allowed.iter().copied().find(|cpu| !measured.contains(cpu))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_without_gaps_ends_when_told_to() {
+        let clock = Clock::calibrate();
+        let gate = Gate::default();
+        let minute_ns = 60_000_000_000;
+        let plan = Plan { time_ns: minute_ns, threshold_ns: Some(minute_ns), fifo: None };
+        let cpu = station::sys::affinity().unwrap()[0];
+        let told = std::thread::scope(|scope| {
+            let (out, _taken) = lane();
+            let lane = scope.spawn(|| watch(cpu, &plan, &clock, &gate, out));
+            assert!(gate.wait_for(1));
+            gate.open();
+            gate.stop();
+            lane.join().unwrap().unwrap().unwrap()
+        });
+        assert_eq!(told.count, 0, "no gap is a minute long");
+        assert!(told.elapsed_ns < minute_ns, "{told:?}");
+    }
 }

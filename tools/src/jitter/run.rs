@@ -364,7 +364,7 @@ pub fn wake(
     }
     let (gate, request) = (Gate::default(), Request::default());
     let start = clock.anchor();
-    let (pairs, moments) = std::thread::scope(|scope| {
+    let (pairs, moments, elapsed_ns) = std::thread::scope(|scope| {
         let lane = |cpu: usize| {
             let (plan, gate, request) = (&plan, &gate, &request);
             scope.spawn(move || wake::watch(cpu, plan, clock, gate, request))
@@ -375,14 +375,16 @@ pub fn wake(
         }
         lock(&mut head, &mut objections);
         let before = Moment::read(cpus);
+        let opened_ns = clock.monotonic_ns();
         gate.open();
         let waited = hold_in_turn(args, clock, &gate, &request);
         if waited.is_err() {
             gate.stop();
         }
         let pairs = joined(lanes)?;
+        let elapsed_ns = clock.monotonic_ns().saturating_sub(opened_ns);
         waited.map_err(|error| refused(&error))?;
-        Ok((pairs, (before, Moment::read(cpus))))
+        Ok((pairs, (before, Moment::read(cpus)), elapsed_ns))
     })?;
     let mut series = Vec::new();
     for (place, [free, held]) in pairs.into_iter().enumerate() {
@@ -396,8 +398,6 @@ pub fn wake(
     }
     objections.extend(steal(&series));
     write_log(args, clock, start.wall_ns, &series)?;
-    let elapsed_ns = series.iter().map(|series| series.observed_ns).sum::<u64>();
-    let elapsed_ns = elapsed_ns / u64::try_from(cpus.len()).unwrap_or(1).max(1);
     Ok(measured(Mode::Wake, machine, cpus, elapsed_ns, head, series, objections))
 }
 

@@ -180,8 +180,8 @@ mod tests {
         let clock = Clock::calibrate();
         let (gate, request) = (Gate::default(), Request::default());
         let plan = Plan {
-            time_ns: 40_000_000,
-            interval_ns: 1_000_000,
+            time_ns: 1_000_000_000,
+            interval_ns: 5_000_000,
             slack_ns: NonZeroU64::MIN,
             fifo: None,
         };
@@ -195,6 +195,7 @@ mod tests {
         });
         assert_eq!(pair[0].histogram.len(), 0, "the request was held throughout");
         assert_eq!(pair[1].tag, format!("wake_cpu{cpu}_held"));
-        assert!(pair[1].histogram.len() <= 40);
+        // Of two hundred the first five settle, and what was slept through is left out.
+        assert!((1..=195).contains(&pair[1].histogram.len()), "{}", pair[1].histogram.len());
     }
 }
