@@ -7,7 +7,7 @@
 mod desk;
 mod follow;
 pub mod screen;
-mod source;
+pub(crate) mod source;
 mod view;
 
 use crate::host::ProfileName;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use wire::counters::{COUNTERS_MAGIC, CountersHeader};
 
 const SECONDS: u64 = 30;
 
@@ -178,6 +179,22 @@ fn a_page_stands_alone_and_a_watch_ends_with_the_run() {
     for outside in ["<script", "src=", "href=", "@import", "url("] {
         assert!(!page.contains(outside), "the page must stand alone: {outside}");
     }
+    // An engine that was killed leaves neither a summary nor the log's last line.
+    let run = files.root.join("killed");
+    fs::create_dir(&run).expect("folder");
+    let whole = fs::read_to_string(files.path("a.hlog")).expect("log");
+    let cut: Vec<&str> = whole.lines().filter(|line| !line.starts_with("#[Closed")).collect();
+    fs::write(run.join("latency.hlog"), cut.join("\n") + "\n").expect("log");
+    let mut gone = Command::new("true").spawn().expect("starts");
+    let header = CountersHeader {
+        magic: COUNTERS_MAGIC,
+        pid: u64::from(gone.id()),
+        ..bytemuck::Zeroable::zeroed()
+    };
+    gone.wait().expect("ends");
+    fs::write(run.join("counters"), bytemuck::bytes_of(&header)).expect("page");
+    let (code, err) = refused(&["watch", &run.display().to_string()]);
+    assert!(code == 14 && err.contains("the engine went without an end"), "{code} {err}");
     let (code, err) = refused(&["watch", &files.path("nowhere")]);
     assert!(code == 14 && err.contains("no folder of a run"), "{err}");
 }

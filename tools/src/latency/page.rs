@@ -160,7 +160,6 @@ fn fingerprint(page: &mut String, input: &Input) {
         ("idle", "/host/idle"),
         ("I/O", "/host/io"),
         ("speed", "/host/speed"),
-        ("doctor", "/host/doctor"),
         ("clock", "/clock/source"),
         ("clock drift, ppm", "/clock/drift_ppm"),
         ("configuration hash", "/config_hash"),

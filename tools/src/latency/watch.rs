@@ -8,6 +8,7 @@ mod follow;
 mod keys;
 
 use crate::output::Output;
+use crate::top::source::Source;
 use follow::{Follow, Stage};
 use keys::Keys;
 use station::operator::Failure;
@@ -23,7 +24,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Follows a run to its end.
 ///
 /// # Errors
-/// RESOURCE where the folder is none, its log is damaged, or it ended without one.
+/// RESOURCE where the folder is none, its log is damaged, it ended without one, or its engine went
+/// without an end.
 pub fn watch(run_dir: &Path) -> Result<(), Failure> {
     if !run_dir.is_dir() {
         let fields = format!("path={}", run_dir.display());
@@ -34,9 +36,13 @@ pub fn watch(run_dir: &Path) -> Result<(), Failure> {
     let keys = Keys::new();
     let mut follow = Follow::new(run_dir);
     let mut drawn = 0;
+    let mut engine = None;
     loop {
         let before = follow.intervals();
+        // There once the engine has its counters page.
+        engine = engine.or_else(|| Source::open(Some(run_dir)).ok());
         // Asked before the log is read: what was written until the end is then in what is read.
+        let is_gone = engine.as_ref().is_some_and(|engine| !engine.is_alive());
         let has_summary = run_dir.join("summary.json").is_file();
         follow.more()?;
         let is_over = follow.is_closed() || has_summary;
@@ -64,6 +70,19 @@ pub fn watch(run_dir: &Path) -> Result<(), Failure> {
                 say(&table(run_dir, &follow, true))?;
             }
             return Ok(());
+        }
+        if is_gone {
+            if !is_terminal && follow.is_there() {
+                say(&table(run_dir, &follow, true))?;
+            }
+            let fields = format!("path={}", run_dir.display());
+            let next = "`corelane latency merge --partial` takes what was written";
+            return Err(Failure::new(
+                Exit::Resource,
+                "the engine went without an end",
+                fields,
+                next,
+            ));
         }
         if keys.wait(LOOK) {
             return Ok(());

@@ -17,18 +17,18 @@ const HEAD_BYTES: usize = size_of::<CountersHeader>();
 
 /// A run's folder and its open counters page.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) dir: PathBuf,
+pub(crate) struct Source {
+    pub(crate) dir: PathBuf,
     page: File,
     /// Process id of the engine.
-    pub(super) pid: u64,
+    pub(crate) pid: u64,
     /// Wall clock at its start, nanoseconds since the UNIX epoch.
-    pub(super) start_ns: u64,
+    pub(crate) start_ns: u64,
 }
 
 /// The counters at one moment; each is whole, and they are of no common one.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     slots: Vec<u64>,
 }
 
@@ -37,7 +37,7 @@ impl Source {
     ///
     /// # Errors
     /// RESOURCE where there is none.
-    pub(super) fn open(named: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn open(named: Option<&Path>) -> Result<Self, Failure> {
         let named = match named {
             Some(path) => path.to_owned(),
             None => newest_socket(Path::new("runs")).map_err(|_| {
@@ -64,7 +64,7 @@ impl Source {
     ///
     /// # Errors
     /// RESOURCE where the page can no longer be read.
-    pub(super) fn page(&self) -> Result<Page, Failure> {
+    pub(crate) fn page(&self) -> Result<Page, Failure> {
         let mut bytes = [0; COUNTER_SLOTS * 8];
         let path = self.dir.join(PAGE);
         let at = HEAD_BYTES as u64;
@@ -76,18 +76,18 @@ impl Source {
     }
 
     /// Whether the engine's process is there.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         Path::new("/proc").join(self.pid.to_string()).exists()
     }
 }
 
 impl Page {
-    pub(super) fn get(&self, counter: Counter) -> u64 {
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
         self.slots.get(usize::from(counter.code())).copied().unwrap_or(0)
     }
 
     /// Whether the session ended.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.get(Counter::Done) != 0
     }
 }
