@@ -28,7 +28,7 @@
 /* Version of every layout. */
 #define CORELANE_WIRE_VERSION 1
 /* Hash of every layout, compared in the handshake. */
-#define CORELANE_SCHEMA_HASH UINT64_C(0xaa9e1d8f4a69ddde)
+#define CORELANE_SCHEMA_HASH UINT64_C(0x3af3e5cb075f4bbb)
 /* Size of the frame header. */
 #define CORELANE_HEADER_BYTES 40
 /* Largest frame. */
@@ -1754,19 +1754,22 @@ struct corelane_session_start {
     uint64_t config_hash;
     /* First eight bytes of the SHA-256 of the recording; 0 for a live feed. */
     uint64_t data_hash;
+    /* First eight bytes of the hash of the doctor's report on the host; 0 where none was made. */
+    uint64_t host_hash;
     /* Instruments in the table. */
     uint32_t instruments;
     /* Strategies. */
     uint32_t strategies;
 };
-CORELANE_SIZE(corelane_session_start, 80);
+CORELANE_SIZE(corelane_session_start, 88);
 CORELANE_AT(corelane_session_start, header, 0);
 CORELANE_AT(corelane_session_start, epoch, 40);
 CORELANE_AT(corelane_session_start, schema_hash, 48);
 CORELANE_AT(corelane_session_start, config_hash, 56);
 CORELANE_AT(corelane_session_start, data_hash, 64);
-CORELANE_AT(corelane_session_start, instruments, 72);
-CORELANE_AT(corelane_session_start, strategies, 76);
+CORELANE_AT(corelane_session_start, host_hash, 72);
+CORELANE_AT(corelane_session_start, instruments, 80);
+CORELANE_AT(corelane_session_start, strategies, 84);
 
 /* A session ends: the last frame of a record. */
 struct corelane_session_end {

@@ -196,6 +196,7 @@ fn bed(passes: u64, segment_bytes: u64) -> Outcome<Bed> {
         schema_hash: wire::frame::schema_hash(),
         config_hash: plan.config_hash,
         data_hash: 0,
+        host_hash: 0,
         instruments: 1,
         strategies: 4,
     };

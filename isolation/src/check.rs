@@ -290,6 +290,9 @@ pub struct Finding {
     pub group: Group,
     /// What it says under the profile.
     pub status: Status,
+    /// What it found, before need and profile.
+    #[serde(skip)]
+    pub found: Status,
     /// How much hangs on it.
     pub need: Need,
     /// What the topology asks for.
@@ -379,6 +382,7 @@ impl Check {
             name: self.name,
             group: self.group,
             status,
+            found: outcome.status,
             need: self.need,
             planned: outcome.planned,
             persisted: outcome.persisted,

@@ -8,6 +8,7 @@ use crate::checks;
 use crate::host::Host;
 use crate::plan::Plan;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -49,6 +50,10 @@ pub struct Report {
     pub kernel: String,
     /// CPUs taken for hot, as a list.
     pub hot: String,
+    /// SHA-256 of kernel, topology and what every check found, before need and profile, but of
+    /// those whose answer may change with no setting changed: two reports of equal hash found the
+    /// same host.
+    pub hash: String,
     /// Exit status.
     pub exit: u8,
     /// How many checks say what.
@@ -68,12 +73,29 @@ pub fn examine(host: &Host, plan: &Plan, profile: Profile) -> Report {
         profile,
         kernel: host.text("proc/sys/kernel/osrelease").unwrap_or_default(),
         hot: plan.hot.to_string(),
+        hash: String::new(),
         exit: 0,
         counts: Status::ALL.into_iter().map(|status| (status.name(), count(status))).collect(),
         checks: found,
     };
     report.exit = exit(&report).code();
+    report.hash = hash(&report, plan);
     report
+}
+
+/// The hash of a report.
+fn hash(report: &Report, plan: &Plan) -> String {
+    let mut text = format!("corelane host {} {}\n", report.version, report.kernel);
+    text.push_str(&plan.to_toml());
+    let settled = checks::all().zip(&report.checks).filter(|(check, _)| !check.moves);
+    for (check, finding) in settled {
+        let _ = writeln!(text, "{} {}", check.id, finding.found.name());
+    }
+    let digest = Sha256::digest(text);
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// The exit status of a report; the first of its rules that holds.
@@ -113,7 +135,12 @@ impl Report {
     /// What was looked at.
     fn subject(&self) -> String {
         let kernel = if self.kernel.is_empty() { "unknown" } else { &self.kernel };
-        format!("kernel {kernel}; profile {}; hot CPUs {}", self.profile.name(), self.hot)
+        let hash = self.hash.get(..16).unwrap_or_default();
+        format!(
+            "kernel {kernel}; profile {}; hot CPUs {}; hash {hash}",
+            self.profile.name(),
+            self.hot
+        )
     }
 
     /// How many checks say what.

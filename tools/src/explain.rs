@@ -138,6 +138,7 @@ pub fn answer(
             "whole": fault.is_none(),
             "fault": fault.map(ToString::to_string),
             "config_hash": format!("{:016x}", start.config_hash),
+            "host_hash": format!("{:016x}", start.host_hash),
             "inputs": inputs,
             "state_hash": format!("{:016x}", engine.state_hash()),
             "state_hash_repeats": repeated,

@@ -175,11 +175,7 @@ fn captured(root: &Path) -> Result<Host, Failure> {
 
 fn planned(host: &Host, topology: Option<&Path>) -> Result<Plan, Failure> {
     let Some(path) = topology else { return Ok(Plan::of(host)) };
-    let text = fs::read_to_string(path).map_err(|error| unread(path, &error))?;
-    Plan::from_toml(&text).map_err(|error| {
-        let fields = format!("file={} {error}", path.display());
-        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
-    })
+    station::doctor::topology(path)
 }
 
 fn shown(report: &Report, form: FormArgs) -> String {

@@ -606,6 +606,8 @@ static void print_session_start(const uint8_t *bytes)
     printf("%" PRIu64, (uint64_t)f.config_hash);
     printf(",\"data_hash\":");
     printf("%" PRIu64, (uint64_t)f.data_hash);
+    printf(",\"host_hash\":");
+    printf("%" PRIu64, (uint64_t)f.host_hash);
     printf(",\"instruments\":");
     printf("%" PRIu64, (uint64_t)f.instruments);
     printf(",\"strategies\":");

@@ -345,7 +345,7 @@ def _denied_primary(values: dict[str, Any]) -> bool:
 #: Version of every layout.
 WIRE_VERSION = 1
 #: Hash of every layout, compared in the handshake.
-SCHEMA_HASH = 0xaa9e1d8f4a69ddde
+SCHEMA_HASH = 0x3af3e5cb075f4bbb
 #: Size of the frame header.
 HEADER_BYTES = 40
 #: Largest frame.
@@ -1772,6 +1772,8 @@ class SessionStart(Frame):
     config_hash: int
     #: First eight bytes of the SHA-256 of the recording; 0 for a live feed.
     data_hash: int
+    #: First eight bytes of the hash of the doctor's report on the host; 0 where none was made.
+    host_hash: int
     #: Instruments in the table.
     instruments: int
     #: Strategies.
@@ -2581,8 +2583,9 @@ _LAYOUTS = {
             _Field("schema_hash", 48, "Q", None),
             _Field("config_hash", 56, "Q", None),
             _Field("data_hash", 64, "Q", None),
-            _Field("instruments", 72, "I", None),
-            _Field("strategies", 76, "I", None),
+            _Field("host_hash", 72, "Q", None),
+            _Field("instruments", 80, "I", None),
+            _Field("strategies", 84, "I", None),
         ),
         rules=(
         ),

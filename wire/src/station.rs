@@ -56,7 +56,7 @@ wire_struct! {
 
 wire_struct! {
     /// A session begins: the first frame of a record after its instrument table.
-    SessionStart, size = 80 {
+    SessionStart, size = 88 {
         /// Kind 58.
         header: FrameHeader,
         /// Session epoch: upper half of every client order id.
@@ -67,6 +67,8 @@ wire_struct! {
         config_hash: u64,
         /// First eight bytes of the SHA-256 of the recording; 0 for a live feed.
         data_hash: u64,
+        /// First eight bytes of the hash of the doctor's report on the host; 0 where none was made.
+        host_hash: u64,
         /// Instruments in the table.
         instruments: u32,
         /// Strategies.

@@ -134,6 +134,8 @@ pub struct Station {
     pub io: BackendKind,
     /// Demands on the host.
     pub profile: Profile,
+    /// The topology the host is held against; `None` takes it from the host.
+    pub topology: Option<PathBuf>,
     /// Slots of the engine's order table.
     pub order_capacity: usize,
 }

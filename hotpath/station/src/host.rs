@@ -75,7 +75,7 @@ impl Host {
         }
     }
 
-    pub(crate) fn to_json(&self, config: &Config, io: &str, speed: &str) -> Value {
+    pub(crate) fn to_json(&self, config: &Config, io: &str, speed: &str, doctor: &Value) -> Value {
         let text = |pinned: Option<Pinned>| pinned.map(|pinned| pinned.to_string());
         json!({
             "kernel": first_line("/proc/sys/kernel/osrelease"),
@@ -88,6 +88,7 @@ impl Host {
             "memory_locked": self.memory_locked,
             "wake_latency_held": self.dma_latency.is_some(),
             "idle": config.station.idle.name(),
+            "doctor": doctor,
             "io": io,
             "speed": speed,
             "profile": match config.station.profile {

@@ -17,6 +17,7 @@ pub mod bridge;
 pub mod carried;
 pub mod config;
 pub mod counters;
+pub mod doctor;
 pub mod edge_task;
 mod ending;
 mod host;

@@ -44,6 +44,7 @@ impl Records {
         config: &Config,
         dir: &Path,
         prepared: &Prepared,
+        host_hash: u64,
         moments: Moments,
         (counters, shared): (Counters, Arc<Shared>),
     ) -> Result<(TapeWriter, Self), Failure> {
@@ -82,7 +83,8 @@ impl Records {
         let made = Tape::create(&tape_file, config.tape.bytes, &place).map_err(of)?;
         let (mut writer, reader) = made.split();
         let cycles = moments.cycles();
-        if !session_frames::begin(&mut writer, cycles, prepared, config.session.epoch) {
+        let session = (config.session.epoch, host_hash);
+        if !session_frames::begin(&mut writer, cycles, prepared, session) {
             return Err(too_small(config, least));
         }
         let sync_every = config.journal.sync_every;

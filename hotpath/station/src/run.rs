@@ -12,6 +12,7 @@ use crate::bridge::{Bridge, Lifetime};
 use crate::carried::Carried;
 use crate::config::{Config, Profile, Threads, control_socket, speed_text};
 use crate::counters::Counters;
+use crate::doctor::Doctor;
 use crate::edge_task::EdgeTask;
 use crate::host::Host;
 use crate::idle::Idle;
@@ -80,16 +81,18 @@ pub fn replay(
     let prepared = prepare(config)?;
     check_clock(config, &clock)?;
     take_limits(config, &unchecked, operator)?;
+    let doctor = Doctor::look(config)?;
     let start_ns = clock.wall_ns();
     let dir = run_dir::make(config, asked_dir, start_ns)?;
     config.keep(&dir)?;
+    doctor.keep(&dir)?;
     write(&dir.join("config.json"), &format!("{:#}\n", config.effective()))?;
     let page = CountersPage::create(&dir.join("counters"), start_ns)
         .map_err(|error| run_dir::refused(&dir.join("counters"), &error))?;
     let mut station = Station::build(config, &prepared, &dir, clock, page, operator)?;
     let anchor = clock.anchor();
     let flags = (station.counters.clone(), Arc::clone(&station.shared));
-    let (tape, records) = Records::open(config, &dir, &prepared, moments, flags)?;
+    let (tape, records) = Records::open(config, &dir, &prepared, doctor.hash(), moments, flags)?;
     let Prepared { recording, plan, engine, venue, start, events, .. } = prepared;
     station.counters.set(Counter::EdgeEventsTotal, events);
     let inputs = carried.as_ref().map_or(Vec::new(), |(_, carried)| carried.inputs(&engine));
@@ -109,7 +112,7 @@ pub fn replay(
         shared: Arc::clone(&station.shared),
     });
     let played = station.play(config, &dir, tasks, records, operator)?;
-    let facts = Ended { config, dir: &dir, clock, anchor, start_ns, events };
+    let facts = Ended { config, dir: &dir, clock, anchor, start_ns, events, doctor: &doctor };
     let outcome = finish(&facts, &recording, plan.config_hash, &station, &played)?;
     if let Some((folder, carried)) = carried {
         carried.end(folder, played.order_loop.engine())?;
@@ -533,6 +536,7 @@ struct Ended<'a> {
     anchor: Anchor,
     start_ns: u64,
     events: u64,
+    doctor: &'a Doctor,
 }
 
 fn finish(
@@ -542,7 +546,7 @@ fn finish(
     station: &Station,
     played: &Played<'_>,
 ) -> Result<Outcome, Failure> {
-    let Ended { config, dir, clock, anchor, start_ns, events } = ended;
+    let Ended { config, dir, clock, anchor, start_ns, events, doctor } = ended;
     let drift = clock.check_drift(anchor);
     let engine = played.order_loop.engine();
     let failed = played.journal.as_ref().err();
@@ -572,7 +576,12 @@ fn finish(
             played.signal_peer.as_ref(),
             played.standby.as_ref(),
         ),
-        host: played.host.to_json(config, station.io_name, &speed_text(config.data.speed)),
+        host: played.host.to_json(
+            config,
+            station.io_name,
+            &speed_text(config.data.speed),
+            &doctor.to_json(),
+        ),
         station: counts::threads(order_loop, &played.edge, counters),
         exit: (exit, cause),
     };

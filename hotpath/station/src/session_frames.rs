@@ -31,7 +31,12 @@ pub fn about(prepared: &Prepared) -> String {
 }
 
 /// Writes instrument table and session start to a fresh tape. `false` where they do not fit.
-pub fn begin(tape: &mut TapeWriter, cycles: u64, prepared: &Prepared, epoch: u32) -> bool {
+pub fn begin(
+    tape: &mut TapeWriter,
+    cycles: u64,
+    prepared: &Prepared,
+    (epoch, host_hash): (u32, u64),
+) -> bool {
     let played = &prepared.recording;
     let start = SessionStart {
         header: FrameHeader { ts_recv_ns: prepared.start, ..FrameHeader::new::<SessionStart>() },
@@ -39,6 +44,7 @@ pub fn begin(tape: &mut TapeWriter, cycles: u64, prepared: &Prepared, epoch: u32
         schema_hash: wire::frame::schema_hash(),
         config_hash: prepared.plan.config_hash,
         data_hash: prepared.data_hash,
+        host_hash,
         instruments: u32::try_from(played.instruments().len()).unwrap_or(u32::MAX),
         strategies: u32::try_from(prepared.plan.setup.strategies.len()).unwrap_or(u32::MAX),
     };

@@ -42,6 +42,10 @@ fn is_outer_input(frame: &[u8]) -> bool {
 fn verify(config: &Config, dir: &Path, summary: &Value) {
     let record = tape::read_all(dir.join("journal")).expect("record");
     let table = record.instruments();
+    let start = record.frames().nth(table.len()).map(wire::decode);
+    let Some(Ok(Frame::SessionStart(start))) = start else { panic!("no session start") };
+    let hash = summary["host"]["doctor"]["hash"].as_str().expect("a hash");
+    assert_eq!(format!("{:016x}", start.host_hash), hash[..16], "the doctor's report, on the tape");
     let plan = config.plan(table, Path::new("record")).expect("plan");
     let mut engine = engine::Engine::new(plan.setup).expect("engine");
     let mut made = VecDeque::new();
@@ -83,6 +87,13 @@ fn complete(dir: &Path, summary: &Value) {
     assert!(summary["clock"]["source"].is_string());
     assert!(summary["denied"].is_object());
     assert!(summary["host"]["memory_locked"].is_boolean());
+    let doctor = &summary["host"]["doctor"];
+    let open = doctor["open"].as_object().expect("checks").len();
+    let counts = doctor["counts"].as_object().expect("counts");
+    let count = |status: &&str| counts[*status].as_u64().expect("a count");
+    let counted: u64 =
+        ["WARN", "FAIL", "UNKNOWN", "CONFLICT", "DRIFT", "STALE"].iter().map(count).sum();
+    assert_eq!(open as u64, counted, "{doctor:#}");
     assert!(!control_socket(dir).exists(), "the socket is gone with the run");
 }
 
@@ -177,4 +188,35 @@ fn a_truncated_or_missing_recording_is_one_line_with_its_exit() {
     let failure = replay(&world.config, None, &mut Vec::new()).expect_err("refused");
     assert_eq!((failure.exit, failure.lines.len()), (Exit::Resource, 1), "{failure}");
     assert!(failure.to_string().contains("day.clrec"), "{failure}");
+}
+
+#[test]
+fn the_host_is_held_against_the_topology_of_the_configuration() {
+    let topology = "topology = \"box.toml\"";
+    let world = World::new(300, topology, false);
+    let refused = |text: Option<&str>| {
+        if let Some(text) = text {
+            std::fs::write(world.path("box.toml"), text).expect("a file");
+        }
+        let failure = replay(&world.config, Some(&world.path("run")), &mut Vec::new());
+        let failure = failure.expect_err("no session starts");
+        assert!(failure.to_string().contains("box.toml"), "{failure}");
+        assert!(!world.path("run").exists(), "nothing was begun");
+        failure.exit
+    };
+    assert_eq!(refused(None), Exit::Resource);
+    assert_eq!(
+        refused(Some("[topology]\nhot = \"0\"\nhousekeeping = \"1-2\"\n")),
+        Exit::Configuration
+    );
+    let mut hashes = Vec::new();
+    for hot in ["2", "3"] {
+        let text = format!("[topology]\nhot = \"{hot}\"\nhousekeeping = \"0-1\"\n");
+        std::fs::write(world.path("box.toml"), text).expect("a file");
+        let (outcome, _) = play(&world.config, &world.path(hot));
+        assert_eq!(outcome.exit, Exit::Clean);
+        assert!(world.path(hot).join("topology.toml").is_file(), "kept with the run");
+        hashes.push(outcome.summary["host"]["doctor"]["hash"].to_string());
+    }
+    assert_ne!(hashes[0], hashes[1], "another topology");
 }

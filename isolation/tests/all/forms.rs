@@ -26,7 +26,38 @@ fn report() -> Report {
         let count = report.checks.iter().filter(|found| found.status == status).count();
         report.counts.insert(status.name(), count);
     }
+    // It has all checks in it, those of a later table too.
+    report.hash = "0123456789abcdef".repeat(4);
     report
+}
+
+#[test]
+fn the_hash_is_of_what_settings_lead_to() {
+    let hash = |entries: &[&str], profile| {
+        let mut fixture = Fixture::default();
+        for entry in entries {
+            fixture.add(entry);
+        }
+        examine(&fixture.host(), &fixture.plan, profile).hash
+    };
+    let settings = "V/kernel/nmi_watchdog: 0";
+    let first = hash(&[settings], Profile::Live);
+    assert_eq!(first.len(), 64);
+    assert_eq!(hash(&[settings], Profile::Live), first, "the same host");
+    let moving = [
+        settings,
+        "P/9/comm: corelane-engine",
+        "P/9/task/9/status: Name:\tmain\nCpus_allowed_list:\t0",
+    ];
+    assert_eq!(hash(&moving, Profile::Live), first, "an engine that runs is no setting");
+    assert_eq!(hash(&[settings], Profile::Dev), first, "a profile judges, it finds nothing else");
+    for (what, other) in [
+        ("status", hash(&["V/kernel/nmi_watchdog: 1"], Profile::Live)),
+        ("kernel", hash(&[settings, "V/kernel/osrelease: 6.12.30"], Profile::Live)),
+        ("topology", hash(&[settings, "plan: hot=2-3 nic=eth0"], Profile::Live)),
+    ] {
+        assert_ne!(other, first, "{what}");
+    }
 }
 
 /// Compares with a golden file; what was found lies in a folder of the build where it differs.

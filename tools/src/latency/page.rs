@@ -157,6 +157,8 @@ fn fingerprint(page: &mut String, input: &Input) {
         ("profile", "/host/profile"),
         ("memory locked", "/host/memory_locked"),
         ("wake latency held", "/host/wake_latency_held"),
+        ("doctor's hash", "/host/doctor/hash"),
+        ("doctor's open checks", "/host/doctor/open"),
         ("idle", "/host/idle"),
         ("I/O", "/host/io"),
         ("speed", "/host/speed"),

@@ -433,6 +433,7 @@ fn station_frames() -> Vec<Vec<u8>> {
             schema_hash: 2002,
             config_hash: 2003,
             data_hash: 2004,
+            host_hash: 2007,
             instruments: 2005,
             strategies: 2006,
         }),

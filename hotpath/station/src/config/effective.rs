@@ -55,6 +55,8 @@ impl Config {
                     Profile::Dev => "dev",
                     Profile::Live => "live",
                 },
+                "topology": station.topology.as_deref().and_then(|p| p.file_name())
+                    .map(|n| n.to_string_lossy()),
                 "order_capacity": station.order_capacity,
             },
             "signal": {

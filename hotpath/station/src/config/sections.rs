@@ -54,7 +54,7 @@ pub(super) fn read(
         session,
         data: data(base, root.table("data", problems), problems),
         venue: venue(folder, root.table("venue", problems), problems),
-        station: station(root.table("station", problems), problems),
+        station: station(base, root.table("station", problems), problems),
         signal: signal(base, root.table("signal", problems), problems),
         limits: limits(base, state, root.table("limits", problems), problems),
         record_dir: record(root.table("record", problems), problems),
@@ -198,7 +198,7 @@ fn latency(
     latency
 }
 
-fn station(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Station {
+fn station(base: &Path, mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Station {
     let threads = [("one", Threads::One), ("two", Threads::Two)];
     let threads = table.choice_or("threads", &threads, Threads::Two, problems);
     let loop_cpu = cpu(&mut table, "loop_cpu", problems);
@@ -210,6 +210,7 @@ fn station(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Station {
     let io = table.choice_or("io", &kinds, BackendKind::Libc, problems);
     let profiles = [("dev", Profile::Dev), ("live", Profile::Live)];
     let profile = table.choice_or("profile", &profiles, Profile::Dev, problems);
+    let topology = table.text("topology", problems).map(|at| base.join(at.value));
     let order_capacity = table.integer_or("order_capacity", 16..=65_536, 1_024, problems);
     table.finish(problems);
     Station {
@@ -220,6 +221,7 @@ fn station(mut table: Table<'_, '_>, problems: &mut Problems<'_>) -> Station {
         lock_memory,
         io,
         profile,
+        topology,
         order_capacity: usize::try_from(order_capacity).unwrap_or(1_024),
     }
 }

@@ -277,6 +277,7 @@ pub(super) fn amended() -> (Recording, impl Fn() -> Engine) {
         schema_hash: wire::frame::schema_hash(),
         config_hash: config.hash(),
         data_hash: 0,
+        host_hash: 0,
         instruments: 1,
         strategies: 1,
     };

@@ -191,6 +191,13 @@ const STATION: &[Row] = &[
         Value("\"dev\""),
         "dev says what the host lacks; live refuses, and demands signed limits.",
     ),
+    Row(
+        "topology",
+        "file",
+        Text,
+        Means("the CPUs that the host isolates are the hot ones"),
+        "What the doctor holds the host against at start; `corelane doctor gate` takes the same file.",
+    ),
     Row("order_capacity", "orders", Whole(16, 65_536), Value("1024"), "Slots of the order table."),
 ];
 
