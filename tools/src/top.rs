@@ -11,6 +11,7 @@ pub(crate) mod source;
 mod view;
 
 use crate::host::ProfileName;
+use crate::latency::watch::Follow;
 use crate::output::Output;
 use clap::Args;
 use clock::Clock;
@@ -19,14 +20,15 @@ use follow::Follower;
 use isolation::{Host, Plan, Profile, Report};
 use screen::Screen;
 use source::{Page, Source};
+use station::doctor::topology_of_run;
 use station::operator::Failure;
 use station::run_dir::JOURNAL;
 use station::sys;
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
-use view::Shown;
+use view::{Shown, Verdict};
 use wire::counters::Counter;
 use wire::exit::Exit;
 
@@ -62,7 +64,7 @@ pub fn top(args: &TopArgs) -> Result<(), Failure> {
     let is_over = watch.page.is_done() || !watch.source.is_alive();
     if args.once || is_over {
         watch.catch_up();
-        watch.doctor = Some(verdict(args.profile.into()));
+        watch.doctor = Some(verdict(args.profile.into(), &watch.source.dir)?);
         return print(&watch);
     }
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
@@ -91,13 +93,13 @@ pub fn top(args: &TopArgs) -> Result<(), Failure> {
 
 /// Draws until the user or the run ends. Whether it was the run.
 fn follow(watch: &mut Watch) -> Result<bool, Failure> {
-    let (asks, doctor) = doctor(watch.profile);
+    let (asks, doctor) = doctor(watch.profile, watch.source.dir.clone());
     let mut screen = Screen::open().map_err(|error| lost(&error))?;
     let title = format!("corelane top  {}", watch.source.dir.display());
     loop {
         watch.look()?;
         while let Ok(said) = doctor.try_recv() {
-            watch.doctor = Some(said);
+            watch.doctor = Some(said?);
         }
         screen.draw(&title, &view::panels(&watch.shown())).map_err(|error| lost(&error))?;
         if watch.page.is_done() || !watch.source.is_alive() {
@@ -119,7 +121,9 @@ struct Watch {
     desk: Desk,
     follower: Follower,
     fault: Option<String>,
-    doctor: Option<String>,
+    doctor: Option<Verdict>,
+    latencies: Follow,
+    latency_fault: Option<String>,
     profile: Profile,
     clock: Clock,
 }
@@ -128,6 +132,7 @@ impl Watch {
     fn new(source: Source, profile: Profile) -> Result<Self, Failure> {
         let page = source.page()?;
         let follower = Follower::new(&source.dir.join(JOURNAL));
+        let latencies = Follow::new(&source.dir);
         Ok(Self {
             page,
             before: None,
@@ -136,6 +141,8 @@ impl Watch {
             follower,
             fault: None,
             doctor: None,
+            latencies,
+            latency_fault: None,
             profile,
             clock: Clock::calibrate(),
             source,
@@ -163,6 +170,9 @@ impl Watch {
 
     /// Reads on in the journal; whether more may follow at once.
     fn read(&mut self) -> bool {
+        if self.latency_fault.is_none() {
+            self.latency_fault = self.latencies.more().err().map(|failure| failure.to_string());
+        }
         let desk = &mut self.desk;
         match self.follower.read(CHUNKS, |frame| desk.take(frame)) {
             Ok(more) => more,
@@ -186,7 +196,9 @@ impl Watch {
             desk: &self.desk,
             followed: self.follower.frames,
             journal_fault: self.fault.as_deref(),
-            doctor: self.doctor.as_deref(),
+            doctor: self.doctor.as_ref(),
+            latencies: &self.latencies,
+            latency_fault: self.latency_fault.as_deref(),
             now_ns: self.clock.wall_ns(),
         }
     }
@@ -200,12 +212,12 @@ fn print(watch: &Watch) -> Result<(), Failure> {
 }
 
 /// Has the doctor look on a thread of its own, now and then, until the sender is dropped.
-fn doctor(profile: Profile) -> (Sender<()>, Receiver<String>) {
+fn doctor(profile: Profile, run: PathBuf) -> (Sender<()>, Receiver<Result<Verdict, Failure>>) {
     let (asks, asked) = channel::<()>();
     let (says, said) = channel();
     std::thread::spawn(move || {
         // The first send fails where nobody listens any more.
-        while says.send(verdict(profile)).is_ok() {
+        while says.send(verdict(profile, &run)).is_ok() {
             if asked.recv_timeout(DOCTOR) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
@@ -214,17 +226,20 @@ fn doctor(profile: Profile) -> (Sender<()>, Receiver<String>) {
     (asks, said)
 }
 
-/// The doctor's verdict on this host, on a line.
-fn verdict(profile: Profile) -> String {
-    let host = Host::live();
-    let Report { counts, .. } = isolation::examine(&host, &Plan::of(&host), profile);
+/// The doctor's verdict on this host, held against what the run's was.
+fn verdict(profile: Profile, run: &Path) -> Result<Verdict, Failure> {
+    let mut host = Host::live();
+    let plan = topology_of_run(run)?.unwrap_or_else(|| Plan::of(&host));
+    isolation::ask(&mut host, Duration::ZERO);
+    let Report { counts, hash, .. } = isolation::examine(&host, &plan, profile);
     let counts: Vec<_> = ["FAIL", "UNKNOWN", "CONFLICT", "DRIFT", "WARN", "PASS"]
         .into_iter()
         .filter_map(|name| counts.get(name).map(|count| (name, count)))
         .filter(|(_, count)| **count > 0)
         .map(|(name, count)| format!("{count} {name}"))
         .collect();
-    format!("{}: {}", profile.name(), counts.join(", "))
+    let said = format!("{}: {}", profile.name(), counts.join(", "));
+    Ok(Verdict { said, hash: station::doctor::short(&hash) })
 }
 
 fn lost(error: &io::Error) -> Failure {

@@ -75,6 +75,8 @@ fn a_running_engine_is_shown_and_q_gives_the_terminal_back() {
         "gaps 0",
         "tape ",
         "longest turn ",
+        "recv_to_send ",
+        "as at the session's start",
         "worst-case gross ",
         "signal up, over socket",
         "dev: ",
@@ -128,6 +130,10 @@ fn one_plain_frame_says_what_the_summary_says() {
     ] {
         assert!(said.contains(&part), "{part:?} in {said}");
     }
+    // At full speed a market event's service alone is a latency.
+    let stage = said.lines().find(|line| line.trim_start().starts_with("event ")).unwrap();
+    let worst = stage.split_whitespace().next_back().unwrap();
+    assert_eq!(worst, summary["latency"]["event"]["max_ns"].to_string(), "{stage}");
     for (code, count) in summary["denied"].as_object().unwrap() {
         let line = said.lines().find(|line| line.contains(code.as_str())).expect(code);
         assert!(line.ends_with(&format!(" {count}")), "{line}");

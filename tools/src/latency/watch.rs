@@ -9,7 +9,7 @@ mod keys;
 
 use crate::output::Output;
 use crate::top::source::Source;
-use follow::{Follow, Stage};
+pub(crate) use follow::{Follow, Stage};
 use keys::Keys;
 use station::operator::Failure;
 use std::fmt::Write as _;
@@ -103,7 +103,8 @@ fn up(lines: usize) -> String {
     if lines == 0 { String::new() } else { format!("\x1b[{lines}A\r\x1b[J") }
 }
 
-fn figure(value: Option<u64>) -> String {
+/// A quantile, or that there are too few samples for it.
+pub(crate) fn figure(value: Option<u64>) -> String {
     value.map_or_else(|| "n/a".to_owned(), |value| value.to_string())
 }
 

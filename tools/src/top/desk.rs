@@ -22,6 +22,8 @@ pub(super) struct Desk {
     gaps: Vec<Gaps>,
     seen: HashSet<(u32, u64)>,
     denied: BTreeMap<u8, u64>,
+    /// First eight bytes of the hash of the doctor's report at the session's start.
+    pub(super) host_hash: Option<u64>,
     /// Newest alarm.
     pub(super) alarm: Option<&'static str>,
     /// A fill did not fit the sums: what is told of positions is no longer all.
@@ -57,6 +59,7 @@ impl Desk {
         let Ok(frame) = decode(frame) else { return };
         match &frame {
             Frame::Instrument(row) => self.add(row),
+            Frame::SessionStart(start) => self.host_hash = Some(start.host_hash),
             Frame::ExecutionReport(report) if report.exec_type == ExecType::Trade.code() => {
                 self.fill(report);
             }

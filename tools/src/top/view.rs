@@ -5,6 +5,7 @@
 
 use super::desk::Desk;
 use super::source::{Page, Source};
+use crate::latency::watch::{Follow, Stage, figure};
 use std::fmt::Write as _;
 use wire::counters::Counter as C;
 use wire::decimal::Increments;
@@ -28,9 +29,22 @@ pub(super) struct Shown<'a> {
     /// Why the journal cannot be followed.
     pub(super) journal_fault: Option<&'a str>,
     /// What the doctor said; `None` while it looks.
-    pub(super) doctor: Option<&'a str>,
+    pub(super) doctor: Option<&'a Verdict>,
+    /// The run's latencies by stage.
+    pub(super) latencies: &'a Follow,
+    /// Why they cannot be read.
+    pub(super) latency_fault: Option<&'a str>,
     /// Wall clock of now, nanoseconds since the UNIX epoch.
     pub(super) now_ns: u64,
+}
+
+/// The doctor's verdict on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Counts by status, on a line.
+    pub(super) said: String,
+    /// First eight bytes of its report's hash.
+    pub(super) hash: u64,
 }
 
 /// A line, and whether somebody should look.
@@ -62,7 +76,14 @@ impl Panel {
 pub(super) fn panels(shown: &Shown<'_>) -> [Vec<Panel>; 2] {
     [
         vec![station(shown), orders(shown), positions(shown)],
-        vec![feeds(shown), rings(shown), turns(shown), sidecars(shown), doctor(shown)],
+        vec![
+            feeds(shown),
+            rings(shown),
+            turns(shown),
+            latencies(shown),
+            sidecars(shown),
+            doctor(shown),
+        ],
     ]
 }
 
@@ -161,7 +182,29 @@ fn turns(shown: &Shown<'_>) -> Panel {
         .line(false, format!("turns {}{rate}", get(C::LoopTurns)))
         .line(stalls > 0, format!("longest turn {cycles} cycles, stalls {stalls}"))
         .line(false, format!("longest sync {} us", get(C::JournalSyncMax) / 1_000))
-        .line(false, "stages: corelane latency report, at the end".to_owned())
+}
+
+/// Each stage's last second; its worst of the whole run.
+fn latencies(shown: &Shown<'_>) -> Panel {
+    let panel = Panel::new("latency, ns");
+    if let Some(why) = shown.latency_fault {
+        return panel.line(true, format!("the log cannot be followed: {why}"));
+    }
+    let stages = shown.latencies.stages();
+    if stages.is_empty() {
+        let why = if shown.latencies.is_there() { "no interval yet" } else { "no log" };
+        return panel.line(false, why.to_owned());
+    }
+    let head = ["p50", "p99", "max", "worst"];
+    let [p50, p99, max, worst] = head;
+    let panel =
+        panel.line(false, format!("{:<18}{p50:>9}{p99:>9}{max:>10}{worst:>11}", "last second"));
+    stages.iter().fold(panel, |panel, stage| {
+        let Stage { name, last, whole, .. } = stage;
+        let [p50, p99, max, worst] =
+            [last.quantile(2), last.quantile(100), last.max(), whole.max()].map(figure);
+        panel.line(false, format!("{name:<18}{p50:>9}{p99:>9}{max:>10}{worst:>11}"))
+    })
 }
 
 fn orders(shown: &Shown<'_>) -> Panel {
@@ -287,9 +330,20 @@ fn sidecars(shown: &Shown<'_>) -> Panel {
 }
 
 fn doctor(shown: &Shown<'_>) -> Panel {
-    let said = shown.doctor.unwrap_or("looks");
+    let panel = Panel::new("doctor");
+    let Some(Verdict { said, hash }) = shown.doctor else {
+        return panel.line(false, "looks".to_owned());
+    };
     let is_bad = said.contains("FAIL") || said.contains("UNKNOWN");
-    Panel::new("doctor").line(is_bad, said.to_owned())
+    let panel = panel.line(is_bad, said.clone());
+    match shown.desk.host_hash {
+        Some(start) if start != *hash => {
+            let text = format!("host {hash:016x} is NOT that of the start, {start:016x}");
+            panel.line(true, text)
+        }
+        Some(_) => panel.line(false, format!("host {hash:016x}, as at the session's start")),
+        None => panel,
+    }
 }
 
 /// Billionths of a currency with two decimals, towards zero.

@@ -12,20 +12,20 @@ use wire::exit::Exit;
 
 /// What is known of one stage.
 #[derive(Clone, Debug)]
-pub(super) struct Stage {
+pub(crate) struct Stage {
     /// Its tag.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its last interval.
-    pub(super) last: Counts,
+    pub(crate) last: Counts,
     /// End of that interval, nanoseconds after the log's start.
-    pub(super) until_ns: u64,
+    pub(crate) until_ns: u64,
     /// All of its intervals.
-    pub(super) whole: Counts,
+    pub(crate) whole: Counts,
 }
 
 /// The log so far.
 #[derive(Debug)]
-pub(super) struct Follow {
+pub(crate) struct Follow {
     path: PathBuf,
     file: Option<File>,
     /// Bytes after the last whole line.
@@ -39,7 +39,7 @@ pub(super) struct Follow {
 
 impl Follow {
     /// The log of a run's folder, which need not be there yet.
-    pub(super) fn new(run_dir: &Path) -> Self {
+    pub(crate) fn new(run_dir: &Path) -> Self {
         Self {
             path: run_dir.join("latency.hlog"),
             file: None,
@@ -56,7 +56,7 @@ impl Follow {
     ///
     /// # Errors
     /// RESOURCE where it cannot be read or is damaged.
-    pub(super) fn more(&mut self) -> Result<(), Failure> {
+    pub(crate) fn more(&mut self) -> Result<(), Failure> {
         let failed = |path: &Path, error: &std::io::Error| {
             let fields = format!("path={} error=\"{error}\"", path.display());
             Failure::new(Exit::Resource, "the log cannot be read", fields, "look at the folder")
@@ -110,27 +110,27 @@ impl Follow {
     }
 
     /// Whether there is a log.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.file.is_some()
     }
 
     /// Whether its last line came.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.reader.is_closed()
     }
 
     /// Intervals so far.
-    pub(super) fn intervals(&self) -> u64 {
+    pub(crate) fn intervals(&self) -> u64 {
         self.intervals
     }
 
     /// End of the last, nanoseconds after the log's start.
-    pub(super) fn end_ns(&self) -> u64 {
+    pub(crate) fn end_ns(&self) -> u64 {
         self.end_ns
     }
 
     /// The stages, in the order of the path.
-    pub(super) fn stages(&self) -> &[Stage] {
+    pub(crate) fn stages(&self) -> &[Stage] {
         &self.stages
     }
 }
