@@ -155,6 +155,26 @@ fn summary_states_range_counts_and_digest() {
 }
 
 #[test]
+fn a_block_of_any_wished_size_is_one_that_a_reader_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.clrec");
+    // More than the largest block holds.
+    let frames: Vec<_> = (0..).map(|_| delta(600)).take(5 << 20 >> 13).collect();
+    assert!(frames.concat().len() > 5 << 20);
+    for wished in [0, usize::MAX] {
+        write(&path, &frames, Compression::None, wished);
+        let bytes = std::fs::read(&path).unwrap();
+        let mut reader = RecordingReader::new(bytes.as_slice(), "memory.clrec").unwrap();
+        let mut handed_out = 0;
+        while reader.next_frame().unwrap().is_some() {
+            handed_out += 1;
+            assert_eq!(reader.frames(), handed_out, "counted as they go");
+        }
+        assert_eq!(handed_out, frames.len() as u64, "wished {wished}");
+    }
+}
+
+#[test]
 fn every_truncation_keeps_all_whole_blocks_and_says_truncated() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.clrec");

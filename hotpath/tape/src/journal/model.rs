@@ -109,12 +109,6 @@ impl ModelDisk {
         self.files.get_mut(name).map(|held| &mut held.cache)
     }
 
-    /// Whether everything written to a file is on the disk.
-    #[must_use]
-    pub fn is_synced(&self, name: &str) -> bool {
-        self.files.get(name).is_some_and(|held| held.pending.is_empty())
-    }
-
     /// Counts a call; what it may do.
     fn call(&mut self) -> io::Result<Option<Fault>> {
         if self.killed {

@@ -3,7 +3,7 @@
 use crate::support::{PATH, Said, at, frames_of, prefix, push_all, recovered, write};
 use corelane_tape::TapeError;
 use corelane_tape::journal::model::{Fault, ModelDisk};
-use corelane_tape::journal::{JournalWriter, Outside};
+use corelane_tape::journal::{JournalWriter, Outside, Storage as _};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -244,4 +244,18 @@ fn a_tape_that_was_not_told_of_a_sealed_segment_contradicts_no_journal() {
         behind += u64::from(found > told);
     }
     assert!(behind > 0, "some failure came after a new segment");
+}
+
+#[test]
+fn a_kill_inside_a_write_leaves_half_of_it_and_before_it_nothing() {
+    for (fault, left) in [(Fault::Kill, 0), (Fault::KillInside, 50), (Fault::Short(30), 30)] {
+        let mut disk = ModelDisk::default();
+        disk.allocate("a", 200).expect("room");
+        disk.fault_at(disk.calls() + 1, fault);
+        let written = disk.write_at("a", 0, &[7; 100]);
+        assert_eq!(written.ok(), (fault == Fault::Short(30)).then_some(30), "{fault:?}");
+        assert_eq!(disk.is_killed(), fault != Fault::Short(30), "{fault:?}");
+        let bytes = disk.restarted().read("a").expect("there");
+        assert_eq!(bytes, [vec![7; left], vec![0; 200 - left]].concat(), "{fault:?}");
+    }
 }

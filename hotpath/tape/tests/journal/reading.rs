@@ -5,6 +5,7 @@ use corelane_tape::TapeError;
 use corelane_tape::journal::model::ModelDisk;
 use corelane_tape::journal::reader::Ending;
 use corelane_tape::journal::{JournalReader, JournalWriter, SegmentHead, Storage as _};
+use sha2::Digest as _;
 use std::path::Path;
 
 type Change = Box<dyn Fn(&mut ModelDisk)>;
@@ -57,6 +58,16 @@ fn an_end_without_a_seal_is_a_fault_and_a_seal_is_none() {
     let (reader, frames) = gone.expect("the last one is gone: nothing in the folder says so");
     assert!((1..200).contains(&frames), "{frames}");
     assert_eq!((reader.ending(), reader.read_so_far().1), (&Ending::Open, frames));
+}
+
+#[test]
+fn a_journal_read_as_a_recording_has_the_digest_of_its_frames() {
+    let (dir, _) = read(true, |_| ());
+    let recording = corelane_tape::read_all(dir.path()).expect("whole");
+    let frames: Vec<u8> = (1..=200).flat_map(frame).collect();
+    assert_eq!(recording.frames().flatten().copied().collect::<Vec<_>>(), frames);
+    let digest = corelane_tape::header::hex(&sha2::Sha256::digest(&frames));
+    assert_eq!(recording.summary.sha256, digest);
 }
 
 #[test]
