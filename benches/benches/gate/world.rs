@@ -1,7 +1,7 @@
 //! The bench's world: instruments, strategies, venues and stations with limits that are not trivial,
 //! an order for each instrument, and one breach for each check.
 
-use engine::gate::{Amend, World};
+use engine::gate::{Amend, Verdict, World, judge};
 use engine::limits::{
     FirmLimits, FxSource, StrategyLimits, SymbolLimits, SymbolRules, VenueLimits, pair_bit,
 };
@@ -102,9 +102,12 @@ impl Desk {
         case.firm = place(&mut self.firms, draft.firm);
     }
 
-    /// Every case's order with what it is asked against.
-    pub(crate) fn asked(&self) -> Vec<(&OrderRequest, World<'_>)> {
-        let world = |case: &Case| World {
+    /// Asks the gate about a case's order: the world is put together from the tables, as the engine
+    /// does for every order.
+    #[inline]
+    pub(crate) fn ask(&self, case: usize) -> Verdict {
+        let case = &self.cases[case];
+        let world = World {
             symbol: &self.symbols[case.symbol],
             strategy: &self.strategies[case.strategy],
             venue: &self.venues[case.venue],
@@ -115,7 +118,7 @@ impl Desk {
             signal_ttl_ns: 500,
             now: TsNs(NOW),
         };
-        self.cases.iter().map(|case| (&case.order, world(case))).collect()
+        judge(&case.order, &world)
     }
 }
 

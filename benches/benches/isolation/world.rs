@@ -120,6 +120,7 @@ pub(crate) fn station(market: &Market<'_>, clock: Clock, plant_ns: u64) -> Stati
     let (stamps_tx, stamps) = ring::ring(16_384);
     let (to_bridge, events) = ring::ring(16_384);
     let (order_stamps, sent) = ring::ring(16_384);
+    let (hiccups_tx, hiccups) = ring::ring(16_384);
     let slots = market.instruments.iter().map(|_| ring::slot(RequestCell::zeroed()));
     let (requests, readers) = slots.unzip();
     let at = market.start();
@@ -135,6 +136,7 @@ pub(crate) fn station(market: &Market<'_>, clock: Clock, plant_ns: u64) -> Stati
         tape: tape_writer,
         requests,
         stamps: stamps_tx,
+        hiccups: hiccups_tx,
     };
     let hands = (clock, counters.clone(), Arc::clone(&shared));
     let start = StartMode::new(Mode::Live);
@@ -144,7 +146,8 @@ pub(crate) fn station(market: &Market<'_>, clock: Clock, plant_ns: u64) -> Stati
     nothing_is_open(&mut edge.to_loop, &mut edge.orders, rows, at);
     order_loop.turn();
     edge.drain();
-    let bridge = BridgePorts { to_loop: to_loop_tx, requests: readers, events, orders: sent };
+    let bridge =
+        BridgePorts { to_loop: to_loop_tx, requests: readers, events, orders: sent, hiccups };
     Station { order_loop, edge, bridge: (to_bridge, bridge), stamps, counters, shared }
 }
 
