@@ -1,16 +1,17 @@
 //! `corelane jitter`: what is taken from a thread that wants its CPU for itself, and by whom.
 //!
-//! Owns gap, wake and cores mode. Must never: certify a virtual machine, hide time that nothing
-//! explains, or allocate on a measuring thread. There is no mode for a running engine yet: the
-//! engine counts its stalls (`loop.stalls`) and keeps no histogram of them that could be read.
+//! Owns gap, wake, cores and live mode. Must never: certify a virtual machine, hide time that nothing
+//! explains, or allocate on a measuring thread.
 
 pub mod baseline;
 pub mod cause;
 pub mod cores;
 pub mod counters;
 pub mod gap;
+pub mod live;
 pub mod log;
 pub mod measured;
+mod moment;
 pub mod report;
 pub mod run;
 pub mod series;
@@ -38,6 +39,9 @@ pub struct JitterArgs {
     /// What to measure.
     #[arg(value_enum, default_value = "gap")]
     pub mode: Mode,
+    /// live: the run's folder, or its control socket (default: the newest run below `runs`).
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<PathBuf>,
     /// CPUs, such as `2-3`; without it those the host isolates, else all but the first allowed.
     #[arg(long, value_name = "LIST")]
     pub cpus: Option<String>,
@@ -89,6 +93,8 @@ pub enum Mode {
     Wake,
     /// Round trips through two rings between every two CPUs.
     Cores,
+    /// What was taken from the order loop of a running engine, by the engine's own log.
+    Live,
 }
 
 impl Mode {
@@ -99,6 +105,7 @@ impl Mode {
             Self::Gap => "gap",
             Self::Wake => "wake",
             Self::Cores => "cores",
+            Self::Live => "live",
         }
     }
 }
@@ -138,6 +145,7 @@ pub fn jitter(args: &JitterArgs) -> Result<(), Failure> {
         Mode::Gap => run::gap(args, &machine, &cpus, &clock)?,
         Mode::Wake => run::wake(args, &machine, &cpus, &clock)?,
         Mode::Cores => run::cores(&machine, &cpus, &clock)?,
+        Mode::Live => live::live(args, &machine, &clock)?,
     };
     let drift = clock.check_drift(&start);
     measured.clock = format!("{}, {} Hz, drift {drift}", clock.source(), clock.cycles_per_second());
@@ -192,6 +200,21 @@ fn check(args: &JitterArgs, cpus: &[usize], machine: &Machine) -> Result<(), Fai
     let refused = |what: &str, found: String, next: &str| {
         Err(Failure::new(Exit::Arguments, what, found, next))
     };
+    let is_measuring = args.fifo.is_some()
+        || args.cpus.is_some()
+        || args.threshold.is_some()
+        || args.hlog.is_some();
+    if args.mode == Mode::Live && is_measuring {
+        let next = "leave --cpus, --threshold, --fifo and --hlog away: the engine measures, and its \
+                    latency.hlog has the rows";
+        return refused("live mode looks on and has no such option", "mode=live".into(), next);
+    }
+    if args.mode != Mode::Live
+        && let Some(run) = &args.run
+    {
+        let found = format!("mode={} run={}", args.mode.name(), run.display());
+        return refused("only live mode has a run", found, "take `corelane jitter live`");
+    }
     let found = format!("cpus={cpus:?} allowed={:?}", machine.allowed);
     if args.mode == Mode::Cores && cpus.len() < 2 {
         return refused("a round trip needs two CPUs", found, "name two with --cpus");

@@ -97,6 +97,7 @@ pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
     let (order_tx, order_rx) = link(ORDER_CELLS.max(2 * reserve.orders));
     let (event_stamps, events) = ring::ring(STAMPS);
     let (order_stamps, orders) = ring::ring(STAMPS);
+    let (hiccup_cycles, hiccups) = ring::ring(STAMPS);
     let slots = recording.instruments().iter().map(|_| ring::slot(RequestCell::zeroed()));
     let (writers, readers) = slots.unzip();
     for frame in start_inputs(&engine, carried, start) {
@@ -110,6 +111,7 @@ pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
         tape,
         requests: writers,
         stamps: event_stamps,
+        hiccups: hiccup_cycles,
     };
     let start_mode = StartMode::new(start_mode);
     let parts = (clock, counters.clone(), Arc::clone(&shared));
@@ -118,7 +120,7 @@ pub fn assemble(parts: Parts<'_>) -> Tasks<'_> {
     let edge_ends = EdgePorts { to_loop: edge_tx, orders: order_rx, stamps: order_stamps };
     let player = Player::new(recording.frames(), speed);
     let edge = EdgeTask::new(player, venue, lookahead_ns, edge_ends, clock, counters, shared);
-    let bridge = BridgePorts { to_loop: bridge_tx, requests: readers, events, orders };
+    let bridge = BridgePorts { to_loop: bridge_tx, requests: readers, events, orders, hiccups };
     Tasks { order_loop, edge, bridge }
 }
 

@@ -21,7 +21,7 @@ pub use memory::Transport;
 use crate::config::ModelChanges;
 use crate::counters::Counters;
 use crate::idle::Idle;
-use crate::latency::Latency;
+use crate::latency::{Latency, Stage};
 use crate::limits::desk::Desk;
 use crate::link::LinkTx;
 use crate::loop_task::RequestCell;
@@ -65,6 +65,8 @@ pub struct BridgePorts {
     pub events: Consumer<EventStamp>,
     /// Stamps of the edge.
     pub orders: Consumer<OrderStamp>,
+    /// Lengths of the loop's hiccups, cycles.
+    pub hiccups: Consumer<u64>,
 }
 
 /// What happened on a socket, kept until the back end is free to send.
@@ -316,7 +318,11 @@ impl Bridge {
             if let Some(stamp) = &order {
                 latency.order(stamp, to_ns);
             }
-            if event.is_none() && order.is_none() {
+            let hiccup = self.ports.hiccups.try_pop();
+            if let Some(cycles) = hiccup {
+                latency.record(Stage::Hiccup, to_ns(cycles));
+            }
+            if event.is_none() && order.is_none() && hiccup.is_none() {
                 break;
             }
             taken += 1;

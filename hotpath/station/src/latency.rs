@@ -17,8 +17,8 @@ use std::path::Path;
 
 /// Highest value a histogram tells apart, nanoseconds: one minute. Larger ones count as this.
 pub const MAX_NS: u64 = 60_000_000_000;
-/// Samples a quantile needs beyond it.
-const BEYOND: u64 = 10;
+/// Samples a quantile needs beyond it before it is shown, wherever Corelane shows one.
+pub const BEYOND: u64 = 10;
 
 macro_rules! stages {
     ($($stage:ident = $name:literal, $from:literal, $to:literal, $clock:literal;)*) => {
@@ -67,6 +67,9 @@ stages! {
     Event = "event", "loop takes a market event", "the turn is done with it", "cycles";
     SignalRoundTrip = "signal_round_trip",
         "loop has written the request", "bridge has a valid answer", "cycles";
+    Hiccup = "hiccup",
+        "an idle turn of the loop begins",
+        "its next turn begins, where that is 1 us later or more", "cycles";
     SignalAge = "signal_age",
         "newest snapshot of the request", "bridge hands the answer to the loop", "engine time";
 }
@@ -78,7 +81,11 @@ impl Stage {
     pub const fn holds_at_full_speed(self) -> bool {
         matches!(
             self,
-            Self::DequeueToDecided | Self::DecidedToGated | Self::GatedToFramed | Self::Event
+            Self::DequeueToDecided
+                | Self::DecidedToGated
+                | Self::GatedToFramed
+                | Self::Event
+                | Self::Hiccup
         )
     }
 }

@@ -32,6 +32,9 @@ use wire::{FrameHeader, FrameKind, InstrumentId, TsNs};
 
 /// Inputs a turn takes at most, so that a turn is bounded.
 const BATCH: usize = 32;
+/// From the beginning of an idle turn to that of the next: what takes so long was taken from the
+/// loop, by its own idle strategy or by somebody else, nanoseconds.
+const HICCUP_NS: u64 = 1_000;
 /// A turn longer than this counts as a stall, nanoseconds.
 const STALL_NS: u64 = 1_000_000;
 /// Idle turns between two looks of the counters.
@@ -62,6 +65,8 @@ pub struct LoopPorts {
     pub requests: Vec<SlotWriter<RequestCell>>,
     /// Stamps to the bridge.
     pub stamps: Producer<EventStamp>,
+    /// Lengths of hiccups to the bridge, cycles.
+    pub hiccups: Producer<u64>,
 }
 
 /// Alarms, mode changes and kill reports of one input beside those of its orders.
@@ -120,6 +125,7 @@ pub struct LoopTask {
     from_edge: LinkRx<INPUT_STAMPS>,
     out: Outputs,
     stamps: Producer<EventStamp>,
+    hiccups: Producer<u64>,
     reserve: Reserve,
     pressure: Pressure,
     /// Instruments whose market events were left out while the tape was too full for them.
@@ -128,6 +134,9 @@ pub struct LoopTask {
     shared: Arc<Shared>,
     start: StartMode,
     stall_cycles: u64,
+    hiccup_cycles: u64,
+    /// When the last turn began, where it was idle.
+    idle_since: Option<u64>,
     tally: Tally,
 }
 
@@ -240,13 +249,15 @@ impl LoopTask {
         };
         let (from_bridge, from_edge) = (ports.from_bridge, ports.from_edge);
         let stall_cycles = clock.ns_to_cycles(STALL_NS);
-        let (stamps, tally) = (ports.stamps, Tally::default());
+        let hiccup_cycles = clock.ns_to_cycles(HICCUP_NS);
+        let (stamps, hiccups, tally) = (ports.stamps, ports.hiccups, Tally::default());
         Self {
             engine,
             from_bridge,
             from_edge,
             out,
             stamps,
+            hiccups,
             reserve,
             pressure,
             left_out,
@@ -254,8 +265,16 @@ impl LoopTask {
             shared,
             start,
             stall_cycles,
+            hiccup_cycles,
+            idle_since: None,
             tally,
         }
+    }
+
+    /// The loop's thread has done something else since the last turn: the time until the next is not
+    /// a hiccup.
+    pub fn was_away(&mut self) {
+        self.idle_since = None;
     }
 
     /// One turn: takes up to a batch of inputs, operator and signals first.
@@ -265,6 +284,7 @@ impl LoopTask {
     /// `recv_to_dequeue` show each input's share.
     pub fn turn(&mut self) -> Turn {
         let start = self.out.clock.cycles();
+        self.look_back(start);
         self.watch_tape();
         let mut inputs = 0;
         while inputs < BATCH {
@@ -285,6 +305,7 @@ impl LoopTask {
             self.tally.stalls += u64::from(cycles > self.stall_cycles);
             self.publish();
         } else {
+            self.idle_since = Some(start);
             self.tally.idle_turns += 1;
             if self.tally.idle_turns.is_multiple_of(IDLE_PUBLISH) {
                 self.publish();
@@ -292,6 +313,16 @@ impl LoopTask {
             }
         }
         Turn { inputs, done: inputs == 0 && self.is_done() }
+    }
+
+    /// Tells of a hiccup: the turn before was idle, and this one begins late.
+    #[inline]
+    fn look_back(&mut self, start: u64) {
+        let Some(since) = self.idle_since.take() else { return };
+        let cycles = start.saturating_sub(since);
+        if cycles >= self.hiccup_cycles {
+            self.tally.stamps_lost += u64::from(self.hiccups.try_push(cycles).is_err());
+        }
     }
 
     fn has_room(&mut self) -> bool {

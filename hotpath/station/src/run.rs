@@ -458,6 +458,9 @@ impl<'scope, 'a: 'scope> Hot<'scope, 'a> {
                 let pinned = line_up(&first, loop_cpu);
                 loop {
                     let work = edge.turn();
+                    if work > 0 {
+                        order_loop.was_away();
+                    }
                     let turn = order_loop.turn();
                     if turn.done {
                         break;

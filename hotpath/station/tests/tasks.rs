@@ -83,6 +83,57 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
     }
 }
 
+#[test]
+fn the_loop_tells_of_what_was_taken_from_it_while_it_was_idle() {
+    let world = World::new(300, "", false);
+    let prepared = prepare(&world.config).expect("prepared");
+    let clock = Clock::calibrate();
+    let (writer, mut reader) = common::tape();
+    let Tasks { mut order_loop, mut edge, mut bridge } = assemble(Parts {
+        recording: &prepared.recording,
+        speed: Speed::Max,
+        engine: prepared.engine,
+        setup: &prepared.plan.setup,
+        venue: prepared.venue,
+        entry_latency: &world.config.venue.entry_latency,
+        start_mode: world.config.session.start_mode,
+        start: prepared.start,
+        carried: &[],
+        tape: writer,
+        clock,
+        counters: Counters::default(),
+        shared: Arc::new(Shared::default()),
+    });
+    let taken = clock.ns_to_cycles(50_000);
+    let away = || {
+        let until = clock.cycles() + taken;
+        while clock.cycles() < until {
+            std::hint::spin_loop();
+        }
+    };
+    while order_loop.turn().inputs > 0 {}
+    away();
+    assert_eq!(order_loop.turn().inputs, 0);
+    // This thread may have been taken away as well, so that there are others.
+    let longest = std::iter::from_fn(|| bridge.hiccups.try_pop()).max();
+    assert!(longest >= Some(taken), "{longest:?} of {taken}");
+
+    away();
+    order_loop.was_away();
+    assert_eq!(order_loop.turn().inputs, 0);
+    assert_eq!(bridge.hiccups.try_pop(), None, "the thread was at other work");
+
+    // What comes after a turn with work is a turn's length, which has its own histogram.
+    order_loop.was_away();
+    while edge.turn() == 0 {
+        while reader.next().is_some() {}
+    }
+    assert!(order_loop.turn().inputs > 0);
+    away();
+    order_loop.turn();
+    assert_eq!(bridge.hiccups.try_pop(), None, "the loop was not idle");
+}
+
 fn order(approval_seq: u64) -> NewOrder {
     NewOrder {
         header: FrameHeader {

@@ -12,6 +12,7 @@ mod explain;
 mod hftbacktest;
 mod init;
 mod isolate;
+mod jitter;
 mod limits;
 #[path = "../../maker/maker.rs"]
 mod maker;

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The demo, started; its engine plays slowly enough to be looked at.
-struct Run {
+pub(crate) struct Run {
     child: Child,
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 impl Run {
-    fn start(dir: &Path, speed: &str) -> Self {
+    pub(crate) fn start(dir: &Path, speed: &str) -> Self {
         let file = config(dir, |text| set(&text, "speed", speed));
         let mut child = command(&["run", "--quiet", &format!("--config={}", file.display())])
             .stdout(Stdio::null())
@@ -31,7 +31,7 @@ impl Run {
     }
 
     /// Asks the engine to end, and waits.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let socket = format!("--socket={}", self.dir.join("control.sock").display());
         clean(corelane(&["ctl", &socket, "shutdown"]));
         assert!(self.child.wait().unwrap().success());
@@ -127,6 +127,7 @@ fn one_plain_frame_says_what_the_summary_says() {
         format!("{} lots, net ", summary["position_lots"]["BTCUSDT"]),
         format!("alarms {}", number("alarms")),
         "live: ".to_owned(),
+        "no checkpoint of a notary".to_owned(),
     ] {
         assert!(said.contains(&part), "{part:?} in {said}");
     }

@@ -161,7 +161,7 @@ impl<'a> World<'a> {
             counters: counters.clone(),
             shared: Arc::new(Shared::default()),
         });
-        let BridgePorts { to_loop, requests, events: stamps, orders } = bridge;
+        let BridgePorts { to_loop, requests, events: stamps, orders, .. } = bridge;
         let nothing = Seen { kinds: [0; 256], stages: [0; 256] };
         Self {
             order_loop: Some(order_loop),

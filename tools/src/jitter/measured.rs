@@ -80,9 +80,9 @@ impl Measured {
         Verdict { lines, objections, is_certified, exit }
     }
 
-    /// A CPU from which nothing was taken at all holds every limit.
+    /// A CPU or a loop from which nothing was taken at all holds every limit.
     fn is_silent(&self, series: &Series) -> bool {
-        self.mode == Mode::Gap && series.histogram.is_empty()
+        matches!(self.mode, Mode::Gap | Mode::Live) && series.histogram.is_empty()
     }
 
     fn objections(&self) -> Vec<String> {

@@ -24,7 +24,11 @@ pub fn text(measured: &Measured, verdict: &Verdict) -> String {
     line(&format!("clock: {}", measured.clock));
     measured.head.iter().for_each(|told| line(told));
     if !measured.series.is_empty() {
-        let of = if measured.mode == Mode::Gap { "gaps, us" } else { "late, us" };
+        let of = match measured.mode {
+            Mode::Gap => "gaps, us",
+            Mode::Live => "hiccups, us",
+            Mode::Wake | Mode::Cores => "late, us",
+        };
         line(&headings(of));
     }
     measured.series.iter().for_each(|series| line(&series.row()));
@@ -53,14 +57,17 @@ pub fn text(measured: &Measured, verdict: &Verdict) -> String {
 
 fn details(series: &Series, mode: Mode, is_virtual: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    if mode == Mode::Gap {
+    if matches!(mode, Mode::Gap | Mode::Live) {
         lines.push(format!(
-            "{}: {:.4} % of {:.1} s lost, {:.1} gaps a second",
+            "{}: {:.4} % of {:.1} s lost, {:.1} {} a second",
             series.name,
             series.lost_percent(),
             float(series.observed_ns / 1_000_000) / 1_000.0,
             float(series.histogram.len()) * 1e9 / float(series.observed_ns.max(1)),
+            if mode == Mode::Gap { "gaps" } else { "hiccups" },
         ));
+    }
+    if mode == Mode::Gap {
         lines.push(format!(
             "  {:<44}{:>9}{:>14}{:>8}  checks",
             "put down to", "gaps", "us", "share"

@@ -3,11 +3,12 @@
 //! Must never: run on a CPU that is measured where another is allowed, and then say nothing of it.
 //! The calling thread is the collector.
 
-use super::cause::{Source, deltas};
+use super::cause::Source;
 use super::counters::Text;
 use super::gap::{self, Gap, Gate, Told};
 use super::log::Log;
 use super::measured::Measured;
+use super::moment::Moment;
 use super::series::Series;
 use super::wake::{self, Request};
 use super::{JitterArgs, Mode, cores};
@@ -16,7 +17,7 @@ use clock::{Anchor, Clock};
 use ring::Consumer;
 use station::operator::Failure;
 use station::pin::{Pinned, pin_current};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt as _;
@@ -29,68 +30,11 @@ const COLLECT_NS: u64 = 1_000_000_000;
 const BLOCK_NS: u64 = 500_000_000;
 /// Collections between two lines of a soak.
 const SOAK_LINE: u64 = 60;
-/// Model-specific register that counts system management interrupts (Intel).
-const SMI_COUNT: u64 = 0x34;
-
-/// The host's counters at one moment.
-struct Moment {
-    texts: Vec<(Text, String)>,
-    /// System management interrupts of each CPU.
-    smi: Vec<Option<u32>>,
-    /// Times each CPU was throttled for heat.
-    throttled: Vec<Option<u64>>,
-}
-
-impl Moment {
-    fn read(cpus: &[usize]) -> Self {
-        let texts = [Text::Interrupts, Text::Softirqs, Text::Stat];
-        let read = |text: Text| (text, fs::read_to_string(text.path("self")).unwrap_or_default());
-        let throttled = |cpu: &usize| {
-            let file =
-                format!("/sys/devices/system/cpu/cpu{cpu}/thermal_throttle/core_throttle_count");
-            fs::read_to_string(file).ok()?.trim().parse().ok()
-        };
-        Self {
-            texts: texts.map(read).to_vec(),
-            smi: cpus.iter().map(|cpu| smi(*cpu)).collect(),
-            throttled: cpus.iter().map(throttled).collect(),
-        }
-    }
-
-    /// What moved on the CPU at this place until another moment, and notes on the rest.
-    fn until(&self, after: &Self, place: usize, cpu: usize) -> (Vec<(Source, u64)>, Vec<String>) {
-        let texts = self.texts.iter().zip(&after.texts);
-        let moved = texts.flat_map(|((text, old), (_, new))| deltas(*text, old, new, cpu));
-        let mut notes = Vec::new();
-        let at = |moment: &Self| moment.smi.get(place).copied().flatten();
-        notes.push(match (at(self), at(after)) {
-            (Some(old), Some(new)) => {
-                format!("SMI +{} (firmware: BIOS settings)", new.wrapping_sub(old))
-            }
-            _ => "SMI: not readable here (no Intel, no module msr, or no right)".into(),
-        });
-        let at = |moment: &Self| moment.throttled.get(place).copied().flatten();
-        if let (Some(old), Some(new)) = (at(self), at(after)) {
-            notes.push(format!("throttled for heat +{} (W09)", new.saturating_sub(old)));
-        }
-        (moved.collect(), notes)
-    }
-}
-
-fn smi(cpu: usize) -> Option<u32> {
-    let vendor = fs::read_to_string("/proc/cpuinfo").ok()?;
-    if !vendor.contains("GenuineIntel") {
-        return None;
-    }
-    let mut bytes = [0; 8];
-    let file = File::open(format!("/dev/cpu/{cpu}/msr")).ok()?;
-    file.read_exact_at(&mut bytes, SMI_COUNT).ok()?;
-    let [low @ .., _, _, _, _] = bytes;
-    Some(u32::from_le_bytes(low))
-}
+/// Medians so many times apart are put down to idle states.
+const GAIN: f64 = 1.2;
 
 /// What every mode does before its lanes start; the words for the head, and objections.
-fn prepare(machine: &Machine, cpus: &[usize]) -> (Vec<String>, Vec<String>) {
+pub(super) fn prepare(machine: &Machine, cpus: &[usize]) -> (Vec<String>, Vec<String>) {
     let mut head = Vec::new();
     let mut objections = Vec::new();
     // Without handlers Ctrl-C ends the run without a report, as it would anyway.
@@ -413,8 +357,11 @@ fn gains(series: &[Series]) -> Vec<String> {
             };
             let (without, with) = (shown(without), shown(with));
             let name = &free.name;
+            // Deep idle states are then what a sleeper waits for.
+            let checks = if factor >= GAIN { " (W06, W07)" } else { "" };
             format!(
-                "{name}: median {without} us, held {with} us: the request gains {factor:.2} times"
+                "{name}: median {without} us, held {with} us: the request gains {factor:.2} \
+                 times{checks}"
             )
         })
         .collect()
@@ -483,4 +430,24 @@ pub fn cores(machine: &Machine, cpus: &[usize], clock: &Clock) -> Result<Measure
     let elapsed_ns = clock.monotonic_ns().saturating_sub(start);
     let whole = measured(Mode::Cores, machine, cpus, elapsed_ns, head, Vec::new(), objections);
     Ok(Measured { cells, ..whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gain_of_the_request_names_the_checks_of_idle_states() {
+        let of = |name: &str, ns: u64| {
+            let mut series = Series::new(name.into(), "wake".into(), 1);
+            (0..100).for_each(|_| series.take(ns, 0, None));
+            series
+        };
+        let told = gains(&[of("cpu 1", 50_000), of("cpu 1 held", 5_000)]);
+        assert!(told[0].contains("gains 10.0") && told[0].ends_with("(W06, W07)"), "{told:?}");
+        let told = gains(&[of("cpu 1", 5_100), of("cpu 1 held", 5_000)]);
+        assert!(told[0].ends_with("times"), "{told:?}");
+        let few = gains(&[Series::new("cpu 1".into(), "wake".into(), 1), of("cpu 1 held", 5_000)]);
+        assert!(few[0].contains("too few wakes"), "{few:?}");
+    }
 }

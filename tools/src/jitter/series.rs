@@ -104,6 +104,15 @@ impl Series {
         }
     }
 
+    /// Counts many of one value, of which nothing else is known.
+    pub fn take_many(&mut self, ns: u64, count: u64, wall_ns: u64) {
+        let Some(rest) = count.checked_sub(1) else { return };
+        self.take(ns, wall_ns, None);
+        // A histogram of the house's bounds takes what its own bounds allow.
+        let _clipped = self.histogram.record_n(ns.min(MAX_NS), rest);
+        self.total_ns = self.total_ns.saturating_add(ns.saturating_mul(rest));
+    }
+
     /// A quantile; `None` without ten values beyond it.
     #[must_use]
     pub fn at(&self, percentile: Percentile) -> Option<u64> {

@@ -5,10 +5,8 @@
 //! add up what was counted in other cells. Integers only. Ordinary threads; allocates.
 
 use hdrhistogram::Histogram;
+use station::latency::BEYOND;
 use std::collections::BTreeMap;
-
-/// Samples a quantile needs beyond it.
-pub const BEYOND: u64 = 10;
 
 /// The quantiles shown, as one sample in so many beyond them, with their names.
 pub const QUANTILES: [(&str, u64); 6] = [
@@ -126,6 +124,11 @@ impl Counts {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Each cell that was hit: its high edge, and its samples.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.by_value.iter().map(|(value, count)| (self.cells.around(*value).1, *count))
     }
 
     /// Least value, to the cell's low edge; `None` without samples.

@@ -138,8 +138,14 @@ impl Reader {
     /// What was read so far.
     #[must_use]
     pub fn finish(mut self) -> Log {
-        self.log.start_ns = self.start_ns.or(self.base_ns);
+        self.log.start_ns = self.start_ns();
         self.log
+    }
+
+    /// Wall clock at the log's start, nanoseconds; `None` where it did not tell yet.
+    #[must_use]
+    pub fn start_ns(&self) -> Option<u64> {
+        self.start_ns.or(self.base_ns)
     }
 
     /// Whether the log's last line was taken.

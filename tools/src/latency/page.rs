@@ -91,7 +91,7 @@ fn curve(counted: &Counted) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     for (sum, edge) in counted.counts.ranked().edges() {
         let beyond = total - sum;
-        if beyond < super::counts::BEYOND {
+        if beyond < station::latency::BEYOND {
             break;
         }
         let height = log10((*edge).max(1));

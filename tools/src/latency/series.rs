@@ -3,7 +3,8 @@
 //! Owns what may be said of it. Must never: give a quantile without the samples for it, or one that
 //! lies among samples of which only the number is known. Integers only. Allocates.
 
-use super::counts::{BEYOND, Counts, QUANTILES};
+use super::counts::{Counts, QUANTILES};
+use station::latency::BEYOND;
 
 /// A series.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! A percentile as an exact number: `99.9` is 99,900,000 of a hundred million. Must never: be shown
 //! with fewer than ten samples beyond it.
 
+use station::latency::BEYOND;
 use std::fmt;
 use std::str::FromStr;
 
 /// Parts that are all samples.
 const ALL: u64 = 100_000_000;
-/// Samples that must lie beyond a percentile before it is shown.
-pub const BEYOND: u64 = 10;
 
 /// A share of the samples, above none and below all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

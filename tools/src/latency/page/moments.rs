@@ -47,7 +47,7 @@ pub(super) fn worst(page: &mut String, input: &Input, all: &[Input]) {
     let rates = Rates::of(log);
     page.push_str("<table><tr><th>interval<th>worst, ns<th>samples<th>longest stages of it, ns");
     if input.kind == Kind::Run {
-        page.push_str("<th>market events a second<th>times the median");
+        page.push_str("<th>market events a second<th>times the median<th>hiccups of the loop");
     }
     for other in &logs {
         let name = other.path.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -59,7 +59,7 @@ pub(super) fn worst(page: &mut String, input: &Input, all: &[Input]) {
         let _ = write!(page, "<tr><td>{when}<td>{max}<td>{}<td>{stages}", row.counts.total());
         if input.kind == Kind::Run {
             let (rate, times) = rates.at(row.offset_ns);
-            let _ = write!(page, "<td>{rate}<td>{times}");
+            let _ = write!(page, "<td>{rate}<td>{times}<td>{}", hiccups(log, row));
         }
         for other in &logs {
             let _ = write!(page, "<td>{}", beside(log, row, other));
@@ -70,7 +70,7 @@ pub(super) fn worst(page: &mut String, input: &Input, all: &[Input]) {
         "</table><p class=note>Of {intervals} intervals. What stands in one row was recorded in \
          the same interval; that the one caused the other is not recorded. {}</p>",
         if logs.is_empty() {
-            "No record of jitter was given beside it: name a jitter log as a further input, and \
+            "Of other CPUs no record of jitter was given: name a jitter log as a further input, and \
              what it has at these times is shown."
         } else {
             "Other logs are joined by wall clock."
@@ -93,7 +93,9 @@ fn stages(log: &Log, row: &Row) -> String {
         other.offset_ns == row.offset_ns && other.tag != row.tag && other.tag.is_some()
     });
     // A score's age is no part of an order's way; response time is another measure of the same.
-    let skip = [Stage::SignalAge, Stage::IntendedToSend, Stage::IntendedToDequeue].map(Stage::name);
+    // Hiccups are the host's, and have a column of their own.
+    let skip = [Stage::SignalAge, Stage::IntendedToSend, Stage::IntendedToDequeue, Stage::Hiccup];
+    let skip = skip.map(Stage::name);
     let mut maxima: Vec<(u64, &str)> = same
         .filter_map(|other| Some((other.counts.max()?, other.tag.as_deref()?)))
         .filter(|(_, tag)| !skip.contains(tag))
@@ -102,6 +104,19 @@ fn stages(log: &Log, row: &Row) -> String {
     let shown = maxima.iter().rev().take(3);
     let shown: Vec<String> = shown.map(|(ns, tag)| format!("{} {ns}", escape(tag))).collect();
     shown.join("<br>")
+}
+
+/// What was taken from the loop in the same interval: how often, and the longest.
+fn hiccups(log: &Log, row: &Row) -> String {
+    let is_of = |other: &&Row| {
+        other.offset_ns == row.offset_ns && other.tag.as_deref() == Some(Stage::Hiccup.name())
+    };
+    let is_kept = log.rows.iter().any(|other| other.tag.as_deref() == Some(Stage::Hiccup.name()));
+    match log.rows.iter().find(is_of).map(|row| &row.counts) {
+        Some(counts) => format!("{}, longest {} ns", counts.total(), counts.max().unwrap_or(0)),
+        None if is_kept => "none".to_owned(),
+        None => "not recorded".to_owned(),
+    }
 }
 
 /// Market events a second, by the start of the interval.

@@ -50,6 +50,7 @@ fn run() -> Input {
                 ("recv_to_send", 1, 900_000, 500),
                 ("framed_to_sent", 1, 890_000, 500),
                 ("event", 1, 310, 7_000),
+                ("hiccup", 1, 880_000, 2),
                 ("event", 2, 310, 1_000),
                 ("recv_to_send", 2, 4_100, 500),
                 ("intended_to_send", 2, 950_000, 1_500),
@@ -72,8 +73,9 @@ fn the_worst_second_stands_first_with_what_else_it_held() {
     assert!(row.contains("<td>900095<td>500<td>framed_to_sent 890"), "{row}");
     assert!(row.contains("<td>7000<td>7.0"), "seven times the median rate: {row}");
     assert!(row.contains("gap 870"), "joined by wall clock: {row}");
+    assert!(row.contains("<td>2, longest 880"), "the loop's own: {row}");
     let calm = worst.split("<tr>").nth(3).expect("a row");
-    assert!(calm.contains("not recorded"), "{calm}");
+    assert!(calm.contains("not recorded") && calm.contains("<td>none"), "{calm}");
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn the_page_stands_alone_and_says_what_is_not_known() {
     assert!(page.contains("runs/&lt;1&gt;") && !page.contains("runs/<1>"));
     assert!(page.contains("<tr><td>kernel<td>6.18.1"));
     assert!(page.contains("<tr><td>commit<td>not recorded"));
-    assert!(page.contains("No record of jitter was given"));
+    assert!(page.contains("no record of jitter was given"));
     assert!(page.contains("order, response (intended_to_send)<td>1500"));
     assert!(page.contains("<svg"));
     for outside in ["<script", "src=", "href=", "@import", "url("] {

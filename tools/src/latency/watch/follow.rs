@@ -2,7 +2,7 @@
 
 use crate::latency::counts::Counts;
 use crate::latency::fault::{self, Fault};
-use crate::latency::hlog::Reader;
+use crate::latency::hlog::{Reader, Row};
 use station::latency as of_station;
 use station::operator::Failure;
 use std::fs::File;
@@ -57,6 +57,14 @@ impl Follow {
     /// # Errors
     /// RESOURCE where it cannot be read or is damaged.
     pub(crate) fn more(&mut self) -> Result<(), Failure> {
+        self.more_with(&mut |_| {})
+    }
+
+    /// The same, with a look at every row.
+    ///
+    /// # Errors
+    /// As [`Follow::more`].
+    pub(crate) fn more_with(&mut self, look: &mut dyn FnMut(&Row)) -> Result<(), Failure> {
         let failed = |path: &Path, error: &std::io::Error| {
             let fields = format!("path={} error=\"{error}\"", path.display());
             Failure::new(Exit::Resource, "the log cannot be read", fields, "look at the folder")
@@ -74,15 +82,16 @@ impl Follow {
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
         let rest = self.rest.split_off(end + 1);
         let whole = std::mem::replace(&mut self.rest, rest);
-        self.take(&whole).map_err(|fault| fault.of(&self.path))
+        self.take(&whole, look).map_err(|fault| fault.of(&self.path))
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    fn take(&mut self, bytes: &[u8], look: &mut dyn FnMut(&Row)) -> Result<(), Fault> {
         let shift = |fault: Fault, by: usize| Fault { line: fault.line + by, ..fault };
         let text = fault::text(bytes).map_err(|fault| shift(fault, self.line))?;
         for found in text.lines() {
             self.line += 1;
             let Some(row) = self.reader.take(self.line, found)? else { continue };
+            look(row);
             let until_ns = row.offset_ns.saturating_add(row.length_ns);
             if until_ns != self.end_ns {
                 self.intervals += 1;
@@ -107,6 +116,11 @@ impl Follow {
         };
         self.stages.sort_by_key(place);
         Ok(())
+    }
+
+    /// Wall clock at the log's start, nanoseconds; `None` before its head came.
+    pub(crate) fn start_ns(&self) -> Option<u64> {
+        self.reader.start_ns()
     }
 
     /// Whether there is a log.
@@ -139,7 +153,7 @@ impl Follow {
 mod tests {
     use super::*;
     use crate::latency::counts::Cells;
-    use crate::latency::hlog::{Log, Row};
+    use crate::latency::hlog::Log;
     use std::io::Write as _;
 
     fn text() -> String {
