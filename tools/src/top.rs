@@ -6,6 +6,7 @@
 
 mod desk;
 mod follow;
+mod notary;
 pub mod screen;
 pub(crate) mod source;
 mod view;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use view::{Shown, Verdict};
 use wire::counters::Counter;
 use wire::exit::Exit;
+use wire::journal::JournalCheckpoint;
 
 /// Time between two frames.
 const FRAME: Duration = Duration::from_millis(250);
@@ -123,6 +125,7 @@ struct Watch {
     fault: Option<String>,
     doctor: Option<Verdict>,
     latencies: Follow,
+    checkpoint: Option<JournalCheckpoint>,
     latency_fault: Option<String>,
     profile: Profile,
     clock: Clock,
@@ -142,6 +145,7 @@ impl Watch {
             fault: None,
             doctor: None,
             latencies,
+            checkpoint: None,
             latency_fault: None,
             profile,
             clock: Clock::calibrate(),
@@ -170,6 +174,7 @@ impl Watch {
 
     /// Reads on in the journal; whether more may follow at once.
     fn read(&mut self) -> bool {
+        self.checkpoint = notary::newest(&self.source.dir);
         if self.latency_fault.is_none() {
             self.latency_fault = self.latencies.more().err().map(|failure| failure.to_string());
         }
@@ -198,6 +203,7 @@ impl Watch {
             journal_fault: self.fault.as_deref(),
             doctor: self.doctor.as_ref(),
             latencies: &self.latencies,
+            checkpoint: self.checkpoint.as_ref(),
             latency_fault: self.latency_fault.as_deref(),
             now_ns: self.clock.wall_ns(),
         }

@@ -9,11 +9,14 @@ use crate::latency::watch::{Follow, Stage, figure};
 use std::fmt::Write as _;
 use wire::counters::Counter as C;
 use wire::decimal::Increments;
+use wire::journal::JournalCheckpoint;
 use wire::station::Mode;
 
 /// Denials that get a line of their own.
 const DENIALS: usize = 8;
 const NS_PER_S: u64 = 1_000_000_000;
+/// The notary signs every second while something comes.
+const SIGNED_LATE_S: u64 = 10;
 /// Billionths have nine decimals; money is shown with so many.
 const CENTS_E9: i64 = 10_000_000;
 
@@ -30,6 +33,8 @@ pub(super) struct Shown<'a> {
     pub(super) journal_fault: Option<&'a str>,
     /// What the doctor said; `None` while it looks.
     pub(super) doctor: Option<&'a Verdict>,
+    /// The newest checkpoint of the notary.
+    pub(super) checkpoint: Option<&'a JournalCheckpoint>,
     /// The run's latencies by stage.
     pub(super) latencies: &'a Follow,
     /// Why they cannot be read.
@@ -157,6 +162,7 @@ fn rings(shown: &Shown<'_>) -> Panel {
         (get(C::TapeFrame), get(C::JournalWritten), get(C::JournalSynced));
     let failed = get(C::JournalFailed) != 0;
     let pressure = get(C::LoopBackPressure);
+    let (is_late, signed) = signed(shown);
     Panel::new("rings")
         .line(false, format!("to loop: full {} times", get(C::EdgeRingFull)))
         .line(pressure > 0, format!("out of loop: {pressure} turns without room"))
@@ -171,6 +177,17 @@ fn rings(shown: &Shown<'_>) -> Panel {
                 if failed { ", FAILED" } else { "" }
             ),
         )
+        .line(is_late, signed)
+}
+
+/// What the notary signed, and whether that is long ago for a session that goes on.
+fn signed(shown: &Shown<'_>) -> (bool, String) {
+    let Some(JournalCheckpoint { number, segment, utc_ns, .. }) = shown.checkpoint else {
+        return (false, "no checkpoint of a notary".to_owned());
+    };
+    let age_s = shown.now_ns.saturating_sub(utc_ns.get()) / NS_PER_S;
+    let is_late = age_s >= SIGNED_LATE_S && !shown.page.is_done();
+    (is_late, format!("notary: checkpoint {number} in segment {segment}, {} ago", span(age_s)))
 }
 
 fn turns(shown: &Shown<'_>) -> Panel {
