@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// `corelane config ...`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// List every problem of station, limits, topology and calendar files.
+    /// List every problem of station, limits, topology, calendar and nightly files.
     ///
     /// Each file goes through the loader of the program that reads it; a station's file with the
     /// limits, the recording and the model it names. Exit 0, or 11 where something is not as it may

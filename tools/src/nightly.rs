@@ -25,7 +25,7 @@ mod verdict;
 use crate::output::Output;
 use args::{NightlyArgs, TrainCommand};
 use build::{Built, FEATURES};
-use config::NightConfig;
+pub use config::NightConfig;
 use evaluate::Evaluated;
 use gather::Gathered;
 use night::{LOG, NIGHT, Night, Stage, TIMES, files_of, hash_of, sha256};

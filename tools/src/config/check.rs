@@ -5,6 +5,7 @@
 use super::keys::FileKind;
 use crate::calendar::Calendar;
 use crate::calendar::run::RunFile;
+use crate::nightly::NightConfig;
 use crate::output::Output;
 use isolation::Plan;
 use signal::BackendChoice;
@@ -78,7 +79,9 @@ fn one(file: &Path, is_named: bool, out: &mut Output) -> Result<(), Failure> {
             return Err(unknown(file));
         }
         let shown = file.display();
-        out.line(format_args!("LEFT OUT {shown}: no station, limits, topology or calendar file"))?;
+        out.line(format_args!(
+            "LEFT OUT {shown}: no station, limits, topology, calendar or nightly file"
+        ))?;
         return Ok(());
     };
     let said = load(kind, file, &text)?;
@@ -92,7 +95,7 @@ fn unread(file: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn unknown(file: &Path) -> Failure {
-    let allowed = "[station] and the like, [firm], [topology], [calendar] or [run]";
+    let allowed = "[station] and the like, [firm], [topology], [calendar], [run] or [train]";
     problem(file, 0, "(file)", "no section this command knows", allowed)
 }
 
@@ -107,12 +110,9 @@ pub fn kind_of(text: &str) -> Option<FileKind> {
     let (document, _) = DeTable::parse_recoverable(text);
     let table = document.get_ref();
     let has = |names: &[&str]| names.iter().any(|name| table.get(*name).is_some());
-    // `corelane train nightly` has a [data] and a [host] too.
-    if has(&["judge", "promote", "train"]) {
-        return None;
-    }
     [
-        (FileKind::Topology, &["topology"][..]),
+        (FileKind::Nightly, &["judge", "promote", "train"][..]),
+        (FileKind::Topology, &["topology"]),
         (FileKind::CalendarRun, &["run", "sidecar"]),
         (FileKind::Calendar, &["calendar", "window", "holidays", "half_days", "day"]),
         (FileKind::Limits, &["epoch", "firm", "symbol"]),
@@ -149,7 +149,22 @@ pub fn load(kind: FileKind, file: &Path, text: &str) -> Result<String, Failure> 
             run.check(&Calendar::load(&run.calendar)?)?;
             Ok(format!("{} sidecars for {}", run.sidecars.len(), run.calendar.display()))
         }
+        FileKind::Nightly => nightly(file, text),
     }
+}
+
+/// Keys first, then the calendar and the script that it names.
+fn nightly(file: &Path, text: &str) -> Result<String, Failure> {
+    let night = NightConfig::parse(file, text)?;
+    if let Some(calendar) = night.calendar() {
+        Calendar::load(calendar)?;
+    }
+    let script = night.script();
+    if !script.is_file() {
+        let found = script.display().to_string();
+        return Err(problem(file, 0, "train.script", &found, "a file that is there"));
+    }
+    Ok(night.to_string())
 }
 
 /// Keys and limits first; then what they name, which is only looked for where they are sound.

@@ -7,6 +7,7 @@
 
 mod calendar;
 mod limits;
+mod nightly;
 mod station;
 mod topology;
 
@@ -25,12 +26,20 @@ pub enum FileKind {
     Calendar,
     /// What `corelane calendar run` follows.
     CalendarRun,
+    /// What `corelane train nightly` does.
+    Nightly,
 }
 
 impl FileKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Station, Self::Limits, Self::Topology, Self::Calendar, Self::CalendarRun];
+    pub const ALL: [Self; 6] = [
+        Self::Station,
+        Self::Limits,
+        Self::Topology,
+        Self::Calendar,
+        Self::CalendarRun,
+        Self::Nightly,
+    ];
 
     /// Its name.
     #[must_use]
@@ -41,6 +50,7 @@ impl FileKind {
             Self::Topology => "topology",
             Self::Calendar => "calendar",
             Self::CalendarRun => "calendar run",
+            Self::Nightly => "nightly",
         }
     }
 }
@@ -130,7 +140,11 @@ impl Section {
     fn keys(&self, file: FileKind) -> impl Iterator<Item = Key> {
         self.rows.iter().map(move |Row(name, unit, allowed, absent, what)| Key {
             file,
-            name: format!("{}.{name}", self.path),
+            name: if self.path.is_empty() {
+                (*name).to_owned()
+            } else {
+                format!("{}.{name}", self.path)
+            },
             what: (*what).to_owned(),
             unit: (*unit).to_owned(),
             allowed: *allowed,
@@ -153,5 +167,6 @@ pub fn all() -> Vec<Key> {
     keys.extend(of(FileKind::Topology, topology::SECTIONS));
     keys.extend(of(FileKind::Calendar, calendar::SECTIONS));
     keys.extend(of(FileKind::CalendarRun, calendar::RUN));
+    keys.extend(of(FileKind::Nightly, nightly::SECTIONS));
     keys
 }

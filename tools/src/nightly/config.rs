@@ -9,13 +9,14 @@ use signal::manifest::is_plain_name;
 use station::config::document;
 use station::config::reader::{Problems, Table, shown};
 use station::operator::Failure;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 use wire::exit::Exit;
 
 /// The whole file.
 #[derive(Clone, Debug)]
-pub(super) struct NightConfig {
+pub struct NightConfig {
     /// Its bytes, as they are archived.
     pub(super) text: String,
     pub(super) model: ModelKeys,
@@ -112,8 +113,44 @@ impl NightConfig {
             let next = "name an existing file with --config=";
             Failure::new(Exit::Resource, "nightly configuration cannot be read", fields, next)
         })?;
+        Self::parse(file, &text)
+    }
+
+    /// Checks the text of a file.
+    ///
+    /// # Errors
+    /// `CONFIGURATION`, one line a problem.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Failure> {
         let base = file.parent().unwrap_or(Path::new(""));
-        document(file, &text, |root, problems| read(base, &text, root, problems))
+        document(file, text, |root, problems| read(base, text, root, problems))
+    }
+
+    /// The calendar that keeps a winner out while it says LIVE, where there is one.
+    #[must_use]
+    pub fn calendar(&self) -> Option<&Path> {
+        self.promote.calendar.as_deref()
+    }
+
+    /// The script that tunes.
+    #[must_use]
+    pub fn script(&self) -> &Path {
+        &self.train.script
+    }
+
+    /// What its keys come to, whatever its text.
+    #[must_use]
+    pub fn keys(&self) -> impl fmt::Debug {
+        let Self { archive, model, data, train, judge, promote, host, text: _ } = self;
+        (archive, model, data, train, judge, promote, host)
+    }
+}
+
+/// In words: what is tuned, on what, judged by what.
+impl fmt::Display for NightConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, store) = (&self.model.name, self.model.store.display());
+        let (runs, main) = (self.data.runs.display(), self.judge.main.name());
+        write!(f, "model {name} of {store}, runs in {runs}, judged by {main}")
     }
 }
 
