@@ -210,3 +210,69 @@ fn the_commands_of_the_readme_run() {
     }
     assert!(ran >= 5, "{ran} commands of the README ran");
 }
+
+/// Commands as documents show them: lines of code blocks without their remark, and what stands
+/// between backticks.
+fn shown(text: &str) -> (Vec<String>, Vec<String>) {
+    let (mut whole, mut named, mut is_block) = (Vec::new(), Vec::new(), false);
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_block = !is_block;
+        } else if is_block {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            whole.extend(line.starts_with("corelane ").then(|| line.to_owned()));
+        } else {
+            let quoted = line.split('`').skip(1).step_by(2);
+            named.extend(quoted.filter(|text| text.starts_with("corelane ")).map(str::to_owned));
+        }
+    }
+    (whole, named)
+}
+
+/// No document names a command, an option or an argument that the program does not take.
+#[test]
+fn every_command_in_a_document_is_one_the_program_takes() {
+    use clap::Parser as _;
+    use clap::error::ErrorKind;
+    let listed = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output();
+    let listed = listed.map(|output| String::from_utf8(output.stdout).unwrap());
+    let listed = listed.unwrap_or_default();
+    if listed.is_empty() {
+        eprintln!("SKIPPED every_command_in_a_document_is_one_the_program_takes: not a clone");
+        return;
+    }
+    // What was true of an earlier version stays in the list of changes.
+    let files = listed.lines().filter(|file| *file != "CHANGELOG.md");
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for file in files {
+        let (whole, named) = shown(&fs::read_to_string(root().join(file)).unwrap());
+        let whole = whole.into_iter().map(|line| (line, true));
+        for (line, is_whole) in whole.chain(named.into_iter().map(|line| (line, false))) {
+            if line.contains("<command>") {
+                continue;
+            }
+            seen += 1;
+            let words = line.split_whitespace().map(|word| word.trim_matches(['[', ']']));
+            let Err(error) = tools::cli::Cli::try_parse_from(words) else { continue };
+            let is_help = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            );
+            // A name in a sentence need not be a whole command, nor a capital word a value.
+            let is_part = matches!(
+                error.kind(),
+                ErrorKind::MissingRequiredArgument
+                    | ErrorKind::MissingSubcommand
+                    | ErrorKind::ValueValidation
+            );
+            let last = line.rsplit(' ').next().unwrap_or_default();
+            let is_cut = last.starts_with("--") && !last.contains('=');
+            let is_part = is_part || (is_cut && error.kind() == ErrorKind::InvalidValue);
+            if !is_help && (is_whole || !is_part) {
+                wrong.push(format!("{file}: `{line}`: {error}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 80, "{seen} commands in the documents");
+}
