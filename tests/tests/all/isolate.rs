@@ -7,11 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const NO_GPU: &str = "[topology]\nhot = \"5-7\"\nhousekeeping = \"0-4\"\ncpus = \"0-7\"\n\
+pub(crate) const NO_GPU: &str = "[topology]\nhot = \"5-7\"\nhousekeeping = \"0-4\"\ncpus = \"0-7\"\n\
                       siblings = []\n";
 
 /// The folder of units, rendered with the programs of this build.
-fn rendered(dir: &Path, topology: &Path, more: &[&str]) -> (PathBuf, String) {
+pub(crate) fn rendered(dir: &Path, topology: &Path, more: &[&str]) -> (PathBuf, String) {
     let bin = program("corelane").parent().unwrap().display().to_string();
     let (topology, bin) =
         (format!("--topology={}", topology.display()), format!("--bin-dir={bin}"));

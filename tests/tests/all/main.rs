@@ -34,4 +34,5 @@ mod top;
 mod torch;
 #[path = "../../../tools/tests/calendar_run/two_models.rs"]
 mod two_models;
+mod unit_calls;
 mod verify;
