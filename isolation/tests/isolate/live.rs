@@ -133,3 +133,59 @@ fn what_the_kernel_refuses_to_take_back_is_still_known_the_next_time() {
     assert_eq!(text(dir.path(), PREFERENCE), "balance_power");
     assert_eq!(isolate::rollback(site, Scope::Live, false, &mut disk).expect("none"), []);
 }
+
+/// A kernel that is locked down (Secure Boot): `EPERM` for what nobody may write.
+struct LockedDown;
+
+impl Disk for LockedDown {
+    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.make_dir(path)
+    }
+    fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.remove_dir(path)
+    }
+    fn put(&mut self, path: &Path, bytes: &[u8], owner: Owner) -> io::Result<()> {
+        Real.put(path, bytes, owner)
+    }
+    fn link(&mut self, to: &Path, path: &Path) -> io::Result<()> {
+        Real.link(to, path)
+    }
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        Real.rename(from, to)
+    }
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        Real.remove(path)
+    }
+    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.sync_dir(path)
+    }
+    fn poke(&mut self, _: &Path, _: &str) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(1))
+    }
+}
+
+#[test]
+fn what_a_locked_down_kernel_lets_nobody_at_is_told_apart_from_a_refusal() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path();
+    put(root, "run/utmp", "");
+    let (server, aspm, swappiness) = (
+        "sys/kernel/debug/sched/fair_server/cpu5/runtime",
+        "sys/module/pcie_aspm/parameters/policy",
+        "proc/sys/vm/swappiness",
+    );
+    // As it cannot be opened there: nobody reads a folder.
+    fs::create_dir_all(root.join(server)).expect("a folder");
+    put(root, aspm, "[default] performance\n");
+    put(root, swappiness, "60\n");
+    let mut all = changes(a_box().path(), TOPOLOGY);
+    all.settings.retain(|setting| [server, aspm, swappiness].contains(&setting.path.as_str()));
+    let site = Site { root, is_live: true };
+    let done = isolate::apply(site, &all, Scope::Live, false, &mut LockedDown).expect("it ends");
+    for path in [server, aspm] {
+        assert!(matches!(what(&done, path), Some(What::Locked(_))), "{path}: {done:?}");
+    }
+    assert!(matches!(what(&done, swappiness), Some(What::Refused(_))), "{done:?}");
+    let done = isolate::rollback(site, Scope::Live, false, &mut LockedDown).expect("it ends");
+    assert_eq!(done, []);
+}
