@@ -36,6 +36,9 @@ use edit::{Edit, How};
 use std::fmt::{self, Write as _};
 use wire::exit::Exit;
 
+/// The topology a host was made by, which the units read: ours, beside whatever its owner writes.
+pub const APPLIED: &str = "etc/corelane/applied-topology.toml";
+
 /// Something that was refused, as one line for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -94,7 +97,7 @@ pub fn files(wish: &Wish) -> (Vec<(String, String)>, Vec<LeftOut>) {
     let settings = settings::known(wish);
     files.push(("etc/corelane/boot-line".into(), boot::words(wish).join(" ") + "\n"));
     files.push(("etc/corelane/live-settings".into(), live_text(wish)));
-    files.push(("etc/corelane/topology.toml".into(), wish.layout.plan.to_toml()));
+    files.push((APPLIED.into(), wish.layout.plan.to_toml()));
     files.push(("etc/sysctl.d/90-corelane.conf".into(), sysctls(&settings)));
     files.push(("etc/tmpfiles.d/corelane.conf".into(), tmpfiles(&settings)));
     let user =

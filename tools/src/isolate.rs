@@ -74,10 +74,15 @@ struct Chosen {
     from: String,
 }
 
-/// The topology of the file, else the host's own.
+/// The topology of the file, else the one this host was made by, else what it suggests.
 fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen, Failure> {
     let machine = Machine::of(host);
     let Some(file) = file else {
+        if let Some(applied) = applied(host).filter(|_| is_for_host) {
+            let (from, plan) = applied?;
+            let machine = machine.map_err(|error| no_machine(&error.to_string()))?;
+            return Ok(Chosen { plan, machine, from });
+        }
         let machine = machine.map_err(|error| no_machine(&error.to_string()))?;
         let plan = machine.propose(host).ok_or_else(|| {
             let fields = format!("cpus={} cores={}", machine.cpus, machine.cores.len());
@@ -87,10 +92,7 @@ fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen,
         return Ok(Chosen { plan, machine, from: "this host".into() });
     };
     let text = fs::read_to_string(file).map_err(|error| unread(file, &error))?;
-    let plan = Plan::from_toml(&text).map_err(|error| {
-        let fields = format!("file={} {error}", file.display());
-        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
-    })?;
+    let plan = parsed(&file.display().to_string(), &text)?;
     let told = Machine::told(&plan);
     let machine = match (told, machine) {
         // What is done to a host is judged by what that host says.
@@ -99,6 +101,28 @@ fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen,
         (None, machine) => machine.map_err(|error| no_machine(&error.to_string()))?,
     };
     Ok(Chosen { plan, machine, from: file.display().to_string() })
+}
+
+fn parsed(file: &str, text: &str) -> Result<Plan, Failure> {
+    Plan::from_toml(text).map_err(|error| {
+        let fields = format!("file={file} {error}");
+        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
+    })
+}
+
+/// The topology of the last apply, which no reboot forgets; `None` where there was none.
+fn applied(host: &Host) -> Option<Result<(String, Plan), Failure>> {
+    let from = format!("/{}", isolate::APPLIED);
+    let text = match host.optional(isolate::APPLIED) {
+        Ok(text) => text?,
+        Err(missing) => {
+            let fields = format!("error=\"{missing}\"");
+            let next = "run it as root, or name a topology with --topology=FILE";
+            let failure = Failure::new(Exit::Resource, "cannot be read", fields, next);
+            return Some(Err(failure));
+        }
+    };
+    Some(parsed(&from, &text).map(|plan| (from, plan)))
 }
 
 fn no_machine(why: &str) -> Failure {
