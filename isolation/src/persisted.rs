@@ -99,15 +99,15 @@ fn read_line(file: &str, line: &str) -> Option<Line> {
 
 /// Folder of GRUB's drop-ins, of distributions whose `grub-mkconfig` reads it.
 pub(crate) const DROP_INS: &str = "etc/default/grub.d";
-const MKCONFIG: &str = "usr/sbin/grub-mkconfig";
+/// The script under the names distributions give it.
+const MKCONFIG: [&str; 3] =
+    ["usr/sbin/grub-mkconfig", "usr/sbin/grub2-mkconfig", "usr/bin/grub-mkconfig"];
 
 /// Whether `grub-mkconfig` here reads the drop-ins: Debian's and Ubuntu's says so. Where there is
 /// none to be asked the folder says it.
 pub(crate) fn reads_drop_ins(host: &Host) -> bool {
-    match host.text(MKCONFIG) {
-        Ok(script) => script.contains("default/grub.d"),
-        Err(_) => host.is_there(DROP_INS),
-    }
+    let script = MKCONFIG.iter().find_map(|path| host.text(path).ok());
+    script.map_or_else(|| host.is_there(DROP_INS), |script| script.contains("default/grub.d"))
 }
 
 /// Names of the drop-ins in the order in which they are read.
@@ -201,7 +201,7 @@ mod tests {
             (debian, "etc/default/grub.d/99-a.cfg", None, Some("2-3"), Some("9")),
             ("# no folder is read\n", "etc/default/grub", Some("poll"), None, None),
         ] {
-            put("usr/sbin/grub-mkconfig", script);
+            put("usr/sbin/grub2-mkconfig", script);
             let kept = Persisted::of(&Host::at(dir.path()).expect("a tree"));
             let (found, line) = kept.boot.expect("a boot line");
             assert_eq!(found, file);

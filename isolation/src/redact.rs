@@ -53,7 +53,7 @@ fn rule(path: &str) -> Option<Rule> {
             |line| Some(BootLine::from_text(line).only(&WORDS))
         }
         ["etc", "default", "grub"] | ["etc", "default", "grub.d", _] => grub,
-        ["usr", "sbin", "grub-mkconfig"] => {
+        ["usr", "sbin" | "bin", "grub-mkconfig" | "grub2-mkconfig"] => {
             |line| line.contains("default/grub.d").then(|| "default/grub.d".to_owned())
         }
         ["etc", "default" | "sysconfig", "irqbalance"] => |line| with(line, &["IRQBALANCE_BANNED"]),

@@ -4,7 +4,11 @@
 //! Pure. Must never: change a byte that is not a word of ours, or one of the same name that ours
 //! replace. A byte is a character here, so that what is no text stays as it is.
 
+mod words;
+
 use serde::{Deserialize, Serialize};
+pub(super) use words::name;
+use words::{line_with, line_without, lines_with, lines_without};
 
 /// In which form of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,11 +188,6 @@ fn bytes(text: &str) -> Vec<u8> {
     text.chars().filter_map(|c| u8::try_from(c).ok()).collect()
 }
 
-/// The name of a word, in the one spelling that is compared.
-pub(super) fn name(word: &str) -> String {
-    word.split('=').next().unwrap_or(word).replace('-', "_")
-}
-
 /// Changes each line that holds the boot line; `is_strict` refuses forms that are not known.
 fn each(
     how: How,
@@ -308,117 +307,6 @@ fn less(text: &str, keys: &[String]) -> String {
     text.split('\n').filter(|line| !is_ours(line)).collect::<Vec<_>>().join("\n")
 }
 
-/// A word and the blanks before it.
-type Word<'l> = (&'l str, &'l str);
-
-/// Words of a line; quotes keep blanks together.
-fn split(line: &str) -> Vec<Word<'_>> {
-    let (mut words, mut gap, mut start, mut is_quoted) = (Vec::new(), 0, None, false);
-    for (at, c) in line.char_indices() {
-        if matches!(c, ' ' | '\t' | '\r') && !is_quoted {
-            if let Some(begin) = start.take() {
-                words.push((&line[gap..begin], &line[begin..at]));
-                gap = at;
-            }
-            continue;
-        }
-        is_quoted ^= c == '"';
-        start.get_or_insert(at);
-    }
-    if let Some(begin) = start {
-        words.push((&line[gap..begin], &line[begin..]));
-    }
-    words
-}
-
-fn joined(line: &str, words: &[Word<'_>]) -> String {
-    let indent = split(line).first().map_or("", |(gap, _)| gap);
-    let mut text = String::new();
-    for (at, (gap, word)) in words.iter().enumerate() {
-        let gap = match at {
-            0 => indent,
-            _ if gap.is_empty() => " ",
-            _ => gap,
-        };
-        text.push_str(gap);
-        text.push_str(word);
-    }
-    text
-}
-
-/// The line with each of the words once, before what is not the kernel's, and none other of their
-/// names.
-fn line_with(line: &str, words: &[String], names: &[String]) -> String {
-    let found = split(line);
-    let kernel = found.iter().position(|(_, word)| *word == "--").unwrap_or(found.len());
-    let (ours, rest) = found.split_at(kernel);
-    let is_named = |word: &str| names.contains(&name(word));
-    let all_of = |word: &String| {
-        let mut same = ours.iter().filter(|(_, found)| name(found) == name(word)).peekable();
-        same.peek().is_some() && same.all(|(_, found)| found == word)
-    };
-    let wanted = |found: &str| words.iter().any(|word| name(word) == name(found));
-    let has_other = ours.iter().any(|(_, found)| is_named(found) && !wanted(found));
-    if words.iter().all(all_of) && !has_other {
-        return line.to_owned();
-    }
-    let kept = ours.iter().copied().filter(|(_, word)| !is_named(word));
-    let added = words.iter().map(|word| (" ", word.as_str()));
-    joined(line, &kept.chain(added).chain(rest.iter().copied()).collect::<Vec<_>>())
-}
-
-/// The same of whole lines.
-fn lines_with(text: &str, words: &[String], names: &[String]) -> String {
-    let is_named = |line: &str| names.contains(&name(line.trim()));
-    let stand = text.split('\n').filter(|line| is_named(line));
-    if stand.eq(words.iter().map(String::as_str)) {
-        return text.to_owned();
-    }
-    let mut kept: Vec<&str> = text.split('\n').filter(|line| !is_named(line)).collect();
-    let end = if kept.last() == Some(&"") { kept.pop() } else { None };
-    kept.extend(words.iter().map(String::as_str));
-    kept.extend(end.or(Some("")));
-    kept.join("\n")
-}
-
-/// The line without words of ours; where none other of a name is left, with the prior line's.
-fn line_without(line: &str, ours: &[String], names: &[String], prior: &str) -> String {
-    let found = split(line);
-    let is_ours = |word: &str| ours.iter().any(|ours| ours == word);
-    let first = found.iter().position(|(_, word)| is_ours(word) || *word == "--");
-    let mut kept: Vec<Word<'_>> = Vec::new();
-    let mut back: Vec<Word<'_>> = split(prior)
-        .into_iter()
-        .filter(|(_, word)| {
-            let is_same = |(_, found): &Word<'_>| name(found) == name(word) && !is_ours(found);
-            names.contains(&name(word)) && !found.iter().any(is_same)
-        })
-        .collect();
-    for (at, word) in found.iter().enumerate() {
-        if Some(at) == first {
-            kept.append(&mut back);
-        }
-        if !is_ours(word.1) {
-            kept.push(*word);
-        }
-    }
-    kept.append(&mut back);
-    if kept == found { line.to_owned() } else { joined(line, &kept) }
-}
-
-fn lines_without(text: &str, ours: &[String], names: &[String], prior: &str) -> String {
-    let is_ours = |line: &str| ours.iter().any(|ours| ours == line.trim());
-    let mut kept: Vec<&str> = text.split('\n').filter(|line| !is_ours(line)).collect();
-    let back = prior.split('\n').filter(|line| {
-        let same = name(line.trim());
-        names.contains(&same) && !kept.iter().any(|found| name(found.trim()) == same)
-    });
-    let back: Vec<&str> = back.collect();
-    let at = if kept.last() == Some(&"") { kept.len() - 1 } else { kept.len() };
-    kept.splice(at..at, back);
-    kept.join("\n")
-}
-
 /// Words of these names in a line of GRUB's that is no plain assignment and no comment.
 fn has_named(text: &str, names: &[String]) -> bool {
     let is_odd = |line: &&str| assignment(line).is_none() && !line.trim_start().starts_with('#');
@@ -441,4 +329,72 @@ fn has_any(text: &[u8], how: How, words: &[String]) -> bool {
     let text = latin(text);
     let is_line = |word: &String| text.split('\n').any(|line| line.trim() == word);
     words.iter().any(|word| if how == How::Lines { is_line(word) } else { has(&text, word) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words::split;
+    use super::*;
+
+    fn list(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn sorted(line: &str) -> Vec<String> {
+        let mut words: Vec<String> =
+            split(line).iter().map(|(_, word)| (*word).to_owned()).collect();
+        words.sort();
+        words
+    }
+
+    /// Whatever the line was, whichever of two applies stands, and wherever its owner has put a
+    /// word since: ours go, his stay, and what was not touched is the line to the byte.
+    #[test]
+    fn any_line_comes_back_and_keeps_what_was_put_into_it() {
+        const POOL: [&str; 8] = [
+            "quiet",
+            "ro",
+            "nohz_full=7",
+            "nohz-full=6",
+            "skew_tick=1",
+            "a=\"x y\"",
+            "irqaffinity=0",
+            "isolcpus=managed_irq,domain,5-7",
+        ];
+        let mut seed = 7_u64;
+        let mut random = move |most: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+            usize::try_from(seed >> 33).expect("small") % most
+        };
+        let first = Edit::new(
+            How::Line,
+            &list(&["isolcpus=managed_irq,domain,5-7", "nohz_full=5-7", "skew_tick=1"]),
+        );
+        let second = Edit::new(How::Line, &list(&["nohz_full=6-7", "skew_tick=1"]));
+        let both = second.after(&first);
+        for _ in 0..5_000 {
+            let count = random(6) + 1;
+            let words: Vec<&str> = (0..count).map(|_| POOL[random(POOL.len())]).collect();
+            let gap = [" ", "  ", "\t"][random(3)];
+            let tail = ["", " -- single"][random(2)];
+            let prior = words.join(gap) + tail;
+            for edit in [&first, &both] {
+                let merged = edit.merged(prior.as_bytes()).expect("one line");
+                assert!(edit.holds(&merged), "{prior:?}");
+                assert_eq!(edit.merged(&merged).as_ref(), Ok(&merged), "{prior:?}");
+                // The journal may know of the second while the first still stands.
+                let back = both.taken_back(&merged, prior.as_bytes()).expect("one line");
+                assert_eq!(latin(&back), prior);
+                let merged = latin(&merged);
+                let at = split(&merged)[random(split(&merged).len())].1.as_ptr() as usize;
+                let at = at - merged.as_ptr() as usize;
+                let edited = format!("{}mine=1 {}", &merged[..at], &merged[at..]);
+                let back = both.taken_back(edited.as_bytes(), prior.as_bytes()).expect("one line");
+                let back = latin(&back);
+                assert_eq!(sorted(&back), sorted(&format!("mine=1 {prior}")), "{edited:?}");
+                let again = both.taken_back(back.as_bytes(), prior.as_bytes()).expect("one line");
+                assert_eq!(sorted(&latin(&again)), sorted(&back), "{edited:?}");
+            }
+        }
+    }
 }
