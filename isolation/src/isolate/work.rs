@@ -154,7 +154,9 @@ pub fn apply(
         };
         done.push(Done { path: want.path, what });
     }
-    // What an earlier topology asked for and this one does not.
+    // What an earlier topology asked for and this one does not; a value whoever set it since, as
+    // above.
+    let may_overwrite = may_overwrite || scope == Scope::Live;
     let is_wanted = |entry: &Entry| wants.iter().any(|want| want.path == entry.path);
     for entry in old.entries.iter().filter(|entry| !is_wanted(entry)) {
         if let Some(what) = restore(site, entry, may_overwrite, disk) {

@@ -1,8 +1,11 @@
 //! Files that are somebody else's and hold words of ours: what their owner adds later stays, over
 //! every apply and the way back.
 
-use crate::support::{OTHER, TOPOLOGY, a_box, apply_all, changes, put, rollback_all, text, tree};
-use corelane_isolation::isolate::{Fault, Real, What};
+use crate::support::{
+    Killed, OTHER, TOPOLOGY, Work, a_box, apply_all, calls, changes, is_ended, put, rollback_all,
+    text, tree,
+};
+use corelane_isolation::isolate::{Changes, Disk, Fault, Real, What};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
@@ -203,4 +206,54 @@ fn a_file_with_a_second_name_is_not_torn_from_it() {
     let fault = apply_all(root, &changes(root, TOPOLOGY), false, &mut Real);
     assert!(matches!(&fault, Err(Fault::Path(path, _)) if path == GRUB), "{fault:?}");
     assert_eq!(tree(root), before);
+}
+
+/// A box of each kind whose files are edited in a way of their own.
+fn kinds() -> [tempfile::TempDir; 3] {
+    let (entries, drop_ins, link) = (entries_box(), a_box(), a_box());
+    let root = drop_ins.path();
+    put(root, "etc/default/grub.d/50.cfg", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
+    put(root, GRUB, "GRUB_CMDLINE_LINUX=\"isolcpus=1 ro\"\n");
+    let root = link.path();
+    fs::rename(root.join(GRUB), root.join("etc/grub.real")).expect("moved");
+    symlink("../grub.real", root.join(GRUB)).expect("a link");
+    [entries, drop_ins, link]
+}
+
+/// What is asked of the files of its loader and of irqbalance alone.
+fn edits(root: &Path, topology: &str) -> Changes {
+    let mut all = changes(root, topology);
+    all.files.retain(|file| file.edit.is_some() || file.path.contains("grub.d"));
+    all.settings.clear();
+    all
+}
+
+#[test]
+fn a_kill_at_any_call_gives_back_the_files_of_every_loader() {
+    let first =
+        |root: &Path, disk: &mut dyn Disk| apply_all(root, &edits(root, TOPOLOGY), false, disk);
+    let second = |root: &Path, disk: &mut dyn Disk| {
+        first(root, &mut Real)?;
+        apply_all(root, &edits(root, OTHER), false, disk)
+    };
+    let back = |root: &Path, disk: &mut dyn Disk| {
+        first(root, &mut Real)?;
+        rollback_all(root, false, disk)
+    };
+    let works: [&Work; 3] = [&first, &second, &back];
+    for work in works {
+        for kind in 0..kinds().len() {
+            let count = calls(|disk| drop(work(kinds()[kind].path(), disk).expect("it ends")));
+            assert!(count >= 8, "{count} calls");
+            for left in 1..=count {
+                let boxes = kinds();
+                let root = boxes[kind].path();
+                let before = tree(root);
+                let ended = work(root, &mut Killed { left, calls: 0 });
+                assert!(is_ended(&ended), "killed at call {left} of {count}: {ended:?}");
+                rollback_all(root, false, &mut Real).expect("taken back");
+                assert_eq!(tree(root), before, "killed at call {left} of {count}, kind {kind}");
+            }
+        }
+    }
 }

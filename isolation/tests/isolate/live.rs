@@ -1,7 +1,7 @@
 //! The settings of the running kernel: what a driver sets meanwhile stops nothing, what the kernel
 //! refuses is not forgotten, and what somebody reserved is not taken away.
 
-use crate::support::{TOPOLOGY, a_box, apply_all, changes, put, rollback_all, text};
+use crate::support::{OTHER, TOPOLOGY, a_box, apply_all, changes, put, rollback_all, text};
 use corelane_isolation::isolate::disk::Owner;
 use corelane_isolation::isolate::{self, Changes, Disk, Done, Real, Scope, Site, What};
 use std::fs;
@@ -32,6 +32,21 @@ fn an_interrupt_that_a_card_brought_back_is_set_again_and_its_first_value_kept()
     assert_eq!((what(&done, IRQ), text(root, IRQ).as_str()), (Some(What::Written), "0-4\n"));
     isolate::rollback(site, Scope::Live, false, &mut Real).expect("taken back");
     assert_eq!(text(root, IRQ), before);
+}
+
+#[test]
+fn what_only_the_first_topology_asked_for_goes_back_whoever_set_it_since() {
+    let dir = a_box();
+    let root = dir.path();
+    let latency = "sys/devices/system/cpu/cpu5/power/pm_qos_resume_latency_us";
+    let site = Site { root, is_live: false };
+    isolate::apply(site, &changes(root, TOPOLOGY), Scope::Live, false, &mut Real).expect("first");
+    put(root, latency, "70\n");
+    // Else no later start of `corelane-tune` would end well.
+    let all = changes(root, OTHER);
+    let done = isolate::apply(site, &all, Scope::Live, false, &mut Real).expect("second");
+    assert_eq!((what(&done, latency), text(root, latency).as_str()), (Some(What::Restored), "0\n"));
+    assert!(done.iter().all(|done| done.what != What::Foreign), "{done:?}");
 }
 
 #[test]
