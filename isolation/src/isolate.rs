@@ -6,9 +6,11 @@
 //! not hold the prior value of, overwrite what somebody else has changed since without being told
 //! to, or create a file beneath `proc` or `sys`. Off the hot path; allocates.
 
+mod back;
 pub mod boot;
 pub mod diff;
 pub mod disk;
+pub mod edit;
 pub mod journal;
 pub mod keys;
 pub mod layout;
@@ -19,18 +21,23 @@ pub mod site;
 pub mod units;
 mod work;
 
+pub use back::rollback;
 pub use disk::{Disk, Real};
 pub use layout::Layout;
 pub use machine::Machine;
 pub use settings::{Keeper, Setting};
-pub use site::Site;
+pub use site::{Planned, Site};
 pub use units::{LeftOut, Profile};
-pub use work::{Done, Fault, Scope, What, apply, rollback};
+pub use work::{Done, Fault, Scope, What, apply};
 
 use crate::host::{Host, Missing};
 use crate::kernel::Kernel;
+use edit::{Edit, How};
 use std::fmt::{self, Write as _};
 use wire::exit::Exit;
+
+/// The topology a host was made by, which the units read: ours, beside whatever its owner writes.
+pub const APPLIED: &str = "etc/corelane/applied-topology.toml";
 
 /// Something that was refused, as one line for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +97,7 @@ pub fn files(wish: &Wish) -> (Vec<(String, String)>, Vec<LeftOut>) {
     let settings = settings::known(wish);
     files.push(("etc/corelane/boot-line".into(), boot::words(wish).join(" ") + "\n"));
     files.push(("etc/corelane/live-settings".into(), live_text(wish)));
-    files.push(("etc/corelane/topology.toml".into(), wish.layout.plan.to_toml()));
+    files.push((APPLIED.into(), wish.layout.plan.to_toml()));
     files.push(("etc/sysctl.d/90-corelane.conf".into(), sysctls(&settings)));
     files.push(("etc/tmpfiles.d/corelane.conf".into(), tmpfiles(&settings)));
     let user =
@@ -145,21 +152,47 @@ pub fn live_text(wish: &Wish) -> String {
     text + "sys/devices/system/cpu/cpu*/cpufreq/scaling_min_freq = scaling_max_freq (hot CPUs)\n"
 }
 
-/// The file of irqbalance with the hot CPUs banned: other lines as they were.
+/// The hot CPUs banned in the file of irqbalance: its other lines as they are.
 #[must_use]
-pub fn irqbalance(text: &str, wish: &Wish) -> String {
-    const KEY: &str = "IRQBALANCE_BANNED_CPULIST=";
-    let ours = format!("{KEY}{}", wish.layout.plan.hot);
-    let mut lines: Vec<&str> = text.lines().filter(|l| !l.trim().starts_with(KEY)).collect();
-    lines.push(&ours);
-    lines.join("\n") + "\n"
+pub fn irqbalance(wish: &Wish) -> Edit {
+    let ours = format!("IRQBALANCE_BANNED_CPULIST={}", wish.layout.plan.hot);
+    Edit::new(How::Lines, &[ours])
+}
+
+/// What has to be done by hand after something was taken back.
+#[must_use]
+pub fn next_after(done: &[Done]) -> Vec<&'static str> {
+    let paths = || {
+        let is_back = |done: &&Done| done.what == What::Restored;
+        done.iter().filter(is_back).map(|done| done.path.as_str())
+    };
+    let any = |starts: &[&str]| paths().any(|path| starts.iter().any(|s| path.starts_with(s)));
+    let mut next = Vec::new();
+    if any(&["etc/default/grub"]) {
+        next.push(boot::GRUB_NEXT);
+    } else if boot::ENTRIES.iter().any(|folder| any(&[folder])) || any(&[boot::CMDLINE]) {
+        next.push("reboot: the kernel still runs with the words it was booted with");
+    }
+    if paths().any(|path| path == "etc/systemd/system/corelane.target") {
+        next.push(
+            "remove the links to units that are gone (systemctl disable corelane.target, or \
+             /etc/systemd/system/multi-user.target.wants/corelane.target)",
+        );
+    }
+    if any(&["etc/systemd/"]) {
+        next.push("run systemctl daemon-reload");
+    }
+    if any(&["etc/default/irqbalance", "etc/sysconfig/irqbalance"]) {
+        next.push("run systemctl restart irqbalance");
+    }
+    next
 }
 
 /// Whatever can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// Files: path and text.
-    pub files: Vec<(String, String)>,
+    /// Files.
+    pub files: Vec<Planned>,
     /// Settings of the running kernel.
     pub settings: Vec<Setting>,
     /// What was left out.
@@ -174,7 +207,8 @@ impl Changes {
     /// # Errors
     /// What [`boot::Loader`] refuses; RESOURCE where something could not be read.
     pub fn of(wish: &Wish, host: &Host, with_boot: bool) -> Result<Self, Refusal> {
-        let (mut all, left_out) = files(wish);
+        let (all, left_out) = files(wish);
+        let mut all: Vec<Planned> = all.into_iter().map(Planned::from).collect();
         let mut next = vec![
             "run systemd-sysusers, systemd-tmpfiles --create and systemctl daemon-reload",
             "run systemctl enable corelane.target, once its configuration is in /etc/corelane",
@@ -187,14 +221,17 @@ impl Changes {
         for path in ["etc/default/irqbalance", "etc/sysconfig/irqbalance"] {
             match host.whole(path) {
                 Ok(bytes) => {
-                    let text = String::from_utf8_lossy(&bytes);
-                    all.push((path.to_owned(), irqbalance(&text, wish)));
+                    let edit = irqbalance(wish);
+                    let bytes = edit.merged(&bytes).unwrap_or(bytes);
+                    let path = path.to_owned();
+                    all.push(Planned { path, bytes, edit: Some(edit) });
+                    next.push("run systemctl restart irqbalance");
                 }
                 Err(missing) if missing.is_absent() => {}
                 Err(missing) => return Err(unread(missing)),
             }
         }
-        all.sort();
+        all.sort_by(|a, b| a.path.cmp(&b.path));
         let mut settings = settings::known(wish);
         settings.extend(settings::on_host(wish, host).map_err(unread)?);
         Ok(Self { files: all, settings, left_out, next })

@@ -97,31 +97,67 @@ fn read_line(file: &str, line: &str) -> Option<Line> {
     Some(Line { file: file.to_owned(), key, value: value.trim().to_owned() })
 }
 
-/// The boot line a loader's configuration holds.
-fn boot(host: &Host) -> Result<(String, BootLine), Missing> {
-    let grub = "etc/default/grub";
-    match host.text(grub) {
-        Ok(text) => {
-            let words: Vec<&str> = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"]
-                .iter()
-                .filter_map(|key| assigned(&text, key))
-                .collect();
-            return Ok((grub.to_owned(), BootLine::from_text(&words.join(" "))));
-        }
-        Err(error) if error.is_absent() => {}
-        Err(error) => return Err(error),
-    }
-    let line = "etc/kernel/cmdline";
-    host.text(line).map(|text| (line.to_owned(), BootLine::from_text(&text)))
+/// Folder of GRUB's drop-ins, of distributions whose `grub-mkconfig` reads it.
+pub(crate) const DROP_INS: &str = "etc/default/grub.d";
+/// The script under the names distributions give it.
+const MKCONFIG: [&str; 3] =
+    ["usr/sbin/grub-mkconfig", "usr/sbin/grub2-mkconfig", "usr/bin/grub-mkconfig"];
+
+/// Whether `grub-mkconfig` here reads the drop-ins: Debian's and Ubuntu's says so. Where there is
+/// none to be asked the folder says it.
+pub(crate) fn reads_drop_ins(host: &Host) -> bool {
+    let script = MKCONFIG.iter().find_map(|path| host.text(path).ok());
+    script.map_or_else(|| host.is_there(DROP_INS), |script| script.contains("default/grub.d"))
 }
 
-/// The value of the last shell assignment of a key, without its quotes.
-fn assigned<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-    text.lines().rev().find_map(|line| {
+/// Names of the drop-ins in the order in which they are read.
+pub(crate) fn drop_ins(host: &Host) -> Result<Vec<String>, Missing> {
+    let names = host.names_if_there(DROP_INS)?.unwrap_or_default();
+    Ok(names.into_iter().filter(|name| has_end(name, "cfg")).collect())
+}
+
+/// The boot line a loader's configuration holds, and the file it is from: with drop-ins the last of
+/// them that sets it.
+fn boot(host: &Host) -> Result<(String, BootLine), Missing> {
+    const KEYS: [&str; 2] = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"];
+    let grub = "etc/default/grub";
+    let text = match host.text(grub) {
+        Ok(text) => text,
+        Err(error) if error.is_absent() => {
+            let line = "etc/kernel/cmdline";
+            return host.text(line).map(|text| (line.to_owned(), BootLine::from_text(&text)));
+        }
+        Err(error) => return Err(error),
+    };
+    let mut files = vec![(grub.to_owned(), text)];
+    if reads_drop_ins(host) {
+        for name in drop_ins(host)? {
+            let path = format!("{DROP_INS}/{name}");
+            let text = host.text(&path)?;
+            files.push((path, text));
+        }
+    }
+    let (mut from, mut values) = (grub.to_owned(), [String::new(), String::new()]);
+    for (path, text) in files {
+        for (key, value) in KEYS.iter().zip(&mut values) {
+            for found in assigned(&text, key) {
+                let own = |name: &str| found.replace(name, value);
+                *value = own(&format!("${{{key}}}")).replace(&format!("${key}"), value);
+                from.clone_from(&path);
+            }
+        }
+    }
+    Ok((from, BootLine::from_text(&values.join(" "))))
+}
+
+/// The values of the shell assignments of a key, without their quotes.
+fn assigned<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
+    let value = |line: &'t str| {
         let value = line.trim().strip_prefix(key)?.strip_prefix('=')?.trim();
         let inner = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
         Some(inner('"').or_else(|| inner('\'')).unwrap_or(value))
-    })
+    };
+    text.lines().filter_map(value).collect()
 }
 
 #[cfg(test)]
@@ -155,5 +191,24 @@ mod tests {
         assert_eq!((file.as_str(), line.value("skew_tick")), ("etc/default/grub", Some("1")));
         assert_eq!(line.value("idle"), Some("poll"));
         assert_eq!(kept.fault, None);
+        // Drop-ins, where they are read: each adds to the line or sets it anew.
+        let debian = "for x in ${sysconfdir}/default/grub.d/*.cfg ; do\n . \"${x}\"\ndone\n";
+        let key = "GRUB_CMDLINE_LINUX_DEFAULT";
+        put("etc/default/grub.d/50-cloud.cfg", &format!("{key}=\"console=tty1 nohz_full=9\"\n"));
+        put("etc/default/grub.d/60.txt", &format!("{key}=\"skew_tick=0\"\n"));
+        put("etc/default/grub.d/99-a.cfg", &format!("# x\n{key}=\"${key} isolcpus=2-3\"\n"));
+        for (script, file, idle, isolcpus, nohz_full) in [
+            (debian, "etc/default/grub.d/99-a.cfg", None, Some("2-3"), Some("9")),
+            ("# no folder is read\n", "etc/default/grub", Some("poll"), None, None),
+        ] {
+            put("usr/sbin/grub2-mkconfig", script);
+            let kept = Persisted::of(&Host::at(dir.path()).expect("a tree"));
+            let (found, line) = kept.boot.expect("a boot line");
+            assert_eq!(found, file);
+            assert_eq!(line.value("idle"), idle);
+            assert_eq!(line.value("isolcpus"), isolcpus);
+            assert_eq!(line.value("nohz_full"), nohz_full);
+            assert_eq!(line.value("skew_tick"), Some("1"));
+        }
     }
 }

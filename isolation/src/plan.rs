@@ -100,8 +100,13 @@ impl Plan {
                 "hot={hot} housekeeping={rest} allowed=no CPU in both ({both})"
             )));
         }
+        // What the kernel takes is more; of these none needs quoting anywhere.
+        let is_part = |b: u8| b.is_ascii_alphanumeric() || b"_.:-".contains(&b);
         let is_name = |name: &String| {
-            !name.is_empty() && name.len() < 16 && !name.contains(['/', '.']) && name.is_ascii()
+            !name.is_empty()
+                && name.len() < 16
+                && ![".", ".."].contains(&name.as_str())
+                && name.bytes().all(is_part)
         };
         if let Some(name) = nic.as_ref().filter(|name| !is_name(name)) {
             return Err(bad(format!("nic={name:?} allowed=the name of a network interface")));
@@ -205,6 +210,9 @@ mod tests {
             ("hot = \"\"\nhousekeeping = \"0-1\"", "hot=\"\""),
             ("hot = \"2-3\"\nhousekeeping = \"x\"", "housekeeping=\"x\""),
             ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"../x\"", "nic="),
+            ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = 'e\"x'", "nic="),
+            ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"e x\"", "nic="),
+            ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"..\"", "nic="),
             ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nhott = 1", "hott"),
             ("hot = \"2-3\"\nhousekeeping = \"0-1\"\ngpu = \"01:00.0\"", "gpu="),
             ("hot = \"2-3\"\nhousekeeping = \"0-1\"\nsiblings = [\"\"]", "siblings="),
@@ -218,8 +226,9 @@ mod tests {
         let whole = "[topology]\nhot = \"2-3,6-7\"\nhousekeeping = \"0-1,4-5\"\nnic = \"eth0\"\n\
                      onload = true\ngpu = \"0000:01:00.0\"\nnode = 1\nhugepages_2m = 64\n\
                      cpus = \"0-7\"\nsiblings = [\"2,6\", \"3,7\"]\n";
+        let vlan = "[topology]\nhot = \"2-3\"\nhousekeeping = \"0-1\"\nnic = \"eth0.100\"\n";
         let small = "[topology]\nhot = \"2-3\"\nhousekeeping = \"0-1\"\n";
-        for text in [whole, small] {
+        for text in [whole, vlan, small] {
             assert_eq!(Plan::from_toml(text).expect("sound").to_toml(), text);
         }
     }

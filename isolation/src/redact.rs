@@ -52,7 +52,10 @@ fn rule(path: &str) -> Option<Rule> {
         ["proc", "cmdline"] | ["etc", "kernel", "cmdline"] => {
             |line| Some(BootLine::from_text(line).only(&WORDS))
         }
-        ["etc", "default", "grub"] => grub,
+        ["etc", "default", "grub"] | ["etc", "default", "grub.d", _] => grub,
+        ["usr", "sbin" | "bin", "grub-mkconfig" | "grub2-mkconfig"] => {
+            |line| line.contains("default/grub.d").then(|| "default/grub.d".to_owned())
+        }
         ["etc", "default" | "sysconfig", "irqbalance"] => |line| with(line, &["IRQBALANCE_BANNED"]),
         ["proc", _, "status"] | ["proc", _, "task", _, "status"] => |line| with(line, &STATUS),
         ["told", "first", "proc", .., "status"] => |line| with(line, &STATUS),
@@ -86,7 +89,13 @@ fn grub(line: &str) -> Option<String> {
     let (key, value) = with(line, &["GRUB_CMDLINE_LINUX"])?
         .split_once('=')
         .map(|(key, value)| (key.to_owned(), value.trim_matches(['"', '\'']).to_owned()))?;
-    Some(format!("{key}=\"{}\"", BootLine::from_text(&value).only(&WORDS)))
+    // What a drop-in adds to.
+    let own = [format!("${key}"), format!("${{{key}}}")];
+    let is_own = |word: &&str| own.iter().any(|own| own == word);
+    let kept = BootLine::from_text(&value).only(&WORDS);
+    let words = value.split_whitespace().filter(is_own).chain(Some(kept.as_str()));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    Some(format!("{key}=\"{}\"", words.join(" ")))
 }
 
 /// Of a unit: its type and the commands that checks know; never its environment.
@@ -125,6 +134,16 @@ mod tests {
                 "etc/default/grub",
                 "# x\nGRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX='quiet nohz_full=2 key=abc'",
                 "GRUB_CMDLINE_LINUX=\"nohz_full=2\"",
+            ),
+            (
+                "etc/default/grub.d/9.cfg",
+                "GRUB_CMDLINE_LINUX=\"${GRUB_CMDLINE_LINUX} key=abc $HOME nohz_full=2\"",
+                "GRUB_CMDLINE_LINUX=\"${GRUB_CMDLINE_LINUX} nohz_full=2\"",
+            ),
+            (
+                "usr/sbin/grub-mkconfig",
+                "key=abc\nfor x in ${sysconfdir}/default/grub.d/*.cfg ; do",
+                "default/grub.d",
             ),
             (
                 "etc/redis/redis.conf",

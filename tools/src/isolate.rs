@@ -74,10 +74,15 @@ struct Chosen {
     from: String,
 }
 
-/// The topology of the file, else the host's own.
+/// The topology of the file, else the one this host was made by, else what it suggests.
 fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen, Failure> {
     let machine = Machine::of(host);
     let Some(file) = file else {
+        if let Some(applied) = applied(host).filter(|_| is_for_host) {
+            let (from, plan) = applied?;
+            let machine = machine.map_err(|error| no_machine(&error.to_string()))?;
+            return Ok(Chosen { plan, machine, from });
+        }
         let machine = machine.map_err(|error| no_machine(&error.to_string()))?;
         let plan = machine.propose(host).ok_or_else(|| {
             let fields = format!("cpus={} cores={}", machine.cpus, machine.cores.len());
@@ -87,10 +92,7 @@ fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen,
         return Ok(Chosen { plan, machine, from: "this host".into() });
     };
     let text = fs::read_to_string(file).map_err(|error| unread(file, &error))?;
-    let plan = Plan::from_toml(&text).map_err(|error| {
-        let fields = format!("file={} {error}", file.display());
-        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
-    })?;
+    let plan = parsed(&file.display().to_string(), &text)?;
     let told = Machine::told(&plan);
     let machine = match (told, machine) {
         // What is done to a host is judged by what that host says.
@@ -99,6 +101,28 @@ fn choose(host: &Host, file: Option<&Path>, is_for_host: bool) -> Result<Chosen,
         (None, machine) => machine.map_err(|error| no_machine(&error.to_string()))?,
     };
     Ok(Chosen { plan, machine, from: file.display().to_string() })
+}
+
+fn parsed(file: &str, text: &str) -> Result<Plan, Failure> {
+    Plan::from_toml(text).map_err(|error| {
+        let fields = format!("file={file} {error}");
+        Failure::new(Exit::Configuration, "topology cannot be", fields, "correct the file")
+    })
+}
+
+/// The topology of the last apply, which no reboot forgets; `None` where there was none.
+fn applied(host: &Host) -> Option<Result<(String, Plan), Failure>> {
+    let from = format!("/{}", isolate::APPLIED);
+    let text = match host.optional(isolate::APPLIED) {
+        Ok(text) => text?,
+        Err(missing) => {
+            let fields = format!("error=\"{missing}\"");
+            let next = "run it as root, or name a topology with --topology=FILE";
+            let failure = Failure::new(Exit::Resource, "cannot be read", fields, next);
+            return Some(Err(failure));
+        }
+    };
+    Some(parsed(&from, &text).map(|plan| (from, plan)))
 }
 
 fn no_machine(why: &str) -> Failure {
@@ -147,12 +171,13 @@ fn plan(root: &Root, wanted: &Wanted, is_runtime: bool, is_check: bool) -> Resul
     let chosen = choose(&root.host, wanted.topology.as_deref(), true)?;
     let wish = wish(&root.host, wanted, &chosen)?;
     let changes = changes(root, wanted, &wish, is_runtime)?;
-    let show::Difference { text, count, felt } = show::difference(&root.site(), &changes)?;
+    let show::Difference { text, count, felt, unknown } = show::difference(&root.site(), &changes)?;
     let mut out = Output::stdout();
     out.write(show::head(&chosen.from, &wish).as_bytes())?;
     out.write(text.as_bytes())?;
     out.write(show::left_out(&changes.left_out).as_bytes())?;
-    out.line(format_args!("{count} to change"))?;
+    let and_unknown = if unknown > 0 { format!(", {unknown} unknown") } else { String::new() };
+    out.line(format_args!("{count} to change{and_unknown}"))?;
     out.finish()?;
     if is_check && felt > 0 {
         let next = "apply the plan, or find who changed it";
@@ -208,59 +233,90 @@ fn apply(root: &Root, wanted: &Wanted, changing: &Changing, yes: bool) -> Result
         return Err(Failure::new(Exit::Arguments, "nothing was changed", fields, next));
     }
     let scopes = if changing.runtime { &SCOPES[1..] } else { &SCOPES[..] };
-    let mut done = Vec::new();
+    let mut work = Work::default();
     for scope in scopes {
-        let worked = isolate::apply(root.site(), &changes, *scope, changing.overwrite, &mut Real);
-        done.extend(worked.map_err(|fault| failed(&fault))?);
+        if work.fault.is_none() {
+            work.add(isolate::apply(root.site(), &changes, *scope, changing.overwrite, &mut Real));
+        }
     }
     let mut out = Output::stdout();
     out.write(show::head(&chosen.from, &wish).as_bytes())?;
-    out.write(show::done(&done).as_bytes())?;
+    out.write(show::done(&work.done).as_bytes())?;
     out.write(show::left_out(&changes.left_out).as_bytes())?;
-    for next in &changes.next {
+    // Where not a file was written there is nothing to do after it.
+    let is_begun = work.fault.is_none() || !work.done.is_empty();
+    for next in changes.next.iter().filter(|_| is_begun) {
         out.line(format_args!("next: {next}"))?;
     }
     out.finish()?;
-    judged(&done)
+    work.judged()
 }
 
 /// Files first: what they ask for is then set at once.
 const SCOPES: [Scope; 2] = [Scope::Files, Scope::Live];
 
+/// What was done, and what ended it.
+#[derive(Default)]
+struct Work {
+    done: Vec<Done>,
+    fault: Option<Fault>,
+}
+
+impl Work {
+    fn add(&mut self, said: Result<Vec<Done>, Fault>) {
+        match said {
+            Ok(done) => self.done.extend(done),
+            Err(fault) => self.fault = self.fault.take().or(Some(fault)),
+        }
+    }
+
+    fn judged(&self) -> Result<(), Failure> {
+        self.fault.as_ref().map_or(Ok(()), |fault| Err(failed(fault)))?;
+        judged(&self.done)
+    }
+}
+
 fn rollback(root: &Root, changing: &Changing) -> Result<(), Failure> {
-    let mut done = Vec::new();
+    let mut work = Work::default();
     let scopes = if changing.runtime { &SCOPES[1..] } else { &SCOPES[..] };
     for scope in scopes.iter().rev() {
-        let worked = isolate::rollback(root.site(), *scope, changing.overwrite, &mut Real);
-        done.extend(worked.map_err(|fault| failed(&fault))?);
+        work.add(isolate::rollback(root.site(), *scope, changing.overwrite, &mut Real));
     }
     let mut out = Output::stdout();
-    out.write(show::done(&done).as_bytes())?;
-    if done.is_empty() {
+    out.write(show::done(&work.done).as_bytes())?;
+    if work.done.is_empty() && work.fault.is_none() {
         out.line(format_args!("nothing to take back"))?;
     }
+    for next in isolate::next_after(&work.done) {
+        out.line(format_args!("next: {next}"))?;
+    }
     out.finish()?;
-    judged(&done)
+    work.judged()
 }
 
 /// What is left undone is a failure. That a device keeps its own interrupts is not: the kernel
-/// moves those of `managed_irq` at boot, and the doctor looks where they really are.
+/// moves those of `managed_irq` at boot, and the doctor looks where they really are. Nor is what a
+/// locked-down kernel lets nobody at.
 fn judged(done: &[Done]) -> Result<(), Failure> {
-    let paths = |test: &dyn Fn(&Done) -> bool| -> Vec<&str> {
-        done.iter().filter(|done| test(done)).map(|done| done.path.as_str()).collect()
+    let fields = |test: &dyn Fn(&Done) -> bool| {
+        let found = done.iter().filter(|done| test(done)).map(|done| done.path.as_str());
+        let paths = found.collect::<Vec<_>>().join(",");
+        (!paths.is_empty()).then(|| format!("paths={paths}"))
     };
-    let foreign = paths(&|done| done.what == What::Foreign);
-    if !foreign.is_empty() {
+    if let Some(fields) = fields(&|done| matches!(done.what, What::Failed(_))) {
+        let next = "mend what stands in their way, then say it again: all others are done";
+        let what = "could not be read or written, and left";
+        return Err(Failure::new(Exit::Resource, what, fields, next));
+    }
+    if let Some(fields) = fields(&|done| done.what == What::Foreign) {
         let next = "look at them; --overwrite takes them back all the same";
-        let fields = format!("paths={}", foreign.join(","));
         let what = "changed by somebody else since, and left";
         return Err(Failure::new(Exit::CheckFailed, what, fields, next));
     }
-    let refused =
-        paths(&|done| matches!(done.what, What::Refused(_)) && !done.path.starts_with("proc/irq/"));
-    if !refused.is_empty() {
+    let is_refused =
+        |done: &Done| matches!(done.what, What::Refused(_)) && !done.path.starts_with("proc/irq/");
+    if let Some(fields) = fields(&is_refused) {
         let next = "`corelane doctor` says what each is for; run it as root";
-        let fields = format!("paths={}", refused.join(","));
         return Err(Failure::new(Exit::Host, "the kernel did not take all of it", fields, next));
     }
     Ok(())
@@ -270,6 +326,11 @@ fn failed(fault: &Fault) -> Failure {
     let fields = fault.to_string();
     let (exit, what, next) = match fault {
         Fault::Busy => (Exit::Resource, "busy", "wait for the other one"),
+        Fault::Journal(_, error) if error.kind() == std::io::ErrorKind::Unsupported => (
+            Exit::Resource,
+            "the journal of prior values is of another version of this program",
+            "take back with the one that wrote it",
+        ),
         Fault::Journal(_, error) if error.kind() == std::io::ErrorKind::InvalidData => (
             Exit::Resource,
             "the journal of prior values is damaged, and left as it is",
@@ -282,13 +343,13 @@ fn failed(fault: &Fault) -> Failure {
         ),
         Fault::Path(..) => (
             Exit::Resource,
-            "a path cannot be read or written",
-            "`corelane isolate rollback` takes back what was written until then",
+            "a path cannot be read or edited",
+            "mend it, then say it again; nothing of its half was written",
         ),
         Fault::Foreign(_) => (
             Exit::CheckFailed,
             "changed by somebody else since the last apply, so nothing was written",
-            "look at `corelane isolate plan`; --overwrite takes what is there for the prior one",
+            "look at `corelane isolate plan`; --overwrite keeps a copy beside each",
         ),
     };
     Failure::new(exit, what, fields, next)

@@ -5,6 +5,7 @@
 //! path while ours may stand there.
 
 use super::disk::{Disk, Owner};
+use super::edit::Edit;
 use super::settings::Form;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -13,7 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Version of the journal's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Ending of a file that is not in its place yet.
 pub(super) const ASIDE: &str = ".corelane-aside";
 
@@ -23,10 +24,11 @@ pub(super) const ASIDE: &str = ".corelane-aside";
 pub enum State {
     /// Nothing.
     Absent,
-    /// A file with this text.
+    /// A file with these bytes.
     File {
-        /// The text.
-        text: String,
+        /// The bytes.
+        #[serde(with = "readable")]
+        bytes: Vec<u8>,
         /// Whose it is.
         owner: Owner,
     },
@@ -40,11 +42,12 @@ pub enum State {
 }
 
 impl State {
-    /// The text, where there is one.
+    /// The bytes, where there are any.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
+    pub fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Self::File { text, .. } | Self::Value(text) => Some(text),
+            Self::File { bytes, .. } => Some(bytes),
+            Self::Value(text) => Some(text.as_bytes()),
             Self::Absent | Self::Link { .. } => None,
         }
     }
@@ -66,27 +69,32 @@ pub struct Entry {
     pub form: Option<Form>,
     /// A second path, and the value that undoes this one.
     pub twin: Option<(String, String)>,
+    /// What of the file is ours; `None` where all of it is.
+    pub edit: Option<Edit>,
 }
 
 impl Entry {
-    /// Whether this is something we wrote.
+    /// Whether this is something we wrote. A value that is merely as good was not.
     #[must_use]
     pub fn is_ours(&self, now: &State) -> bool {
-        let texts = || [Some(&self.wanted), self.earlier.as_ref()].into_iter().flatten();
+        let mut texts = [Some(&self.wanted), self.earlier.as_ref()].into_iter().flatten();
         match (now, self.form) {
-            (State::File { text, .. }, None) => texts().any(|ours| ours == text),
-            (State::Value(text), Some(form)) => texts().any(|ours| form.holds(text, ours)),
+            (State::File { bytes, .. }, None) => texts.any(|ours| ours.as_bytes() == bytes),
+            (State::Value(text), Some(form)) => {
+                texts.any(|ours| form.canonical(text) == form.canonical(ours))
+            }
             _ => false,
         }
     }
 
-    /// Whether this is what stood there before us.
+    /// Whether this is what stood there before us. We change nobody's rights, so they do not count.
     #[must_use]
     pub fn is_prior(&self, now: &State) -> bool {
         match (now, &self.prior, self.form) {
             (State::Value(now), State::Value(prior), Some(form)) => {
                 form.canonical(now) == form.canonical(prior)
             }
+            (State::File { bytes: now, .. }, State::File { bytes: prior, .. }, _) => now == prior,
             (now, prior, _) => now == prior,
         }
     }
@@ -113,18 +121,23 @@ impl Journal {
     /// Reads one; `None` where there is none.
     ///
     /// # Errors
-    /// The system's, or that it is none or of another version.
+    /// The system's; `InvalidData` where it is none, `Unsupported` where it is of another version.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
-        let text = match fs::read_to_string(path) {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let text = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        let journal: Self = serde_json::from_str(&text)?;
-        if journal.version == VERSION {
-            return Ok(Some(journal));
+        let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let Head { version } = serde_json::from_slice(&text).map_err(damaged)?;
+        if version != VERSION {
+            let what = format!("version {version}, this program reads {VERSION}");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
-        let what = format!("version {}, this program reads {VERSION}", journal.version);
-        Err(io::Error::new(io::ErrorKind::InvalidData, what))
+        serde_json::from_slice(&text).map(Some).map_err(damaged)
     }
 
     /// Replaces the one on the disk, durably.
@@ -141,6 +154,34 @@ impl Journal {
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.path == path)
+    }
+}
+
+/// Bytes as text where they are one, so that a journal can be read by who must take back by hand.
+mod readable {
+    use serde::de::Deserializer;
+    use serde::ser::Serializer;
+    use serde::{Deserialize as _, Serialize as _};
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.serialize(to),
+            Err(_) => bytes.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<u8>, D::Error> {
+        Either::deserialize(from).map(|either| match either {
+            Either::Text(text) => text.into_bytes(),
+            Either::Bytes(bytes) => bytes,
+        })
     }
 }
 
@@ -167,7 +208,7 @@ pub(super) fn replace(
 /// What is at a path of a file.
 ///
 /// # Errors
-/// The system's; that it is neither a text file nor a link.
+/// The system's; that it is neither a file nor a link.
 pub fn look(path: &Path) -> io::Result<State> {
     let meta = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Absent),
@@ -180,7 +221,7 @@ pub fn look(path: &Path) -> io::Result<State> {
     if !meta.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "neither a file nor a link"));
     }
-    let text = fs::read_to_string(path)?;
+    let bytes = fs::read(path)?;
     let owner = Owner { mode: meta.mode() & 0o7777, uid: Some(meta.uid()), gid: Some(meta.gid()) };
-    Ok(State::File { text, owner })
+    Ok(State::File { bytes, owner })
 }

@@ -31,10 +31,12 @@ impl Layout {
     ///
     /// # Errors
     /// CONFIGURATION with one line: CPU 0 hot, fewer than two CPUs that keep house, a CPU on both
-    /// sides or none that the machine has, half a core, a slow core, fewer than two hot cores.
+    /// sides or none that the machine has, half a core, a slow core, fewer than two hot cores, a
+    /// NUMA node that is not theirs.
     pub fn of(plan: &Plan, machine: &Machine) -> Result<Self, Refusal> {
         let (hot, rest) = (&plan.hot, &plan.housekeeping);
         check(hot, rest, machine)?;
+        let node = node(plan, machine)?;
         // One thread a core: its siblings, if it has any, are the hot thread's too.
         let of_hot = |core: &&CpuSet| hot.covers(core);
         let cpus: Vec<u32> =
@@ -48,7 +50,7 @@ impl Layout {
             }
         };
         Ok(Self {
-            plan: plan.clone(),
+            plan: Plan { node, ..plan.clone() },
             first,
             edge,
             order_loop,
@@ -100,6 +102,35 @@ fn check(hot: &CpuSet, rest: &CpuSet, machine: &Machine) -> Result<(), Refusal> 
     Ok(())
 }
 
+/// The node of the hot CPUs, where the machine has more than one.
+fn node(plan: &Plan, machine: &Machine) -> Result<Option<u32>, Refusal> {
+    let (hot, nodes) = (&plan.hot, &machine.nodes);
+    let Some(node) = plan.node else {
+        let near = nodes.iter().find(|(_, cpus)| cpus.covers(hot)).map(|(node, _)| *node);
+        if nodes.len() > 1 && near.is_none() && plan.hugepages_2m > 0 {
+            let fields = format!("hot={hot} hugepages_2m={}", plan.hugepages_2m);
+            let next = "name hot CPUs of one node: their pages are reserved there";
+            return Err(refused("the hot CPUs are on several NUMA nodes", fields, next));
+        }
+        return Ok(near.filter(|_| nodes.len() > 1));
+    };
+    // Where the machine does not say, the topology is all there is.
+    if nodes.is_empty() {
+        return Ok(Some(node));
+    }
+    let Some((_, cpus)) = nodes.iter().find(|(found, _)| *found == node) else {
+        let known: Vec<String> = nodes.iter().map(|(node, _)| node.to_string()).collect();
+        let fields = format!("node={node} nodes={}", known.join(","));
+        return Err(refused("the machine has no such NUMA node", fields, "name one it has"));
+    };
+    if cpus.covers(hot) {
+        return Ok(Some(node));
+    }
+    let fields = format!("node={node} cpus={cpus} hot={hot}");
+    let next = "name the node of the hot CPUs, or leave it out";
+    Err(refused("the hot CPUs are not on the NUMA node", fields, next))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +160,35 @@ mod tests {
         let threads = machine(&["0,4", "1,5", "2,6", "3,7"]);
         let layout = Layout::of(&plan("2-3,6-7", "0-1,4-5"), &threads).expect("sound");
         assert_eq!((layout.first, layout.order_loop, layout.has_idle_siblings), (2, 3, true));
+    }
+
+    #[test]
+    fn memory_is_on_the_node_of_the_hot_cpus_or_the_topology_is_refused() {
+        let mut two = machine(&["0", "1", "2", "3", "4", "5", "6", "7"]);
+        two.nodes = vec![(0, list("0-3")), (1, list("4-7"))];
+        let on = |node, hot: &str| Plan { node, ..plan(hot, "0-1") };
+        let of = |plan: &Plan| Layout::of(plan, &two).map(|layout| layout.plan.node);
+        assert_eq!(of(&on(Some(1), "6-7")), Ok(Some(1)));
+        assert_eq!(of(&on(None, "6-7")), Ok(Some(1)), "it is known without being told");
+        assert_eq!(of(&on(None, "2-3")), Ok(Some(0)));
+        assert_eq!(of(&on(None, "3-4")), Ok(None));
+        let pages = Plan { hugepages_2m: 8, ..on(None, "3-4") };
+        for (plan, part) in [
+            (on(Some(7), "6-7"), "no such NUMA node: node=7 nodes=0,1"),
+            (on(Some(0), "6-7"), "node=0 cpus=0-3 hot=6-7"),
+            (on(Some(0), "3-4"), "node=0 cpus=0-3 hot=3-4"),
+            (pages, "hot=3-4 hugepages_2m=8"),
+        ] {
+            let refusal = Layout::of(&plan, &two).expect_err(part);
+            assert!(refusal.to_string().contains(part), "{part}: {refusal}");
+            assert_eq!(refusal.exit, Exit::Configuration);
+        }
+        // One node, or none that is known: there is nothing to choose.
+        two.nodes.truncate(1);
+        two.nodes[0].1 = list("0-7");
+        assert_eq!(Layout::of(&on(None, "6-7"), &two).expect("sound").plan.node, None);
+        two.nodes.clear();
+        assert_eq!(Layout::of(&on(Some(0), "6-7"), &two).expect("sound").plan.node, Some(0));
     }
 
     #[test]

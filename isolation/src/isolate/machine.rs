@@ -85,7 +85,9 @@ impl Machine {
         let near = near.map_or_else(|| self.cpus.clone(), |(_, cpus)| cpus.clone());
         let inner = if said.hot.is_empty() { self.last_cores(&near)? } else { said.hot };
         let housekeeping = self.cpus.less(&inner);
-        let node = if self.nodes.len() > 1 { node } else { None };
+        // Theirs, and not the card's: what is isolated already may be far from it.
+        let theirs = self.nodes.iter().find(|(_, cpus)| cpus.covers(&inner));
+        let node = theirs.map(|(node, _)| *node).filter(|_| self.nodes.len() > 1);
         let gpu = gpu(host);
         Some(Plan { hot: inner, housekeeping, nic, node, gpu, ..Plan::default() })
     }
@@ -127,4 +129,38 @@ fn gpu(host: &Host) -> Option<String> {
         of(address, "vendor").is_ok_and(|id| id == "0x10de")
             && of(address, "class").is_ok_and(|class| class.starts_with("0x03"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_node_of_a_proposal_is_that_of_its_hot_cpus_and_not_of_the_card() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let put = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        };
+        put("sys/devices/system/cpu/online", "0-7\n");
+        put("sys/devices/system/cpu/isolated", "6-7\n");
+        put("sys/devices/system/node/node0/cpulist", "0-3\n");
+        put("sys/devices/system/node/node1/cpulist", "4-7\n");
+        for cpu in 0..8 {
+            let path = format!("sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+            put(&path, &format!("{cpu}\n"));
+        }
+        put("sys/class/net/eth0/operstate", "up\n");
+        put("sys/class/net/eth0/device/numa_node", "0\n");
+        let propose = || {
+            let host = Host::at(dir.path()).expect("a tree");
+            let plan = Machine::of(&host).expect("a machine").propose(&host).expect("a plan");
+            (plan.hot.to_string(), plan.node)
+        };
+        assert_eq!(propose(), ("6-7".into(), Some(1)), "isolated already, far from the card");
+        put("sys/devices/system/cpu/isolated", "\n");
+        assert_eq!(propose(), ("1-3".into(), Some(0)), "near the card");
+    }
 }

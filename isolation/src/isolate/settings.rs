@@ -123,8 +123,10 @@ fn of_cpu(cpu: u32) -> [Setting; 4] {
     let check_interval =
         format!("sys/devices/system/machinecheck/machinecheck{cpu}/check_interval");
     [
-        (format!("{folder}/cpufreq/scaling_governor"), "performance", "W01"),
+        // Before its governor, and so taken back after it: under `performance` a driver of Intel's
+        // takes no other preference.
         (format!("{folder}/cpufreq/energy_performance_preference"), "performance", "W01"),
+        (format!("{folder}/cpufreq/scaling_governor"), "performance", "W01"),
         // `n/a` is no latency at all; 0 would be no limit.
         (format!("{folder}/power/pm_qos_resume_latency_us"), "n/a", "W06"),
         (check_interval, "0", "I17"),

@@ -3,6 +3,7 @@
 //! Must never: leave the root, by a path or by a link in it; make a file beneath `proc` or `sys`.
 
 use super::disk::{Disk, Owner};
+use super::edit::Edit;
 use super::journal::{State, aside, look, replace};
 use super::settings::{Form, Setting};
 use std::fs;
@@ -40,6 +41,25 @@ impl Site<'_> {
         if near.is_some_and(|near| near.starts_with(&root)) { Ok(file) } else { Err(out()) }
     }
 
+    /// Where the file of a path is that is edited: a link to it stays.
+    ///
+    /// # Errors
+    /// That it leaves the root.
+    pub fn edited(&self, path: &str) -> io::Result<PathBuf> {
+        let file = self.at(path)?;
+        if !fs::symlink_metadata(&file).is_ok_and(|meta| meta.is_symlink()) {
+            return Ok(file);
+        }
+        let real = match file.canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(file),
+            other => other?,
+        };
+        if self.is_live || real.starts_with(self.root.canonicalize()?) {
+            return Ok(real);
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "a link leaves the root"))
+    }
+
     /// What stands at a path.
     ///
     /// # Errors
@@ -54,6 +74,31 @@ impl Site<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Absent),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(State::Absent),
             Err(error) => Err(error),
+        }
+    }
+
+    /// What stands at the path of a file that is edited.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn look_edited(&self, path: &str) -> io::Result<State> {
+        match look(&self.edited(path)?)? {
+            State::Link { .. } => Ok(State::Absent),
+            other @ (State::Absent | State::File { .. } | State::Value(_)) => Ok(other),
+        }
+    }
+
+    /// Whether a file has no name but this one, which a new file in its place would lose.
+    ///
+    /// # Errors
+    /// That it has another, or the system's.
+    pub fn has_one_name(file: &Path) -> io::Result<()> {
+        match fs::symlink_metadata(file) {
+            Ok(meta) if meta.is_file() && meta.nlink() > 1 => {
+                let what = format!("it has {} names (hard links), make it one", meta.nlink());
+                Err(io::Error::new(io::ErrorKind::InvalidData, what))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -83,11 +128,25 @@ impl Site<'_> {
     pub fn write(
         &self,
         path: &str,
-        text: &str,
+        bytes: &[u8],
         owner: Owner,
         disk: &mut dyn Disk,
     ) -> io::Result<()> {
-        replace(&self.at(path)?, text.as_bytes(), owner, disk)
+        replace(&self.at(path)?, bytes, owner, disk)
+    }
+
+    /// Writes a file that is edited.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_edited(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        owner: Owner,
+        disk: &mut dyn Disk,
+    ) -> io::Result<()> {
+        replace(&self.edited(path)?, bytes, owner, disk)
     }
 
     /// Puts a link or nothing in place of a file.
@@ -110,9 +169,26 @@ impl Site<'_> {
     ///
     /// # Errors
     /// The system's.
-    pub fn sweep(&self, path: &str, disk: &mut dyn Disk) -> io::Result<()> {
-        let aside = aside(&self.at(path)?);
+    pub fn sweep(file: &Path, disk: &mut dyn Disk) -> io::Result<()> {
+        let aside = aside(file);
         if fs::symlink_metadata(&aside).is_ok() { disk.remove(&aside) } else { Ok(()) }
+    }
+}
+
+/// A file that should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Path beneath the root.
+    pub path: String,
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// What of it is ours; `None` where all of it is.
+    pub edit: Option<Edit>,
+}
+
+impl From<(String, String)> for Planned {
+    fn from((path, text): (String, String)) -> Self {
+        Self { path, bytes: text.into_bytes(), edit: None }
     }
 }
 
@@ -120,17 +196,24 @@ impl Site<'_> {
 #[derive(Clone, Debug)]
 pub(super) struct Want {
     pub(super) path: String,
-    pub(super) text: String,
+    pub(super) bytes: Vec<u8>,
     pub(super) form: Option<Form>,
     pub(super) twin: Option<String>,
+    pub(super) edit: Option<Edit>,
 }
 
 impl Want {
+    /// As text, which a value is and a file of ours too.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
     /// Whether it stands there.
     pub(super) fn holds(&self, now: &State) -> bool {
-        match (now, self.form) {
-            (State::Value(found), Some(form)) => form.holds(found, &self.text),
-            (State::File { text, .. }, None) => *text == self.text,
+        match (now, self.form, &self.edit) {
+            (State::Value(found), Some(form), _) => form.holds(found, &self.text()),
+            (State::File { bytes, .. }, None, Some(edit)) => edit.holds(bytes),
+            (State::File { bytes, .. }, None, None) => *bytes == self.bytes,
             _ => false,
         }
     }
@@ -139,13 +222,14 @@ impl Want {
 impl From<&Setting> for Want {
     fn from(setting: &Setting) -> Self {
         let Setting { path, wanted, form, twin, .. } = setting;
-        let text = wanted.clone();
-        Self { path: path.clone(), text, form: Some(*form), twin: twin.clone() }
+        let bytes = wanted.clone().into_bytes();
+        Self { path: path.clone(), bytes, form: Some(*form), twin: twin.clone(), edit: None }
     }
 }
 
-impl From<&(String, String)> for Want {
-    fn from((path, text): &(String, String)) -> Self {
-        Self { path: path.clone(), text: text.clone(), form: None, twin: None }
+impl From<&Planned> for Want {
+    fn from(planned: &Planned) -> Self {
+        let Planned { path, bytes, edit } = planned.clone();
+        Self { path, bytes, form: None, twin: None, edit }
     }
 }

@@ -1,17 +1,21 @@
-//! Applying, and taking back: the journal first, then each path, and from the journal again.
+//! Applying: the journal first, then each path.
 //!
-//! A kill at any call leaves a tree that [`rollback`] makes what it was. Must never: change a path
-//! that is neither as it was before us nor as we wrote it, unless told to.
+//! A kill at any call leaves a tree that [`super::rollback`] makes what it was. Must never: change
+//! a file that is wholly ours and neither as it was before us nor as we wrote it, unless told to
+//! and with a copy beside it. A value of the running kernel is set all the same: devices and
+//! drivers set theirs anew, and its first value stays known.
 
 use super::Changes;
+use super::back::{is_left, restore};
 use super::disk::{Disk, Owner};
-use super::journal::{Entry, Journal, State};
+use super::edit::{Edit, How};
+use super::journal::{Entry, Journal, State, replace};
 use super::settings::Form;
 use super::site::{Site, Want};
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Which half is changed. Each has a journal: that of the running kernel goes with the boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +42,18 @@ impl Scope {
 pub enum What {
     /// It holds now what is wanted.
     Written,
+    /// The same, and what somebody else had made of it is in this copy.
+    Overwritten(String),
     /// It holds again what it held before us.
     Restored,
     /// This kernel does not have it.
     Absent,
     /// The kernel did not take it; why, or what it holds instead.
     Refused(String),
+    /// It cannot be read, or a locked-down kernel lets nobody write it; it is as it was.
+    Locked(String),
+    /// It could not be read or written; it is as it was.
+    Failed(String),
     /// Somebody else has changed it since; it was left.
     Foreign,
 }
@@ -84,14 +94,21 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// What a locked-down kernel lets nobody write.
+const LOCKED: [&str; 2] = ["sys/kernel/debug/", "sys/module/pcie_aspm/parameters/policy"];
+/// What a locked-down kernel says then (`EPERM`); who merely is not root hears another word.
+const NOT_PERMITTED: i32 = 1;
+
+/// Copies of a file that are kept beside it.
+const MOST_COPIES: u32 = 99;
 /// Files of ours are everybody's to read.
 const OURS: Owner = Owner { mode: 0o644, uid: None, gid: None };
 
-/// Writes one half of the changes. `may_overwrite` takes paths that somebody else has changed
-/// since.
+/// Writes one half of the changes. `may_overwrite` takes files that somebody else has changed
+/// since, and keeps a copy.
 ///
 /// # Errors
-/// [`Fault`]; what was written until then is in the journal.
+/// [`Fault`], before anything but the journal is written.
 pub fn apply(
     site: Site<'_>,
     changes: &Changes,
@@ -108,250 +125,278 @@ pub fn apply(
     let made = make_folders(site, scope.journal(), disk).map_err(in_journal)?;
     let _lock = lock(&path)?;
     let old = Journal::read(&path).map_err(in_journal)?.unwrap_or_default();
-    let mut draft = Draft::default();
-    draft.journal.clone_from(&old);
+    let mut draft = Draft { old: old.clone(), journal: old.clone(), ..Draft::default() };
     for folder in made {
         draft.note_folder(folder);
     }
     for want in &wants {
-        draft.add(site, want, old.entry(&want.path), may_overwrite)?;
+        draft.add(site, want, may_overwrite)?;
     }
     if !draft.foreign.is_empty() {
         return Err(Fault::Foreign(draft.foreign));
     }
-    let is_wanted = |path: &str| wants.iter().any(|want| want.path == path);
-    let stale: Vec<Entry> =
-        old.entries.iter().filter(|entry| !is_wanted(&entry.path)).cloned().collect();
+    let mut copies = Vec::new();
+    for path in &draft.overwritten {
+        let copy = copied(site, path, disk);
+        copies.push((path.clone(), copy.map_err(|error| Fault::Path(path.clone(), error))?));
+    }
     if draft.journal != old {
         draft.journal.write(&path, disk).map_err(in_journal)?;
     }
     let Draft { mut journal, steps, mut done, .. } = draft;
+    let before = journal.clone();
     for want in steps {
-        done.push(Done { path: want.path.clone(), what: write(site, want, disk)? });
+        let what = written(site, &want, &mut journal, disk);
+        let copy = copies.iter().find(|(path, _)| *path == want.path);
+        let what = match (what, copy) {
+            (What::Written, Some((_, copy))) => What::Overwritten(copy.clone()),
+            (what, _) => what,
+        };
+        done.push(Done { path: want.path, what });
     }
-    // What an earlier topology asked for and this one does not.
-    for entry in &stale {
-        if let Some(what) = restore(site, entry, may_overwrite, disk)? {
+    // What an earlier topology asked for and this one does not; a value whoever set it since, as
+    // above.
+    let may_overwrite = may_overwrite || scope == Scope::Live;
+    let is_wanted = |entry: &Entry| wants.iter().any(|want| want.path == entry.path);
+    for entry in old.entries.iter().filter(|entry| !is_wanted(entry)) {
+        if let Some(what) = restore(site, entry, may_overwrite, disk) {
             done.push(Done { path: entry.path.clone(), what });
         }
     }
-    let left = |path: &str| done.iter().any(|d| d.path == path && d.what == What::Foreign);
-    let count = journal.entries.len();
-    journal.entries.retain(|entry| is_wanted(&entry.path) || left(&entry.path));
-    if journal.entries.len() != count {
+    journal.entries.retain(|entry| is_wanted(entry) || is_left(&done, &entry.path));
+    if journal != before {
         journal.write(&path, disk).map_err(in_journal)?;
-    }
-    Ok(done)
-}
-
-/// Takes back one half of what was applied; nothing where nothing was.
-///
-/// # Errors
-/// [`Fault`]; what is not taken back yet is still in the journal.
-pub fn rollback(
-    site: Site<'_>,
-    scope: Scope,
-    may_overwrite: bool,
-    disk: &mut dyn Disk,
-) -> Result<Vec<Done>, Fault> {
-    let in_journal = |error| Fault::Journal(scope.journal().to_owned(), error);
-    let path = site.at(scope.journal()).map_err(in_journal)?;
-    if !path.parent().is_some_and(Path::is_dir) {
-        return Ok(Vec::new());
-    }
-    let _lock = lock(&path)?;
-    site.sweep(scope.journal(), disk).map_err(in_journal)?;
-    let Some(mut journal) = Journal::read(&path).map_err(in_journal)? else {
-        return Ok(Vec::new());
-    };
-    let mut done = Vec::new();
-    for entry in journal.entries.iter().rev() {
-        if let Some(what) = restore(site, entry, may_overwrite, disk)? {
-            done.push(Done { path: entry.path.clone(), what });
-        }
-    }
-    let left = |path: &str| done.iter().any(|d| d.path == path && d.what == What::Foreign);
-    journal.entries.retain(|entry| left(&entry.path));
-    let holds_journal = |folder: &&String| Path::new(scope.journal()).starts_with(folder);
-    let (last, first): (Vec<&String>, Vec<&String>) =
-        journal.folders.iter().rev().partition(holds_journal);
-    for folder in first {
-        remove_folder(site, folder, disk)?;
-    }
-    if !journal.entries.is_empty() {
-        journal.write(&path, disk).map_err(in_journal)?;
-        return Ok(done);
-    }
-    disk.remove(&path).map_err(in_journal)?;
-    disk.sync_dir(path.parent().unwrap_or(Path::new("/"))).map_err(in_journal)?;
-    for folder in last {
-        remove_folder(site, folder, disk)?;
     }
     Ok(done)
 }
 
 /// The journal to be, and what is to be written then.
 #[derive(Default)]
-struct Draft<'w> {
+struct Draft {
+    old: Journal,
     journal: Journal,
-    steps: Vec<&'w Want>,
+    steps: Vec<Want>,
     done: Vec<Done>,
     foreign: Vec<String>,
+    overwritten: Vec<String>,
 }
 
-impl<'w> Draft<'w> {
+impl Draft {
     fn note_folder(&mut self, folder: String) {
         if !self.journal.folders.contains(&folder) {
             self.journal.folders.push(folder);
         }
     }
 
-    fn add(
-        &mut self,
-        site: Site<'_>,
-        want: &'w Want,
-        old: Option<&Entry>,
-        may_overwrite: bool,
-    ) -> Result<(), Fault> {
-        let path = || want.path.clone();
+    fn note(&mut self, entry: Entry) {
+        self.journal.entries.retain(|found| found.path != entry.path);
+        self.journal.entries.push(entry);
+    }
+
+    fn say(&mut self, want: &Want, what: What) {
+        self.done.push(Done { path: want.path.clone(), what });
+    }
+
+    fn add(&mut self, site: Site<'_>, want: &Want, may_overwrite: bool) -> Result<(), Fault> {
+        let fault = |error| Fault::Path(want.path.clone(), error);
+        if let Some(edit) = &want.edit {
+            return self.add_edit(site, want, edit).map_err(fault);
+        }
         let now = match (site.look(&want.path, want.form), want.form) {
             (Ok(now), _) => now,
             (Err(error), Some(_)) => {
-                let what = What::Refused(format!("cannot be read: {error}"));
-                self.done.push(Done { path: path(), what });
+                self.say(want, What::Locked(format!("cannot be read: {error}")));
                 return Ok(());
             }
-            (Err(error), None) => return Err(Fault::Path(path(), error)),
+            (Err(error), None) => return Err(fault(error)),
         };
         if want.form.is_some() && now == State::Absent {
-            self.done.push(Done { path: path(), what: What::Absent });
+            self.say(want, What::Absent);
             return Ok(());
         }
         let holds = want.holds(&now);
-        let is_known = |entry: &Entry| entry.is_ours(&now) || entry.is_prior(&now) || holds;
-        let entry = match old {
-            Some(entry) if is_known(entry) => {
+        let again = |entry: &Entry, earlier| {
+            let edit = want.edit.clone();
+            Entry { wanted: want.text(), earlier, edit, ..entry.clone() }
+        };
+        let entry = match self.old.entry(&want.path) {
+            Some(entry) if entry.is_ours(&now) || entry.is_prior(&now) => {
                 // What stands there may be of an apply before the last, if that was killed.
-                let earlier = now.text().filter(|text| entry.is_ours(&now) && *text != want.text);
-                let earlier = earlier.map(str::to_owned);
-                Entry { wanted: want.text.clone(), earlier, ..entry.clone() }
+                let found = now.bytes().filter(|found| entry.is_ours(&now) && *found != want.bytes);
+                again(entry, found.map(|found| String::from_utf8_lossy(found).into_owned()))
             }
-            Some(_) if !may_overwrite => {
-                self.foreign.push(path());
+            // As it should be, and by another hand: no value of ours to be taken back.
+            _ if holds => return Ok(()),
+            Some(entry) if want.form.is_some() => again(entry, None),
+            Some(entry) if may_overwrite => {
+                self.overwritten.push(want.path.clone());
+                again(entry, None)
+            }
+            Some(_) => {
+                self.foreign.push(want.path.clone());
                 return Ok(());
             }
-            None if holds => return Ok(()),
-            _ => entry_of(site, want, now)?,
-        };
-        self.journal.entries.retain(|entry| entry.path != want.path);
-        self.journal.entries.push(entry);
-        if !holds {
-            if want.form.is_none() {
-                for folder in missing_folders(site, &want.path) {
-                    self.note_folder(folder);
+            None => match entry_of(site, want, now) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.say(want, What::Locked(format!("its twin cannot be read: {error}")));
+                    return Ok(());
                 }
-            }
-            self.steps.push(want);
+            },
+        };
+        self.note(entry);
+        if !holds {
+            self.step(site, want.clone()).map_err(fault)?;
         }
+        Ok(())
+    }
+
+    /// An edit is nobody's loss: what its owner has made of the file meanwhile stays.
+    fn add_edit(&mut self, site: Site<'_>, want: &Want, edit: &Edit) -> io::Result<()> {
+        let strange = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        let State::File { bytes, owner } = site.look_edited(&want.path)? else {
+            self.say(want, What::Absent);
+            return Ok(());
+        };
+        let old = self.old.entry(&want.path);
+        let (prior, edit, base) = if let Some(Entry { prior, edit: Some(earlier), .. }) = old {
+            let before = prior.bytes().unwrap_or_default();
+            let edit = edit.after(earlier);
+            let base = if edit.holds(&bytes) {
+                bytes.clone()
+            } else {
+                earlier.taken_back(&bytes, before).map_err(strange)?
+            };
+            (prior.clone(), edit, base)
+        } else {
+            let base = freed(&self.old, edit.how, &bytes);
+            if base == bytes && edit.holds(&bytes) {
+                return Ok(());
+            }
+            (State::File { bytes: base.clone(), owner }, edit.clone(), base)
+        };
+        let merged = edit.merged(&base).map_err(strange)?;
+        let (path, wanted) = (want.path.clone(), String::new());
+        let edit = Some(edit);
+        self.note(Entry { path, prior, wanted, earlier: None, form: None, twin: None, edit });
+        if merged != bytes {
+            self.step(site, Want { bytes: merged, ..want.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, site: Site<'_>, want: Want) -> io::Result<()> {
+        if want.form.is_none() {
+            let is_edit = want.edit.is_some();
+            let file = if is_edit { site.edited(&want.path) } else { site.at(&want.path) };
+            Site::has_one_name(&file?)?;
+            for folder in missing_folders(site, &want.path) {
+                self.note_folder(folder);
+            }
+        }
+        self.steps.push(want);
         Ok(())
     }
 }
 
-fn entry_of(site: Site<'_>, want: &Want, prior: State) -> Result<Entry, Fault> {
+/// The text of a loader's file as it would be if those that the journal knows had never been
+/// edited: one that came later was made from them.
+pub(super) fn freed(journal: &Journal, how: How, bytes: &[u8]) -> Vec<u8> {
+    let is_loader = |how| matches!(how, How::Entry | How::Line);
+    let known: Vec<(&Edit, Vec<u8>)> = journal
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry.edit.as_ref()?, entry.prior.bytes()?.to_vec())))
+        .filter(|(edit, _)| is_loader(edit.how) && is_loader(how))
+        .collect();
+    let owned: Vec<Vec<u8>> = known.iter().map(|(_, prior)| prior.clone()).collect();
+    known.iter().fold(bytes.to_vec(), |bytes, (edit, _)| {
+        Edit { how, ..(*edit).clone() }.freed(&bytes, &owned)
+    })
+}
+
+fn entry_of(site: Site<'_>, want: &Want, prior: State) -> io::Result<Entry> {
     let is_zero = matches!(&prior, State::Value(text) if text.trim() == "0");
     let twin = match &want.twin {
-        Some(twin) if is_zero => match site.look(twin, Some(Form::Text)) {
-            Ok(State::Value(text)) => Some((twin.clone(), text)),
-            Ok(_) => None,
-            Err(error) => return Err(Fault::Path(twin.clone(), error)),
+        Some(twin) if is_zero => match site.look(twin, Some(Form::Text))? {
+            State::Value(text) => Some((twin.clone(), text)),
+            State::Absent | State::File { .. } | State::Link { .. } => None,
         },
         _ => None,
     };
-    let (path, wanted) = (want.path.clone(), want.text.clone());
-    Ok(Entry { path, prior, wanted, earlier: None, form: want.form, twin })
+    let (path, wanted) = (want.path.clone(), want.text());
+    Ok(Entry { path, prior, wanted, earlier: None, form: want.form, twin, edit: None })
 }
 
-fn write(site: Site<'_>, want: &Want, disk: &mut dyn Disk) -> Result<What, Fault> {
-    let fault = |error| Fault::Path(want.path.clone(), error);
-    let Some(form) = want.form else {
-        make_folders(site, &want.path, disk).map_err(fault)?;
-        let owner = match site.look(&want.path, None).map_err(fault)? {
-            State::File { owner, .. } => owner,
-            State::Absent | State::Link { .. } | State::Value(_) => OURS,
-        };
-        site.write(&want.path, &want.text, owner, disk).map_err(fault)?;
-        return Ok(What::Written);
+/// Copies a file that is about to be overwritten beside it, under a name nobody reads.
+fn copied(site: Site<'_>, path: &str, disk: &mut dyn Disk) -> io::Result<String> {
+    let State::File { bytes, owner } = site.look(path, None)? else {
+        return Ok("nothing".to_owned());
     };
-    let text = if site.is_live { want.text.clone() } else { format!("{}\n", want.text) };
+    let name = |n: u32| format!("{path}.corelane-overwritten-{n}");
+    let is_free =
+        |name: &String| site.at(name).is_ok_and(|file| fs::symlink_metadata(file).is_err());
+    let full = || io::Error::new(io::ErrorKind::AlreadyExists, "too many copies beside it");
+    let copy = (1..=MOST_COPIES).map(name).find(is_free).ok_or_else(full)?;
+    replace(&site.at(&copy)?, &bytes, owner, disk)?;
+    Ok(copy)
+}
+
+fn written(site: Site<'_>, want: &Want, journal: &mut Journal, disk: &mut dyn Disk) -> What {
+    let what = match want.form {
+        None => write_file(site, want, disk).map(|()| What::Written),
+        Some(form) => write_value(site, want, form, journal, disk),
+    };
+    what.unwrap_or_else(|error| What::Failed(error.to_string()))
+}
+
+fn write_file(site: Site<'_>, want: &Want, disk: &mut dyn Disk) -> io::Result<()> {
+    make_folders(site, &want.path, disk)?;
+    let is_edit = want.edit.is_some();
+    let now = if is_edit { site.look_edited(&want.path) } else { site.look(&want.path, None) };
+    let owner = match now? {
+        State::File { owner, .. } => owner,
+        State::Absent | State::Link { .. } | State::Value(_) => OURS,
+    };
+    if is_edit {
+        return site.write_edited(&want.path, &want.bytes, owner, disk);
+    }
+    site.write(&want.path, &want.bytes, owner, disk)
+}
+
+fn write_value(
+    site: Site<'_>,
+    want: &Want,
+    form: Form,
+    journal: &mut Journal,
+    disk: &mut dyn Disk,
+) -> io::Result<What> {
+    let text = if site.is_live { want.text() } else { want.text() + "\n" };
     match site.set(&want.path, &text, form, disk) {
         Ok(()) => {}
-        Err(error) if site.is_live => return Ok(What::Refused(error.to_string())),
-        Err(error) => return Err(fault(error)),
+        Err(error) if !site.is_live => return Err(error),
+        Err(error) => {
+            let is_locked = error.raw_os_error() == Some(NOT_PERMITTED)
+                && LOCKED.iter().any(|path| want.path.starts_with(path));
+            let why = error.to_string();
+            return Ok(if is_locked { What::Locked(why) } else { What::Refused(why) });
+        }
     }
     // The kernel's word counts, not ours.
-    let now = site.look(&want.path, want.form).map_err(fault)?;
+    let now = site.look(&want.path, want.form)?;
     if want.holds(&now) {
         return Ok(What::Written);
     }
-    let found = if let State::Value(text) = &now { text.trim() } else { "nothing" };
-    Ok(What::Refused(format!("it holds {found:?}")))
+    let State::Value(found) = now else { return Ok(What::Refused("it is gone".to_owned())) };
+    // What it made of ours is ours too.
+    let entry = journal.entries.iter_mut().find(|entry| entry.path == want.path);
+    if let Some(entry) = entry {
+        entry.earlier = Some(found.clone());
+    }
+    Ok(What::Refused(format!("it holds {:?}", found.trim())))
 }
 
-/// Takes one path back; `None` where nothing is to be done.
-fn restore(
-    site: Site<'_>,
-    entry: &Entry,
-    may_overwrite: bool,
-    disk: &mut dyn Disk,
-) -> Result<Option<What>, Fault> {
-    let path = &entry.path;
-    let fault = |error| Fault::Path(path.clone(), error);
-    if entry.form.is_none() || !site.is_live {
-        site.sweep(path, disk).map_err(fault)?;
-    }
-    let now = site.look(path, entry.form).map_err(fault)?;
-    let is_gone = now == State::Absent && entry.form.is_some();
-    if is_gone || entry.is_prior(&now) {
-        return Ok(None);
-    }
-    if !entry.is_ours(&now) && !may_overwrite {
-        return Ok(Some(What::Foreign));
-    }
-    match (&entry.prior, entry.form) {
-        (State::Absent, _) => site.clear(path, None, disk).map_err(fault)?,
-        (State::Link { to }, _) => site.clear(path, Some(to), disk).map_err(fault)?,
-        (State::File { text, owner }, _) => site.write(path, text, *owner, disk).map_err(fault)?,
-        (State::Value(text), form) => {
-            let form = form.unwrap_or(Form::Text);
-            return restore_value(site, entry, text, form, disk).map(Some);
-        }
-    }
-    Ok(Some(What::Restored))
-}
-
-fn restore_value(
-    site: Site<'_>,
-    entry: &Entry,
-    text: &str,
-    form: Form,
-    disk: &mut dyn Disk,
-) -> Result<What, Fault> {
-    let fault = |error| Fault::Path(entry.path.clone(), error);
-    let mut said = Ok(());
-    if let Some((twin, value)) = &entry.twin {
-        said = site.set(twin, value, Form::Text, disk);
-    }
-    if !entry.is_prior(&site.look(&entry.path, entry.form).map_err(fault)?) {
-        said = site.set(&entry.path, text, form, disk);
-    }
-    match said {
-        Ok(()) => Ok(What::Restored),
-        Err(error) if site.is_live => Ok(What::Refused(error.to_string())),
-        Err(error) => Err(fault(error)),
-    }
-}
-
-fn lock(journal: &Path) -> Result<File, Fault> {
+pub(super) fn lock(journal: &Path) -> Result<File, Fault> {
     let folder = journal.parent().unwrap_or(Path::new("/"));
     let failed = |error| Fault::Journal(folder.display().to_string(), error);
     let file = File::open(folder).map_err(failed)?;
@@ -381,15 +426,4 @@ fn make_folders(site: Site<'_>, path: &str, disk: &mut dyn Disk) -> io::Result<V
         disk.sync_dir(at.parent().unwrap_or(Path::new("/")))?;
     }
     Ok(missing)
-}
-
-/// Removes a folder of ours if nothing is in it.
-fn remove_folder(site: Site<'_>, folder: &str, disk: &mut dyn Disk) -> Result<(), Fault> {
-    use io::ErrorKind::{DirectoryNotEmpty, NotFound};
-    let fault = |error| Fault::Path(folder.to_owned(), error);
-    let at: PathBuf = site.at(folder).map_err(fault)?;
-    match disk.remove_dir(&at) {
-        Err(error) if !matches!(error.kind(), DirectoryNotEmpty | NotFound) => Err(fault(error)),
-        _ => Ok(()),
-    }
 }

@@ -219,12 +219,7 @@ fn an_apply_is_asked_for_and_a_topology_that_cannot_be_is_one_line() {
     }
     // A box whose boot loader is not known, and one that is: not without --yes.
     let root = dir.path().join("box");
-    for cpu in 0..8 {
-        let folder = root.join(format!("sys/devices/system/cpu/cpu{cpu}/topology"));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("thread_siblings_list"), format!("{cpu}\n")).unwrap();
-    }
-    fs::write(root.join("sys/devices/system/cpu/online"), "0-7\n").unwrap();
+    make_box(&root);
     let at = format!("--root={}", root.display());
     let code = |args: &[&str]| {
         let output = corelane(args);
@@ -253,4 +248,77 @@ fn an_apply_is_asked_for_and_a_topology_that_cannot_be_is_one_line() {
     }
     assert_eq!(code(&["isolate", "rollback", &at]), Some(0));
     assert!(!root.join("etc/systemd").exists() && !root.join("etc/corelane").exists());
+}
+
+/// A box of eight cores, without a boot loader.
+fn make_box(root: &Path) {
+    for cpu in 0..8 {
+        let folder = root.join(format!("sys/devices/system/cpu/cpu{cpu}/topology"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("thread_siblings_list"), format!("{cpu}\n")).unwrap();
+    }
+    fs::write(root.join("sys/devices/system/cpu/online"), "0-7\n").unwrap();
+}
+
+#[test]
+fn what_was_done_and_what_is_left_to_do_is_told_both_ways_and_after_a_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    make_box(root);
+    let put = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("etc/default/grub", "GRUB_CMDLINE_LINUX=\"\"\n");
+    put("proc/sys/vm/swappiness", "60\n");
+    // What cannot be opened under lockdown: nobody reads a folder.
+    fs::create_dir_all(root.join("sys/kernel/debug/sched/fair_server/cpu5/runtime")).unwrap();
+    // Its owner's own file, under the name one would take.
+    let own = "# the box in the cage\n[topology]\nhot = \"5-7\"\nhousekeeping = \"0-4\"\n\
+               nic = \"eth0.100\"\n";
+    put("etc/corelane/topology.toml", own);
+    put("run/corelane-isolate.json", "{\"version\": 2, \"fold");
+    let (at, file) = (
+        format!("--root={}", root.display()),
+        format!("--topology={}", root.join("etc/corelane/topology.toml").display()),
+    );
+    let said = |args: &[&str], code: i32| {
+        let output = corelane(args);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let fault = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}{fault}");
+        (text, fault)
+    };
+    let has = |text: &str, parts: &[&str]| {
+        for part in parts {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
+    };
+    // The half of the running kernel has a torn journal: that of the files is told all the same.
+    let apply = ["isolate", "apply", "--yes", "--kernel=6.12", &at, &file];
+    let (text, fault) = said(&apply, 14);
+    has(&text, &["etc/default/grub: written", "next: run update-grub"]);
+    has(&fault, &["journal of prior values is damaged"]);
+    fs::remove_file(root.join("run/corelane-isolate.json")).unwrap();
+    let (text, _) = said(&apply, 0);
+    has(&text, &["cpu5/runtime: left as it is (cannot be read", "vm/swappiness: written"]);
+    // No reboot and no other file makes it another topology.
+    let (text, _) = said(&["isolate", "plan", "--check", "--kernel=6.12", &at], 0);
+    let from = "topology: /etc/corelane/applied-topology.toml\n";
+    has(&text, &[from, "card eth0.100", "0 to change, 1 unknown"]);
+    // One half cannot be taken back: the other is, and what is to be done is said.
+    let journal = fs::read(root.join("run/corelane-isolate.json")).unwrap();
+    put("run/corelane-isolate.json", "");
+    let (text, fault) = said(&["isolate", "rollback", &at], 14);
+    has(&text, &["etc/default/grub: restored", "next: run update-grub", "daemon-reload"]);
+    has(&text, &["multi-user.target.wants"]);
+    has(&fault, &["journal of prior values is damaged"]);
+    fs::write(root.join("run/corelane-isolate.json"), journal).unwrap();
+    let (text, _) = said(&["isolate", "rollback", &at], 0);
+    has(&text, &["vm/swappiness: restored"]);
+    assert_eq!(fs::read_to_string(root.join("etc/corelane/topology.toml")).unwrap(), own);
+    assert!(!root.join("etc/corelane/applied-topology.toml").exists());
+    let (text, _) = said(&["isolate", "rollback", &at], 0);
+    has(&text, &["nothing to take back"]);
 }

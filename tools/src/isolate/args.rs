@@ -77,7 +77,7 @@ pub struct Changing {
 #[derive(Args, Debug)]
 pub struct Wanted {
     /// Which CPUs are hot, which card trades (config/topology-8core.toml is an example); without it
-    /// as the host suggests.
+    /// as the last apply was told, else as the host suggests.
     #[arg(long, value_name = "FILE")]
     pub topology: Option<PathBuf>,
     /// Version of systemd the units are for; without it the host's, else 252.

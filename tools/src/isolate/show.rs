@@ -3,7 +3,7 @@
 use isolation::CpuSet;
 use isolation::isolate::journal::State;
 use isolation::isolate::settings::Form;
-use isolation::isolate::{Changes, Done, LeftOut, Site, What, Wish, diff};
+use isolation::isolate::{Changes, Done, LeftOut, Planned, Site, What, Wish, diff};
 use station::operator::Failure;
 use std::fmt::Write as _;
 use wire::exit::Exit;
@@ -59,23 +59,27 @@ pub(super) struct Difference {
     pub(super) count: usize,
     /// Those of them that matter now: not the interrupts that arrive elsewhere all the same.
     pub(super) felt: usize,
+    /// Settings that could not be read.
+    pub(super) unknown: usize,
 }
 
 /// What would change on a host.
 pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<Difference, Failure> {
-    let (mut text, mut count, mut elsewhere) = (String::new(), 0, 0);
-    for (path, wanted) in &changes.files {
-        let now = site.look(path, None).map_err(|error| unread(path, &error))?;
+    let (mut text, mut count, mut elsewhere, mut unknown) = (String::new(), 0, 0, 0);
+    for Planned { path, bytes, edit } in &changes.files {
+        let found = if edit.is_some() { site.look_edited(path) } else { site.look(path, None) };
+        let now = found.map_err(|error| unread(path, &error))?;
+        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let before = match &now {
             State::Link { to } => format!("(a link to {})\n", to.display()),
             State::Absent | State::File { .. } | State::Value(_) => {
-                now.text().unwrap_or_default().to_owned()
+                shown(now.bytes().unwrap_or_default())
             }
         };
-        if now.text() != Some(wanted) {
+        if now.bytes() != Some(bytes) {
             count += 1;
             let is_new = if now == State::Absent { " (new)" } else { "" };
-            let _ = write!(text, "{path}{is_new}\n{}", diff::lines(&before, wanted));
+            let _ = write!(text, "{path}{is_new}\n{}", diff::lines(&before, &shown(bytes)));
         }
     }
     for setting in &changes.settings {
@@ -85,6 +89,7 @@ pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<Differenc
             Ok(_) => continue,
             Err(error) => {
                 let _ = writeln!(text, "{path}: unknown ({error}) [{check}]");
+                unknown += 1;
                 continue;
             }
         };
@@ -97,7 +102,7 @@ pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<Differenc
             let _ = writeln!(text, "{path}: {found} -> {} [{check}]{note}", setting.wanted);
         }
     }
-    Ok(Difference { text, count, felt: count - elsewhere })
+    Ok(Difference { text, count, felt: count - elsewhere, unknown })
 }
 
 /// Where the interrupts of a path arrive, if that is within what is wanted: some cannot be bound, and
@@ -105,7 +110,8 @@ pub(super) fn difference(site: &Site<'_>, changes: &Changes) -> Result<Differenc
 fn arrives(site: &Site<'_>, path: &str, wanted: &str) -> Option<CpuSet> {
     let folder = path.strip_suffix("/smp_affinity_list")?;
     let now = site.look(&format!("{folder}/effective_affinity_list"), Some(Form::List)).ok()?;
-    let cpus = CpuSet::from_list(now.text()?).filter(|cpus| !cpus.is_empty())?;
+    let State::Value(text) = now else { return None };
+    let cpus = CpuSet::from_list(&text).filter(|cpus| !cpus.is_empty())?;
     CpuSet::from_list(wanted)?.covers(&cpus).then_some(cpus)
 }
 
@@ -125,8 +131,11 @@ pub(super) fn done(list: &[Done]) -> String {
     for Done { path, what } in list {
         let word = match what {
             What::Written => "written".to_owned(),
+            What::Overwritten(copy) => format!("written; what stood there is in {copy}"),
             What::Restored => "restored".to_owned(),
             What::Refused(why) => format!("refused ({why})"),
+            What::Locked(why) => format!("left as it is ({why})"),
+            What::Failed(why) => format!("failed ({why})"),
             What::Foreign => "left: somebody else has changed it since".to_owned(),
             What::Absent => {
                 absent += 1;
