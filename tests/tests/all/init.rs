@@ -103,6 +103,7 @@ fn a_box_with_cores_to_spare_gets_a_topology_its_station_agrees_with() {
     let station = fs::read_to_string(files.join("station.toml")).unwrap();
     assert!(station.contains("\nloop_cpu = 2\nedge_cpu = 3\n"), "{station}");
     assert!(station.contains("\nidle = \"busy\"\n"), "{station}");
+    assert!(station.contains("\ntopology = \"topology.toml\"\n"), "{station}");
     let topology = files.join("topology.toml");
     clean(command(&["config", "check", files.to_str().unwrap()]).output().unwrap());
     let doctor = [

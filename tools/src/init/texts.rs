@@ -82,18 +82,22 @@ pub(super) fn station(chosen: &Chosen<'_>) -> String {
     )
 }
 
+/// The station's key of the file that is written beside it.
+const TOPOLOGY: &str =
+    "# What the doctor holds the host against when a session starts.\ntopology = \"topology.toml\"";
+
 fn hot_threads(split: Result<&Split, &String>) -> String {
     match split {
         Ok(Split { loop_cpu, edge_cpu: Some(edge_cpu), hot, .. }) => format!(
             "# Loop and edge on a core each, {hot} of topology.toml: nothing else should run\n\
              # there (`corelane doctor --topology=topology.toml` looks).\n\
              threads = \"two\"\nloop_cpu = {loop_cpu}\nedge_cpu = {edge_cpu}\n\
-             # They spin. \"yield\" where the CPUs are shared.\nidle = \"busy\""
+             # They spin. \"yield\" where the CPUs are shared.\nidle = \"busy\"\n{TOPOLOGY}"
         ),
         Ok(Split { loop_cpu, edge_cpu: None, .. }) => format!(
             "# One core can be spared: loop and edge take turns on it.\n\
              threads = \"one\"\nloop_cpu = {loop_cpu}\n\
-             # It spins. \"yield\" where the CPU is shared.\nidle = \"busy\""
+             # It spins. \"yield\" where the CPU is shared.\nidle = \"busy\"\n{TOPOLOGY}"
         ),
         Err(why) => format!(
             "# No core is the hot threads' own here:\n# {why}.\n\

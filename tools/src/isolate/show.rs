@@ -3,7 +3,7 @@
 use isolation::CpuSet;
 use isolation::isolate::journal::State;
 use isolation::isolate::settings::Form;
-use isolation::isolate::{Changes, Done, LeftOut, Planned, Site, What, Wish, diff};
+use isolation::isolate::{APPLIED, Changes, Done, LeftOut, Planned, Site, What, Wish, diff};
 use station::operator::Failure;
 use std::fmt::Write as _;
 use wire::exit::Exit;
@@ -30,14 +30,16 @@ pub(super) fn head(from: &str, wish: &Wish) -> String {
         Some(edge) => {
             let _ = writeln!(
                 text,
-                "station.toml needs station.loop_cpu = {} and station.edge_cpu = {edge}",
+                "station.toml needs station.loop_cpu = {}, station.edge_cpu = {edge} and \
+                 station.topology = \"/{APPLIED}\"",
                 layout.order_loop
             );
         }
         None => {
             let _ = writeln!(
                 text,
-                "station.toml needs station.threads = \"one\" and station.loop_cpu = {}",
+                "station.toml needs station.threads = \"one\", station.loop_cpu = {} and \
+                 station.topology = \"/{APPLIED}\"",
                 layout.order_loop
             );
         }
