@@ -36,5 +36,5 @@ pub use host::{Host, Missing};
 pub use plan::{Plan, PlanError};
 pub use report::{Exit, Report, examine};
 pub use snapshot::snapshot;
-pub use told::ask;
+pub use told::{Gpu, ask};
 pub use tree::{Node, TarError, Tree};

@@ -3,7 +3,7 @@
 //! Owns the doctor's exit status, an enum of its own beside the process exit codes. Must never: say
 //! more than the checks found.
 
-use crate::check::{Finding, Group, Look, Profile, Status};
+use crate::check::{Check, Finding, Group, Look, Profile, Status};
 use crate::checks;
 use crate::host::Host;
 use crate::plan::Plan;
@@ -51,8 +51,8 @@ pub struct Report {
     /// CPUs taken for hot, as a list.
     pub hot: String,
     /// SHA-256 of kernel, topology and what every check found, before need and profile, but of
-    /// those whose answer may change with no setting changed: two reports of equal hash found the
-    /// same host.
+    /// those whose answer may change with no setting changed, and of the GPU's, which the engine
+    /// does not ask: two reports of equal hash found the same host.
     pub hash: String,
     /// Exit status.
     pub exit: u8,
@@ -87,7 +87,8 @@ pub fn examine(host: &Host, plan: &Plan, profile: Profile) -> Report {
 fn hash(report: &Report, plan: &Plan) -> String {
     let mut text = format!("corelane host {} {}\n", report.version, report.kernel);
     text.push_str(&plan.to_toml());
-    let settled = checks::all().zip(&report.checks).filter(|(check, _)| !check.moves);
+    let is_settled = |check: &Check| !check.moves && check.group != Group::Gpu;
+    let settled = checks::all().zip(&report.checks).filter(|(check, _)| is_settled(check));
     for (check, finding) in settled {
         let _ = writeln!(text, "{} {}", check.id, finding.found.name());
     }

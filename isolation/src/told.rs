@@ -18,9 +18,18 @@ const SMI_COUNT: u64 = 0x34;
 /// Flag of `ETHTOOL_GFLAGS` for merged packets.
 const LRO: u32 = 1 << 15;
 
+/// Whether the GPU's library is loaded to ask it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gpu {
+    /// It is.
+    Ask,
+    /// It is not: the checks of the GPU are UNKNOWN. For a process that trades.
+    Leave,
+}
+
 /// Asks all of it of the live host; a captured tree has its own. The first look at counters is
 /// `wait` before the second, which is the checks'.
-pub fn ask(host: &mut Host, wait: Duration) {
+pub fn ask(host: &mut Host, wait: Duration, gpu: Gpu) {
     if !host.is_live() {
         return;
     }
@@ -31,7 +40,7 @@ pub fn ask(host: &mut Host, wait: Duration) {
     for card in cards(host) {
         ethtool(host, &card);
     }
-    if host.is_there("proc/driver/nvidia/version") {
+    if gpu == Gpu::Ask && host.is_there("proc/driver/nvidia/version") {
         nvml::ask(host);
     }
     if !wait.is_zero() {

@@ -6,7 +6,7 @@
 
 use crate::output::Output;
 use clap::{Args, Subcommand, ValueEnum};
-use isolation::{Host, Plan, Profile, Report, Tree};
+use isolation::{Gpu, Host, Plan, Profile, Report, Tree};
 use station::operator::Failure;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -156,7 +156,7 @@ fn examined(subject: &Subject) -> Result<Report, Failure> {
         Some(root) => captured(root)?,
     };
     let plan = planned(&host, subject.topology.as_deref())?;
-    isolation::ask(&mut host, Duration::from_secs(subject.watch));
+    isolation::ask(&mut host, Duration::from_secs(subject.watch), Gpu::Ask);
     Ok(isolation::examine(&host, &plan, subject.profile.into()))
 }
 
@@ -199,7 +199,7 @@ fn explain(id: &str) -> Result<String, Failure> {
 fn snapshot(output: &Path, topology: Option<&Path>) -> Result<(), Failure> {
     let mut host = Host::live();
     let plan = planned(&host, topology)?;
-    isolation::ask(&mut host, Duration::ZERO);
+    isolation::ask(&mut host, Duration::ZERO, Gpu::Ask);
     let (_, tree) = isolation::snapshot(host, &plan, Profile::Live);
     let tar = tree.to_tar().map_err(|error| {
         let fields = format!("path={} error=\"{error}\"", output.display());

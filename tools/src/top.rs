@@ -18,7 +18,7 @@ use clap::Args;
 use clock::Clock;
 use desk::Desk;
 use follow::Follower;
-use isolation::{Host, Plan, Profile, Report};
+use isolation::{Gpu, Host, Plan, Profile, Report};
 use screen::Screen;
 use source::{Page, Source};
 use station::doctor::topology_of_run;
@@ -236,7 +236,7 @@ fn doctor(profile: Profile, run: PathBuf) -> (Sender<()>, Receiver<Result<Verdic
 fn verdict(profile: Profile, run: &Path) -> Result<Verdict, Failure> {
     let mut host = Host::live();
     let plan = topology_of_run(run)?.unwrap_or_else(|| Plan::of(&host));
-    isolation::ask(&mut host, Duration::ZERO);
+    isolation::ask(&mut host, Duration::ZERO, Gpu::Ask);
     let Report { counts, hash, .. } = isolation::examine(&host, &plan, profile);
     let counts: Vec<_> = ["FAIL", "UNKNOWN", "CONFLICT", "DRIFT", "WARN", "PASS"]
         .into_iter()

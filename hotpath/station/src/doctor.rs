@@ -1,13 +1,13 @@
 //! What the doctor says of this host when a session starts: its hash for the tape, what is open for
 //! the summary.
 //!
-//! Must never: keep a session from starting; that is the work of `corelane doctor gate` before it.
-//! Runs once on the main thread, before any other; allocates.
+//! Must never: keep a session from starting, which is the work of `corelane doctor gate` before it,
+//! or load a library of the GPU's into the engine. Runs once on the main thread, before any other; allocates.
 
 use crate::config::{Config, Profile};
 use crate::operator::Failure;
 use crate::run_dir;
-use isolation::{Plan, Report};
+use isolation::{Gpu, Plan, Report};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Doctor {
             Some(path) => topology(path)?,
             None => Plan::of(&host),
         };
-        isolation::ask(&mut host, Duration::ZERO);
+        isolation::ask(&mut host, Duration::ZERO, Gpu::Leave);
         let profile = match config.station.profile {
             Profile::Dev => isolation::Profile::Dev,
             Profile::Live => isolation::Profile::Live,
