@@ -1,9 +1,9 @@
 //! The types of answers a role can have, and the one way from text to one of them.
 //!
-//! Each type is a Rust struct; its schema, its section of the prompt and its check are made from it.
-//! All numbers are integers. A change of a limit is said as the share of the operator's value that
-//! is kept, so that nothing looser can be said at all. Must never: repair an answer, guess what was
-//! meant, or take one with a fault. Pure but for the table made at first use; allocates.
+//! Each type is a Rust struct; its schema, its section of the prompt and its check are made from
+//! it. All numbers are integers. A change of a limit is said as the share of the operator's value
+//! that is kept, so that nothing looser can be said at all. Must never: repair an answer, guess
+//! what was meant, or take one with a fault. Pure but for the table made at first use; allocates.
 
 use crate::cause::Cause;
 use crate::shape::{Fault, Shape};

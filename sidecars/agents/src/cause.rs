@@ -142,8 +142,8 @@ impl Cause {
         }
     }
 
-    /// Whether it speaks against the server and model, so that the breaker counts it. A long prompt, a
-    /// full queue of our own and an old question are not their fault.
+    /// Whether it speaks against the server and model, so that the breaker counts it. A long
+    /// prompt, a full queue of our own and an old question are not their fault.
     #[must_use]
     pub const fn is_fault(self) -> bool {
         !matches!(

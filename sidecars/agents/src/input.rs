@@ -2,8 +2,8 @@
 //!
 //! A context builder is the name of one section; a role names those it may see. The check is made
 //! from the types as for answers: unknown keys fail, and every number has bounds, so that a rule
-//! cannot overflow. Prices are not here: roles think in basis points. Must never: hand a role a section
-//! it did not name. Pure; allocates.
+//! cannot overflow. Prices are not here: roles think in basis points. Must never: hand a role a
+//! section it did not name. Pure; allocates.
 
 use crate::shape::{Fault, Shape};
 use schemars::JsonSchema;

@@ -2,8 +2,8 @@
 //!
 //! Load is the peak of the answer times, which a slow answer raises at once and time lets fall by
 //! half in ten seconds, times the questions that are out, by the server's weight. Integers on the
-//! time that is given, and a generator of its own: the same calls draw the same servers. Must never:
-//! read a clock. Pure; no allocation.
+//! time that is given, and a generator of its own: the same calls draw the same servers. Must
+//! never: read a clock. Pure; no allocation.
 
 /// In this time a peak falls to a half, nanoseconds.
 const HALF_NS: u128 = 10_000_000_000;
@@ -109,7 +109,8 @@ mod tests {
                 taken[at] = true;
                 prop_assert!(!single || costs[at] != dearest);
             }
-            let missed = taken.iter().zip(&costs).filter(|(taken, cost)| !**taken && **cost != dearest);
+            let missed =
+                taken.iter().zip(&costs).filter(|(taken, cost)| !**taken && **cost != dearest);
             prop_assert_eq!(missed.count(), 0);
         }
     }

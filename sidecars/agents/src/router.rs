@@ -103,8 +103,11 @@ impl Router {
 /// If `role` is no place in the configuration.
 pub fn ask_once(config: Config, role: usize, input: &Input) -> std::io::Result<Decision> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let decision = runtime.block_on(async {
         let router = Router::new(config).map_err(std::io::Error::other)?;
         Ok(router.ask(role, input).await)
-    })
+    });
+    // A thread that still looks a host's name up must not hold the answer.
+    runtime.shutdown_background();
+    decision
 }

@@ -96,7 +96,9 @@ fn schema_prompt_and_check_come_from_one_type() {
 proptest! {
     /// Cut, spoiled or random text is never an answer out of range, and never ends the process.
     #[test]
-    fn what_passes_is_within_its_bounds(at in 0..GOOD.len(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn what_passes_is_within_its_bounds(
+        at in 0..GOOD.len(), byte in any::<u8>(), cut in any::<bool>()
+    ) {
         let mut bytes = GOOD.as_bytes().to_vec();
         if cut { bytes.truncate(at); } else { bytes[at] = byte; }
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -84,8 +84,8 @@ pub(super) fn servers(root: &Section<'_>, cloud: bool, ledger: &Ledger<'_>) -> V
         let place = place(&section, ledger);
         let is_cloud = matches!(&place, Some(Place::Url(url)) if !is_near(url));
         if is_cloud && !cloud {
-            let allowed = "a host of this box or its network, or [cloud] allow = true with a redact \
-                           list";
+            let allowed = "a host of this box or its network, or [cloud] allow = true and \
+                           a redact list";
             ledger.add(section.line(), section.key("url"), "a host beyond this network", allowed);
         }
         let slots = section.whole("slots", 1..=256, 3);

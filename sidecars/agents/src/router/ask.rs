@@ -183,7 +183,8 @@ impl Router {
                 (Ok(_), None) => return None,
                 (Err(cause), _) => cause,
             };
-            // A connection the server had given up is no word on the server: once more, on a new one.
+            // A connection the server had given up is no word on the server: once more, on a new
+            // one.
             if cause == Cause::Broken && !was_broken {
                 was_broken = true;
                 continue;

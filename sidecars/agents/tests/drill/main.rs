@@ -1,14 +1,15 @@
 //! The traps of local LLM servers, each played by a scripted server over TCP and a Unix socket: no
 //! bad answer is taken, the fallback comes within the budget, and what was late is hung up on.
 //!
-//! Time is tokio's, stopped: it moves where a test moves it, so a deadline is exact and no test waits.
+//! Time is tokio's, stopped: it moves where a test moves it, so a deadline is exact and no test
+//! waits.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod server;
 
 use corelane_agents::cause::Cause;
 use corelane_agents::config::Config;
-use corelane_agents::input::Input;
+use corelane_agents::input::{Input, Section};
 use corelane_agents::router::{By, Decision, Router};
 use serde_json::json;
 use server::{Act, At, Seen, Server, dead};
@@ -32,8 +33,12 @@ fn config(dir: &Path, servers: &[(&str, &str)], first: &str, second: &str) -> Co
             .unwrap();
     }
     for (model, of, context, memory) in [("a", first, 8_192, 9_000), ("b", second, 32_768, 4_000)] {
-        write!(text, "[model.{model}]\nid = \"m-{model}\"\nquantisation = \"q4\"\ncontext_tokens = {context}\n\
-             memory_mib = {memory}\nservers = [{of}]\n").unwrap();
+        write!(
+            text,
+            "[model.{model}]\nid = \"m-{model}\"\nquantisation = \"q4\"\nservers = [{of}]\n\
+             context_tokens = {context}\nmemory_mib = {memory}\n"
+        )
+        .unwrap();
     }
     for (role, output, rule, more) in [
         ("bull", "stance", "bull", ""),
@@ -370,4 +375,78 @@ fn a_server_that_came_back_is_asked_again_without_a_restart() {
             }
         });
     }
+}
+
+/// Two servers of one model: the other one is asked where the first cannot answer, and the one that
+/// was slow is passed over while it is remembered.
+#[test]
+fn another_server_of_the_model_takes_over() {
+    let dir = tempfile::tempdir().unwrap();
+    play(async {
+        let (mut x, mut y) = (Server::start(At::Tcp).await, Server::start(At::Tcp).await);
+        let config = config(dir.path(), &[("x", &x.place), ("y", &y.place)], "\"x\", \"y\"", "");
+        let router = Router::new(config).unwrap();
+        let input = Input::default();
+        // Whoever is asked first is busy, and takes a second to say so.
+        let asked = router.ask(0, &input);
+        let script = async {
+            let (busy, other) = tokio::select! {
+                seen = x.seen.recv() => { assert!(seen.is_some()); (&x, &y) }
+                seen = y.seen.recv() => { assert!(seen.is_some()); (&y, &x) }
+            };
+            tokio::time::advance(Duration::from_secs(1)).await;
+            busy.will([Act::Say(503, "{}".into())]);
+            other.will([say(GOOD), say(GOOD), say(GOOD), say(GOOD)]);
+        };
+        let (decision, ()) = tokio::join!(asked, script);
+        assert_eq!(causes(&decision), [Some(Cause::Busy), None]);
+        let first = decision.attempts[0].server.clone();
+        for _ in 0..3 {
+            let decision = router.ask(0, &input).await;
+            assert_eq!(causes(&decision), [None]);
+            assert_ne!(decision.attempts[0].server, first, "the slow one is passed over");
+        }
+    });
+}
+
+/// A prompt that does not fit a model's context is not sent to it, and one that is longer than its
+/// role's budget to none.
+#[test]
+fn a_prompt_that_does_not_fit_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    play(async {
+        let mut server = Server::start(At::Tcp).await;
+        server.will([say(GOOD)]);
+        let config = config(dir.path(), &[("s", &server.place)], "\"s\"", "\"s\"");
+        let router = Router::new(config).unwrap();
+        let news = |count| Input { news: vec!["x".repeat(1_000); count], ..Input::default() };
+        let decision = router.ask(0, &news(30)).await;
+        assert_eq!(causes(&decision), [Some(Cause::ContextTooLong), None]);
+        assert_eq!((model(&decision), decision.attempts[0].server.as_str()), ("b", ""));
+        assert!(matches!(server.seen.recv().await, Some(Seen::Request(_))));
+        let decision = router.ask(0, &news(64)).await;
+        assert_eq!(causes(&decision), [Some(Cause::ContextTooLong); 2]);
+        assert_eq!(decision.by, By::Rule { name: "bull" });
+        assert!(server.seen.try_recv().is_err(), "not sent");
+    });
+}
+
+/// What a cloud server is sent holds none of the sections the operator keeps back.
+#[test]
+fn what_is_redacted_is_not_in_a_cloud_server_s_prompt() {
+    let dir = tempfile::tempdir().unwrap();
+    play(async {
+        let mut server = Server::start(At::Tcp).await;
+        server.will([say(GOOD)]);
+        let mut config = config(dir.path(), &[("s", &server.place)], "\"s\"", "\"s\"");
+        // The address of the script is this box's: that it counts as near is `config`'s to test.
+        config.servers[0].is_cloud = true;
+        config.redact = vec![Section::News];
+        let router = Router::new(config).unwrap();
+        let input = Input { news: vec!["kept back".into()], ..Input::default() };
+        let decision = router.ask(0, &input).await;
+        assert!(decision.prompt.contains("kept back"), "as near servers are asked");
+        let Some(Seen::Request(body)) = server.seen.recv().await else { panic!("asked") };
+        assert!(!body.contains("kept back"), "{body}");
+    });
 }

@@ -101,11 +101,8 @@ async fn serve(
         // The test may be over.
         let _ = tell.send(Seen::Request(body));
         let Some(act) = todo.lock().await.recv().await else { return };
-        let head = |status, length| {
-            format!(
-                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-            )
-        };
+        let head =
+            |status, length| format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
         let sent = match &act {
             Act::Say(status, body) => head(*status, body.len()) + body,
             Act::SayAndClose(body) => head(200, body.len()) + body,
