@@ -131,9 +131,10 @@ fn list(args: &AgentsArgs) -> Result<(), Failure> {
         "role", "task", "asked", "within", "answers", "by"
     ))?;
     for role in &config.roles {
-        let asked = match role.trigger {
-            Trigger::Every => format!("every {} s", role.every_s),
-            other => other.name().to_owned(),
+        let asked = if role.trigger == Trigger::Every {
+            format!("every {} s", role.every_s)
+        } else {
+            role.trigger.name().to_owned()
         };
         let critical = if role.is_critical { " (critical)" } else { "" };
         let mut by = models(&config, role).join(", ");

@@ -74,10 +74,10 @@ fn server(bodies: Vec<String>) -> (String, std::thread::JoinHandle<Vec<Value>>) 
             let (mut stream, _) = listener.accept().unwrap();
             let mut bytes = Vec::new();
             let request = loop {
-                let mut part = [0; 4_096];
-                let read = stream.read(&mut part).unwrap();
+                let mut chunk = [0; 4_096];
+                let read = stream.read(&mut chunk).unwrap();
                 assert!(read > 0, "the request ends early");
-                bytes.extend_from_slice(&part[..read]);
+                bytes.extend_from_slice(&chunk[..read]);
                 let text = String::from_utf8_lossy(&bytes);
                 let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
                 if let Ok(value) = serde_json::from_str::<Value>(body) {
