@@ -92,6 +92,12 @@ pub enum Command {
         #[command(subcommand)]
         command: crate::calendar::args::CalendarCommand,
     },
+    /// Look at the LLM roles that advise, and ask one of them.
+    Agents {
+        /// What to do.
+        #[command(subcommand)]
+        command: crate::agents::AgentsCommand,
+    },
     /// Keep the model store, and change the model of a running signal sidecar.
     Models(crate::models::ModelsArgs),
     /// Make the signal model better from what was recorded.

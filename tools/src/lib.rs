@@ -4,6 +4,7 @@
 //! station already have, or touch a running engine except through its control socket. Ordinary
 //! threads; allocates.
 
+pub mod agents;
 pub mod audit;
 pub mod backtest;
 pub mod book;

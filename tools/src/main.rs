@@ -62,6 +62,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Init(args) => tools::init::init(&args),
         Command::Top(args) => tools::top::top(&args),
         Command::Calendar { command } => tools::calendar::show::calendar(&command),
+        Command::Agents { command } => tools::agents::agents(&command),
         Command::Models(args) => tools::models::models(&args),
         Command::Train { command } => tools::nightly::train(&command),
         Command::Isolate(args) => tools::isolate::isolate(&args),

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may use whom. `tape` and `station` see the clock; nothing but tests sees `tools`.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("wire", &[]),
     ("ring", &["wire"]),
     ("clock", &["wire"]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("venues", &["wire"]),
     ("ipc", &["wire"]),
     ("signal", &["wire", "ipc"]),
+    ("agents", &["wire"]),
     // Another process of the same server: what is around its back end is signal's, so that the two
     // cannot differ. It is beside the workspace, for it builds only where libtorch is.
     ("torch", &["wire", "ipc", "signal"]),
@@ -32,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "venues",
             "ipc",
             "signal",
+            "agents",
             "station",
             "isolation",
         ],
