@@ -2,7 +2,8 @@
 //! the summary.
 //!
 //! Must never: keep a session from starting, which is the work of `corelane doctor gate` before it,
-//! or load a library of the GPU's into the engine. Runs once on the main thread, before any other; allocates.
+//! or load a library of the GPU's into the engine. Runs once at start, before the threads of the
+//! session; allocates.
 
 use crate::config::{Config, Profile};
 use crate::operator::Failure;
@@ -24,22 +25,34 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// Examines this host.
+    /// Examines this host, on a thread of its own: how often it opens a file depends on the host,
+    /// and the main thread's calls must not, for tests strike at each of them.
     ///
     /// # Errors
     /// `RESOURCE` for a topology file that cannot be read, `CONFIGURATION` for one that cannot be.
     pub fn look(config: &Config) -> Result<Self, Failure> {
-        let mut host = isolation::Host::live();
-        let plan = match &config.station.topology {
-            Some(path) => topology(path)?,
-            None => Plan::of(&host),
-        };
-        isolation::ask(&mut host, Duration::ZERO, Gpu::Leave);
+        let of_file = config.station.topology.as_deref().map(topology).transpose()?;
         let profile = match config.station.profile {
             Profile::Dev => isolation::Profile::Dev,
             Profile::Live => isolation::Profile::Live,
         };
-        Ok(Self { report: isolation::examine(&host, &plan, profile), plan })
+        let look = move || {
+            let mut host = isolation::Host::live();
+            let plan = of_file.unwrap_or_else(|| Plan::of(&host));
+            isolation::ask(&mut host, Duration::ZERO, Gpu::Leave);
+            Self { report: isolation::examine(&host, &plan, profile), plan }
+        };
+        let thread = std::thread::Builder::new().name("doctor".to_owned()).spawn(look);
+        let thread = thread.map_err(|error| {
+            let next = "raise the limit on threads (ulimit -u, TasksMax=)";
+            Failure::new(
+                Exit::Resource,
+                "thread cannot be started",
+                format!("error=\"{error}\""),
+                next,
+            )
+        })?;
+        thread.join().map_err(|_| Failure::new(Exit::Bug, "the doctor panicked", "", "report it"))
     }
 
     /// Keeps a file's topology in a run's folder, so that the host can be held against it again.
