@@ -7,28 +7,55 @@ use clock::Clock;
 use common::World;
 use corelane_station::assembly::{Parts, Tasks, assemble, least_tape_bytes};
 use corelane_station::backtest::{Options, backtest};
+use corelane_station::config::{Config, Plan};
 use corelane_station::counters::Counters;
 use corelane_station::edge_task::{EdgeFault, EdgePorts, EdgeTask};
 use corelane_station::link::link;
 use corelane_station::prepare::prepare;
 use corelane_station::shared::Shared;
 use corelane_station::stamps::ORDER_STAMPS;
+use engine::Engine;
 use std::sync::Arc;
-use tape::TapeError;
 use tape::journal::model::{Fault as DiskFault, ModelDisk};
-use tape::tape::Tape;
+use tape::tape::{Tape, TapeWriter};
+use tape::{Recording, TapeError};
 use venues::player::{Player, Speed};
-use venues::sim::{Fault, FaultPlan, Outage, Requests, Scripted, When};
+use venues::sim::{Fault, FaultPlan, Outage, Requests, Scripted, SimVenue, When};
 use wire::control::Command;
 use wire::counters::Counter;
 use wire::order::NewOrder;
 use wire::reconcile::{MassStatusRequest, OrderStatusRequest};
 use wire::risk::{RiskField, RiskInput};
 use wire::station::Mode;
-use wire::{Frame, FrameHeader, QtyLots};
+use wire::{Frame, FrameHeader, QtyLots, TsNs};
 
 /// Stamps of a request of the first moment: its word beside the cycles is engine time.
 const STAMPS: [u64; ORDER_STAMPS] = [1, 1, 1, 1, 1, 1, common::START_NS];
+
+/// The tasks of a run as fast as possible that nothing was carried into.
+fn tasks<'a>(
+    config: &'a Config,
+    (recording, plan): (&'a Recording, &'a Plan),
+    (engine, venue, start): (Engine, SimVenue, TsNs),
+    tape: TapeWriter,
+    (clock, counters, shared): (Clock, Counters, Arc<Shared>),
+) -> Tasks<'a> {
+    assemble(Parts {
+        recording,
+        speed: Speed::Max,
+        engine,
+        setup: &plan.setup,
+        venue,
+        entry_latency: &config.venue.entry_latency,
+        start_mode: config.session.start_mode,
+        start,
+        carried: &[],
+        tape,
+        clock,
+        counters,
+        shared,
+    })
+}
 
 #[test]
 fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
@@ -40,21 +67,13 @@ fn turns_taken_by_hand_end_in_the_state_of_a_backtest() {
         let (counters, shared) = (Counters::default(), Arc::new(Shared::default()));
         let clock = Clock::calibrate();
         let (writer, reader) = common::tape();
-        let Tasks { mut order_loop, mut edge, bridge: _bridge } = assemble(Parts {
-            recording: &prepared.recording,
-            speed: Speed::Max,
-            engine: prepared.engine,
-            setup: &prepared.plan.setup,
-            venue: prepared.venue,
-            entry_latency: &world.config.venue.entry_latency,
-            start_mode: world.config.session.start_mode,
-            start: prepared.start,
-            carried: &[],
-            tape: writer,
-            clock,
-            counters: counters.clone(),
-            shared: Arc::clone(&shared),
-        });
+        let Tasks { mut order_loop, mut edge, bridge: _bridge } = tasks(
+            &world.config,
+            (&prepared.recording, &prepared.plan),
+            (prepared.engine, prepared.venue, prepared.start),
+            writer,
+            (clock, counters.clone(), Arc::clone(&shared)),
+        );
         let mut journaler = common::journaler(reader, clock, &counters, &shared);
         'run: loop {
             for _ in 0..edge_turns {
@@ -89,21 +108,13 @@ fn the_loop_tells_of_what_was_taken_from_it_while_it_was_idle() {
     let prepared = prepare(&world.config).expect("prepared");
     let clock = Clock::calibrate();
     let (writer, mut reader) = common::tape();
-    let Tasks { mut order_loop, mut edge, mut bridge } = assemble(Parts {
-        recording: &prepared.recording,
-        speed: Speed::Max,
-        engine: prepared.engine,
-        setup: &prepared.plan.setup,
-        venue: prepared.venue,
-        entry_latency: &world.config.venue.entry_latency,
-        start_mode: world.config.session.start_mode,
-        start: prepared.start,
-        carried: &[],
-        tape: writer,
-        clock,
-        counters: Counters::default(),
-        shared: Arc::new(Shared::default()),
-    });
+    let Tasks { mut order_loop, mut edge, mut bridge } = tasks(
+        &world.config,
+        (&prepared.recording, &prepared.plan),
+        (prepared.engine, prepared.venue, prepared.start),
+        writer,
+        (clock, Counters::default(), Arc::new(Shared::default())),
+    );
     let taken = clock.ns_to_cycles(50_000);
     let away = || {
         let until = clock.cycles() + taken;
@@ -287,21 +298,13 @@ fn on_a_bad_disk(events: u64, tape_bytes: Option<usize>, call: u64) -> BadDisk {
     let mut disk = ModelDisk::default();
     disk.fault_at(call, DiskFault::Error(std::io::ErrorKind::Other));
     let mut journaler = common::journaler_on(disk, reader, clock, &counters, &shared);
-    let Tasks { mut order_loop, mut edge, bridge: _bridge } = assemble(Parts {
-        recording: &prepared.recording,
-        speed: Speed::Max,
-        engine: prepared.engine,
-        setup: &prepared.plan.setup,
-        venue: prepared.venue,
-        entry_latency: &world.config.venue.entry_latency,
-        start_mode: world.config.session.start_mode,
-        start: prepared.start,
-        carried: &[],
-        tape: writer,
-        clock,
-        counters: counters.clone(),
-        shared: Arc::clone(&shared),
-    });
+    let Tasks { mut order_loop, mut edge, bridge: _bridge } = tasks(
+        &world.config,
+        (&prepared.recording, &prepared.plan),
+        (prepared.engine, prepared.venue, prepared.start),
+        writer,
+        (clock, counters.clone(), Arc::clone(&shared)),
+    );
     let mut orders_at_failure = None;
     loop {
         edge.turn();
@@ -383,21 +386,13 @@ fn a_tape_that_is_full_to_the_last_input_halts_and_ends_the_session() {
     let (writer, mut reader) = Tape::in_memory(least).split();
     reader.fail();
     let clock = Clock::calibrate();
-    let Tasks { mut order_loop, mut edge, mut bridge } = assemble(Parts {
-        recording: &prepared.recording,
-        speed: Speed::Max,
-        engine: prepared.engine,
-        setup: &prepared.plan.setup,
-        venue: prepared.venue,
-        entry_latency: &world.config.venue.entry_latency,
-        start_mode: world.config.session.start_mode,
-        start: prepared.start,
-        carried: &[],
-        tape: writer,
-        clock,
-        counters: counters.clone(),
-        shared: Arc::clone(&shared),
-    });
+    let Tasks { mut order_loop, mut edge, mut bridge } = tasks(
+        &world.config,
+        (&prepared.recording, &prepared.plan),
+        (prepared.engine, prepared.venue, prepared.start),
+        writer,
+        (clock, counters.clone(), Arc::clone(&shared)),
+    );
     // What is neither market data nor a report comes without end.
     let input = RiskInput::new(RiskField::ClockOffset, 1);
     while !shared.is_tape_full() {

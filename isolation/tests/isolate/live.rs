@@ -1,12 +1,11 @@
 //! The settings of the running kernel: what a driver sets meanwhile stops nothing, what the kernel
 //! refuses is not forgotten, and what somebody reserved is not taken away.
 
-use crate::support::{OTHER, TOPOLOGY, a_box, apply_all, changes, put, rollback_all, text};
-use corelane_isolation::isolate::disk::Owner;
+use crate::support::{OTHER, Sysfs, TOPOLOGY, a_box, apply_all, changes, put, rollback_all, text};
 use corelane_isolation::isolate::{self, Changes, Disk, Done, Real, Scope, Site, What};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const IRQ: &str = "proc/irq/6/smp_affinity_list";
 
@@ -67,42 +66,16 @@ fn pages_that_somebody_else_reserved_are_not_given_up() {
 
 /// A kernel with a driver of frequencies that takes no preference but one while the governor is
 /// `performance`; with `is_stubborn`, none at all.
-struct Pstate {
-    root: PathBuf,
-    is_stubborn: bool,
-}
-
-impl Disk for Pstate {
-    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.make_dir(path)
-    }
-    fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.remove_dir(path)
-    }
-    fn put(&mut self, path: &Path, bytes: &[u8], owner: Owner) -> io::Result<()> {
-        Real.put(path, bytes, owner)
-    }
-    fn link(&mut self, to: &Path, path: &Path) -> io::Result<()> {
-        Real.link(to, path)
-    }
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        Real.rename(from, to)
-    }
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        Real.remove(path)
-    }
-    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.sync_dir(path)
-    }
-    fn poke(&mut self, path: &Path, text: &str) -> io::Result<()> {
+fn pstate(root: &Path, is_stubborn: bool) -> impl Disk {
+    let governor = root.join(GOVERNOR);
+    Sysfs(move |path: &Path, text: &str| {
         let is_preference = path.ends_with("energy_performance_preference");
-        let governor = fs::read_to_string(self.root.join(GOVERNOR))?;
-        let is_fixed = self.is_stubborn || governor.trim() == "performance";
+        let is_fixed = is_stubborn || fs::read_to_string(&governor)?.trim() == "performance";
         if is_preference && is_fixed && text != "performance" {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
         fs::write(path, text)
-    }
+    })
 }
 
 const GOVERNOR: &str = "sys/devices/system/cpu/cpu5/cpufreq/scaling_governor";
@@ -123,7 +96,7 @@ fn frequency() -> (tempfile::TempDir, Changes) {
 fn a_preference_is_taken_back_after_its_governor() {
     let (dir, all) = frequency();
     let site = Site { root: dir.path(), is_live: true };
-    let mut disk = Pstate { root: dir.path().to_owned(), is_stubborn: false };
+    let mut disk = pstate(dir.path(), false);
     isolate::apply(site, &all, Scope::Live, false, &mut disk).expect("applied");
     assert_eq!(text(dir.path(), PREFERENCE), "performance");
     let done = isolate::rollback(site, Scope::Live, false, &mut disk).expect("taken back");
@@ -136,13 +109,12 @@ fn a_preference_is_taken_back_after_its_governor() {
 fn what_the_kernel_refuses_to_take_back_is_still_known_the_next_time() {
     let (dir, all) = frequency();
     let site = Site { root: dir.path(), is_live: true };
-    let mut disk = Pstate { root: dir.path().to_owned(), is_stubborn: false };
+    let mut disk = pstate(dir.path(), false);
     isolate::apply(site, &all, Scope::Live, false, &mut disk).expect("applied");
-    disk.is_stubborn = true;
-    let done = isolate::rollback(site, Scope::Live, false, &mut disk).expect("it ends");
+    let mut stubborn = pstate(dir.path(), true);
+    let done = isolate::rollback(site, Scope::Live, false, &mut stubborn).expect("it ends");
     assert!(matches!(what(&done, PREFERENCE), Some(What::Refused(_))), "{done:?}");
     assert_eq!(what(&done, GOVERNOR), Some(What::Restored));
-    disk.is_stubborn = false;
     let done = isolate::rollback(site, Scope::Live, false, &mut disk).expect("taken back");
     assert_eq!(what(&done, PREFERENCE), Some(What::Restored));
     assert_eq!(text(dir.path(), PREFERENCE), "balance_power");
@@ -150,33 +122,8 @@ fn what_the_kernel_refuses_to_take_back_is_still_known_the_next_time() {
 }
 
 /// A kernel that is locked down (Secure Boot): `EPERM` for what nobody may write.
-struct LockedDown;
-
-impl Disk for LockedDown {
-    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.make_dir(path)
-    }
-    fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.remove_dir(path)
-    }
-    fn put(&mut self, path: &Path, bytes: &[u8], owner: Owner) -> io::Result<()> {
-        Real.put(path, bytes, owner)
-    }
-    fn link(&mut self, to: &Path, path: &Path) -> io::Result<()> {
-        Real.link(to, path)
-    }
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        Real.rename(from, to)
-    }
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        Real.remove(path)
-    }
-    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.sync_dir(path)
-    }
-    fn poke(&mut self, _: &Path, _: &str) -> io::Result<()> {
-        Err(io::Error::from_raw_os_error(1))
-    }
+fn locked_down() -> impl Disk {
+    Sysfs(|_: &Path, _: &str| Err(io::Error::from_raw_os_error(1)))
 }
 
 #[test]
@@ -196,11 +143,11 @@ fn what_a_locked_down_kernel_lets_nobody_at_is_told_apart_from_a_refusal() {
     let mut all = changes(a_box().path(), TOPOLOGY);
     all.settings.retain(|setting| [server, aspm, swappiness].contains(&setting.path.as_str()));
     let site = Site { root, is_live: true };
-    let done = isolate::apply(site, &all, Scope::Live, false, &mut LockedDown).expect("it ends");
+    let done = isolate::apply(site, &all, Scope::Live, false, &mut locked_down()).expect("it ends");
     for path in [server, aspm] {
         assert!(matches!(what(&done, path), Some(What::Locked(_))), "{path}: {done:?}");
     }
     assert!(matches!(what(&done, swappiness), Some(What::Refused(_))), "{done:?}");
-    let done = isolate::rollback(site, Scope::Live, false, &mut LockedDown).expect("it ends");
+    let done = isolate::rollback(site, Scope::Live, false, &mut locked_down()).expect("it ends");
     assert_eq!(done, []);
 }

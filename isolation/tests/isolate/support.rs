@@ -192,6 +192,36 @@ impl Disk for Killed {
     }
 }
 
+/// A disk whose settings of the kernel are written as the kernel of a test would.
+pub(crate) struct Sysfs<F>(pub(crate) F);
+
+impl<F: FnMut(&Path, &str) -> io::Result<()>> Disk for Sysfs<F> {
+    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.make_dir(path)
+    }
+    fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.remove_dir(path)
+    }
+    fn put(&mut self, path: &Path, bytes: &[u8], owner: Owner) -> io::Result<()> {
+        Real.put(path, bytes, owner)
+    }
+    fn link(&mut self, to: &Path, path: &Path) -> io::Result<()> {
+        Real.link(to, path)
+    }
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        Real.rename(from, to)
+    }
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        Real.remove(path)
+    }
+    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
+        Real.sync_dir(path)
+    }
+    fn poke(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        (self.0)(path, text)
+    }
+}
+
 /// Work on a tree.
 pub(crate) type Work<'w> = dyn Fn(&Path, &mut dyn Disk) -> Result<Vec<Done>, Fault> + 'w;
 

@@ -2,11 +2,10 @@
 //! be taken back.
 
 use crate::support::{
-    Killed, OTHER, TOPOLOGY, Work, a_box, apply_all, calls, changes, is_ended, put, rollback_all,
-    text, tree, wish,
+    Killed, OTHER, Sysfs, TOPOLOGY, Work, a_box, apply_all, calls, changes, is_ended, put,
+    rollback_all, text, tree, wish,
 };
 use corelane_isolation::Host;
-use corelane_isolation::isolate::disk::Owner;
 use corelane_isolation::isolate::{self, Changes, Disk, Fault, Planned, Real, Scope, Site, What};
 use std::collections::BTreeMap;
 use std::fs;
@@ -185,38 +184,16 @@ fn a_live_setting_is_written_in_place_and_read_back() {
 }
 
 /// A kernel in which `dirty_bytes` and `dirty_ratio` undo each other, and 0 bytes is no value.
-struct Kernelish(PathBuf);
-
-impl Disk for Kernelish {
-    fn make_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.make_dir(path)
-    }
-    fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.remove_dir(path)
-    }
-    fn put(&mut self, path: &Path, bytes: &[u8], owner: Owner) -> io::Result<()> {
-        Real.put(path, bytes, owner)
-    }
-    fn link(&mut self, to: &Path, path: &Path) -> io::Result<()> {
-        Real.link(to, path)
-    }
-    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        Real.rename(from, to)
-    }
-    fn remove(&mut self, path: &Path) -> io::Result<()> {
-        Real.remove(path)
-    }
-    fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
-        Real.sync_dir(path)
-    }
-    fn poke(&mut self, path: &Path, text: &str) -> io::Result<()> {
+fn undoing(root: &Path) -> impl Disk {
+    let folder = root.join("proc/sys/vm");
+    Sysfs(move |path: &Path, text: &str| {
         let other = if path.ends_with("dirty_bytes") { "dirty_ratio" } else { "dirty_bytes" };
         if text == "0" {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         fs::write(path, text)?;
-        fs::write(self.0.join("proc/sys/vm").join(other), "0")
-    }
+        fs::write(folder.join(other), "0")
+    })
 }
 
 #[test]
@@ -229,7 +206,7 @@ fn a_value_that_another_path_undoes_is_taken_back_by_that_path() {
     let mut all = changes(a_box().path(), TOPOLOGY);
     all.settings.retain(|setting| setting.path.ends_with("vm/dirty_bytes"));
     let site = Site { root, is_live: true };
-    let mut disk = Kernelish(root.to_owned());
+    let mut disk = undoing(root);
     isolate::apply(site, &all, Scope::Live, false, &mut disk).expect("applied");
     let now = || (text(root, "proc/sys/vm/dirty_bytes"), text(root, "proc/sys/vm/dirty_ratio"));
     assert_eq!(now(), ("536870912".into(), "0".into()));
